@@ -1,0 +1,56 @@
+/* Shared by the interpreter and its operations: the state that one operation leaves for the next. */
+#ifndef NC_INIT_H
+#define NC_INIT_H
+
+#include "plan.h"
+
+struct init {
+	int root;      /* O_PATH descriptor of the container's root file system; every target is resolved beneath it */
+	int monitor;   /* socket to the monitor: sync words, the pty master, failures */
+	int stdio[3];  /* the container's ends of its standard streams, or -1 */
+	int tty;       /* slave side of the pty, or -1 */
+	uint32_t index; /* of the operation that runs */
+};
+
+/* What init sends to the monitor: one message each, the monitor's answer to a sync is one byte. */
+enum { INIT_FAILED = 1, INIT_SYNC = 2, INIT_PTY = 3 };
+struct init_msg {
+	uint32_t type, index, error;
+};
+
+typedef int (*op_fn)(struct init *in, struct op *o); /* 0, or -errno */
+
+int op_write_file(struct init *, struct op *);
+int op_propagation(struct init *, struct op *);
+int op_overlay(struct init *, struct op *);
+int op_overlay_options(struct init *, struct op *);
+int op_root(struct init *, struct op *);
+int op_mkdir(struct init *, struct op *);
+int op_touch(struct init *, struct op *);
+int op_mount(struct init *, struct op *);
+int op_bind(struct init *, struct op *);
+int op_setattr(struct init *, struct op *);
+int op_mask(struct init *, struct op *);
+int op_readonly(struct init *, struct op *);
+int op_mknod(struct init *, struct op *);
+int op_symlink(struct init *, struct op *);
+int op_pivot_root(struct init *, struct op *);
+int op_sysctl(struct init *, struct op *);
+int op_pty(struct init *, struct op *);
+int op_console(struct init *, struct op *);
+int op_stdio(struct init *, struct op *);
+int op_cap_bounding(struct init *, struct op *);
+int op_capset(struct init *, struct op *);
+int op_cap_ambient(struct init *, struct op *);
+int op_setgroups(struct init *, struct op *);
+int op_setids(struct init *, struct op *);
+int op_seccomp(struct init *, struct op *);
+int op_netlink(struct init *, struct op *);
+int op_execve(struct init *, struct op *);
+int op_init(struct init *, struct op *);
+
+int open_in_root(struct init *, const char *path, int flags);
+int attach_in_root(struct init *, int mount_fd, const char *target);
+void init_run(struct plan *, struct init *) __attribute__((noreturn));
+int send_with_fd(int sock, const void *data, unsigned len, int fd);
+#endif

@@ -1,0 +1,371 @@
+/* The monitor: one per running container (and one per exec). It starts init with clone3(2), holds the container's
+ * streams and log, waits, records the exit, sees to the reaping, and ends. Descriptors at the start:
+ *   3  the first client: the NanoContainer command that started it
+ *   4  the plan
+ *   5… what the plan's numbers name (cgroup directory, pidfd)
+ */
+#define _GNU_SOURCE
+#include "monitor.h"
+#include "init.h"
+#include "kernel.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { F_TERMINAL = 1, F_STDIN = 2, F_STDIN_ONCE = 4 }; /* n[0] of OP_MONITOR */
+enum { S_CONTROL = 1, S_LOG = 2, S_EXIT = 3, S_REAPER = 4 }; /* its strings; 0 is the id, for ps(1) */
+
+/* Changes what is waited for; 0 takes the descriptor out. */
+void watch_set(struct monitor *m, struct watch *w, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = w };
+	if (w->fd < 0 || events == w->events)
+		return;
+	int op = !events ? EPOLL_CTL_DEL : w->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+	w->events = epoll_ctl(m->epoll, op, w->fd, &e) == 0 ? events : 0;
+}
+
+/* A failure before init runs is reported as one of operation 0, the monitor itself. */
+static void fail(struct client *c, int error)
+{
+	client_send(c, C_FAILED, 0, (uint32_t)error);
+	_exit(1);
+}
+
+static int control_socket(const char *dir)
+{
+	struct sockaddr_un a = { AF_UNIX, "control" }; /* relative: sun_path holds only 107 bytes */
+	int s;
+	if (!*dir)
+		return -1;
+	umask(0177);
+	if (chdir(dir) < 0 || (s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0)
+		return -2;
+	unlink("control");
+	return bind(s, (struct sockaddr *)&a, sizeof a) < 0 || listen(s, 64) < 0 ? -2 : s;
+}
+
+/* Closes all descriptors but 0 to 2 and those given (-1: none). In the new process, before its plan: what it may
+ * reach through /proc/self/fd, a planted link reaches too (CVE-2024-21626). */
+static void close_others(const int *keep, int n)
+{
+	unsigned from = 3;
+	for (;;) {
+		unsigned next = ~0u;
+		for (int i = 0; i < n; i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= from && (unsigned)keep[i] < next)
+				next = (unsigned)keep[i];
+		if (next > from)
+			syscall(SYS_close_range, from, next == ~0u ? ~0u : next - 1, 0u);
+		if (next == ~0u)
+			return;
+		from = next + 1;
+	}
+}
+
+static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, struct client *first)
+{
+	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, pair[2];
+	struct init in = { -1, -1, { -1, -1, -1 }, -1, 0 };
+	struct nc_clone_args args = { .flags = p->clone_flags, .exit_signal = SIGCHLD };
+
+	for (int i = 0; i < 3; i++) {
+		if (m->terminal || (i == 0 && !(conf->n[0] & F_STDIN)))
+			continue;
+		if (pipe2(pipes[i], O_CLOEXEC) < 0)
+			fail(first, errno);
+		fcntl(pipes[i][1], F_SETPIPE_SZ, 1024 * 1024); /* fewer turns for a container that writes much */
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		fail(first, errno);
+	/* setns(2): a process joins a pid namespace only through its children */
+	if (p->pid_ns_fd >= 0 && setns(p->pid_ns_fd, CLONE_NEWPID) < 0)
+		fail(first, errno);
+	if (p->cgroup_fd >= 0) {
+		args.flags |= NC_CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)p->cgroup_fd;
+	}
+	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+	if (pid < 0)
+		fail(first, errno);
+	if (pid == 0) {
+		sigset_t none;
+		sigemptyset(&none);
+		for (int sig = 1; sig < NSIG; sig++)
+			signal(sig, SIG_DFL); /* ignored signals would stay ignored over execve(2) */
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		in.monitor = pair[1];
+		in.stdio[0] = pipes[0][0];
+		in.stdio[1] = pipes[1][1];
+		in.stdio[2] = pipes[2][1];
+		int keep[] = { in.monitor, in.stdio[0], in.stdio[1], in.stdio[2], p->pid_ns_fd };
+		close_others(keep, 5);
+		init_run(p, &in);
+	}
+	close(pair[1]);
+	m->init = (struct watch){ W_INIT, pair[0], NULL, 0 };
+	watch_set(m, &m->init, EPOLLIN);
+	m->in = (struct watch){ W_STDIN, pipes[0][1], NULL, 0 };
+	if (m->in.fd >= 0) {
+		close(pipes[0][0]);
+		fcntl(m->in.fd, F_SETFL, O_NONBLOCK);
+	}
+	for (int i = 0; i < 2 && !m->terminal; i++) {
+		close(pipes[i + 1][1]);
+		stream_open(m, i, pipes[i + 1][0]);
+	}
+	return pid;
+}
+
+/* The pty master, or -1 */
+static int received_fd(struct msghdr *h)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(h);
+	int fd = -1;
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	return fd;
+}
+
+static void init_says(struct monitor *m, struct client *first)
+{
+	struct init_msg msg;
+	char space[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &msg, sizeof msg };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+	ssize_t n = recvmsg(m->init.fd, &h, MSG_CMSG_CLOEXEC);
+
+	if (n < 0 && (errno == ECONNRESET || errno == EINTR))
+		return; /* its end closed with our "go" unread, which is told before what it sent: ask again */
+	if (n == (ssize_t)sizeof msg && msg.type == INIT_SYNC) {
+		client_send(first, C_SYNC, (uint32_t)m->pid, msg.error);
+	} else if (n == (ssize_t)sizeof msg && msg.type == INIT_PTY) {
+		int master = received_fd(&h);
+		m->in.fd = fcntl(master, F_DUPFD_CLOEXEC, 3); /* its own number: epoll(7) takes each once */
+		fcntl(m->in.fd, F_SETFL, O_NONBLOCK);
+		/* Held until init ends: a program that closes its terminal and opens it again has not ended its output. */
+		m->slave = ioctl(master, NC_TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+		stream_open(m, 0, master);
+		stdin_resume(m);
+	} else if (n == (ssize_t)sizeof msg && msg.type == INIT_FAILED) {
+		client_send(first, C_FAILED, msg.index, msg.error);
+		_exit(1); /* init has left already */
+	} else { /* closed: execve(2) succeeded, or init was killed, which waitpid(2) will tell */
+		watch_set(m, &m->init, 0);
+		close(m->init.fd);
+		m->init.fd = -1;
+		m->started = 1;
+		client_send(first, C_STARTED, (uint32_t)m->pid, 0);
+	}
+}
+
+/* "<pid of init> <pid of the monitor>\n" beside the control socket: if the command that started us dies before it has
+ * noted them, the next command finds the container by this. */
+static void record_pids(struct monitor *m)
+{
+	char text[32];
+	if (m->listen.fd < 0)
+		return;
+	int n = snprintf(text, sizeof text, "%d %d\n", m->pid, getpid());
+	int fd = open("pids", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, (size_t)n) != n)
+		unlink("pids");
+	close(fd);
+}
+
+/* "<wait status> <seconds>.<nanoseconds>\n", whole or not there: written aside, then renamed. */
+static void record_exit(struct monitor *m)
+{
+	const char *path = m->exit_path;
+	char aside[4200], text[64];
+	struct timespec t;
+	if (!*path)
+		return;
+	clock_gettime(CLOCK_REALTIME, &t);
+	int n = snprintf(text, sizeof text, "%d %lld.%09ld\n", m->status, (long long)t.tv_sec, t.tv_nsec);
+	snprintf(aside, sizeof aside, "%s.tmp", path);
+	int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, (size_t)n) == n)
+		rename(aside, path);
+	close(fd);
+}
+
+static void reap_children(struct monitor *m, struct client *first)
+{
+	struct signalfd_siginfo info;
+	int status;
+	while (read(m->signal.fd, &info, sizeof info) > 0)
+		;
+	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+		if (pid == m->pid) {
+			m->exited = 1;
+			m->status = status;
+			if (m->slave >= 0)
+				close(m->slave); /* now the last close of the container's side is the end of its output */
+			m->slave = -1;
+			while (m->init.fd >= 0) /* what init said before it ended comes first: started, then exited */
+				init_says(m, first);
+			record_exit(m);
+			clients_tell(m, C_EXITED, (uint32_t)status, 0, 0);
+		}
+}
+
+static void dispatch(struct monitor *m, struct watch *w, struct client *first)
+{
+	int s;
+	switch (w->kind) {
+	case W_SIGNAL: reap_children(m, first); break;
+	case W_INIT: init_says(m, first); break;
+	case W_LISTEN:
+		if ((s = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+			client_add(m, s);
+		break;
+	case W_CLIENT: client_read(m, w->owner); break;
+	case W_CLIENT_IN: stdin_pump(m, w->owner); break;
+	case W_CLIENT_OUT:
+		watch_set(m, w, 0);
+		stream_pump(m, &m->out[w == &((struct client *)w->owner)->out[1]]);
+		break;
+	case W_STREAM: stream_pump(m, w->owner); break;
+	case W_STDIN: stdin_drain(m); break;
+	}
+}
+
+static int lease_held(struct monitor *m)
+{
+	for (struct client *c = m->clients; c; c = c->next)
+		if (c->flags & ATTACH_LEASE)
+			return 1;
+	return 0;
+}
+
+static int reaped(struct monitor *m)
+{
+	for (struct client *c = m->clients; c; c = c->next)
+		if (c->waits == 2)
+			return 1;
+	return 0;
+}
+
+/* Serves until the container has ended and its output is with everybody. */
+static void serve(struct monitor *m, struct client *first, int quiet_ms)
+{
+	struct epoll_event events[16];
+	while (!m->exited || !streams_done(m)) {
+		int n = epoll_wait(m->epoll, events, 16, m->exited ? quiet_ms : -1);
+		if (n == 0 && m->exited && !m->out[0].len && !m->out[1].len)
+			break; /* somebody outside keeps a stream open, silently: don't wait for them */
+		for (int i = 0; i < n; i++) {
+			struct watch *w = events[i].data.ptr;
+			if (w->fd >= 0 && w->events)
+				dispatch(m, w, first);
+		}
+		if (!m->started && first->gone) { /* the command died before the container lived */
+			kill(m->pid, SIGKILL);
+			_exit(1);
+		}
+		int dropped = 0;
+		for (struct client *c = m->clients; c; c = c->next)
+			dropped |= c->gone;
+		if (dropped)
+			streams_flush(m); /* the one that held the others back may be gone */
+		clients_sweep(m);
+	}
+}
+
+static void reap(struct monitor *m, struct op *conf)
+{
+	struct epoll_event events[16];
+	while (lease_held(m)) {
+		int n = epoll_wait(m->epoll, events, 16, -1);
+		for (int i = 0; i < n; i++) {
+			struct watch *w = events[i].data.ptr;
+			if (w->fd >= 0 && w->events && (w->kind == W_CLIENT || w->kind == W_LISTEN))
+				dispatch(m, w, NULL);
+			else if (w->fd >= 0)
+				watch_set(m, w, 0);
+		}
+		if (reaped(m))
+			return;
+		clients_sweep(m);
+	}
+	if (reaped(m) || conf->nstr <= S_REAPER)
+		return;
+	char *argv[16] = { 0 }, *envp[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (uint32_t i = S_REAPER; i < conf->nstr && i - S_REAPER < 15; i++)
+		argv[i - S_REAPER] = op_text(conf, i);
+	syscall(SYS_close_range, 3u, ~0u, 0u);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	execve(argv[0], argv, envp); /* if it is gone, the next command reaps */
+}
+
+int main(void)
+{
+	static struct monitor m;
+	struct stat st;
+	sigset_t all;
+	int null;
+
+	/* 0 to 2 may be closed: then what is opened next must not take their places */
+	while ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && null <= 2)
+		;
+	if (null < 0 || fstat(4, &st) < 0)
+		return 1;
+	struct plan *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, 4, 0);
+	if (p == MAP_FAILED || p->magic != PLAN_MAGIC || p->version != PLAN_VERSION)
+		return 1;
+	struct op *conf = plan_first(p);
+	syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* CVE-2016-9962: a process of the container must not trace init */
+	m.epoll = epoll_create1(EPOLL_CLOEXEC);
+	sigemptyset(&all);
+	sigaddset(&all, SIGCHLD);
+	m.signal = (struct watch){ W_SIGNAL, signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), NULL, 0 };
+	watch_set(&m, &m.signal, EPOLLIN);
+	struct client *first = client_add(&m, 3);
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	close(null);
+	m.listen = (struct watch){ W_LISTEN, control_socket(op_text(conf, S_CONTROL)), NULL, 0 };
+	if (m.listen.fd == -2)
+		fail(first, errno);
+	watch_set(&m, &m.listen, EPOLLIN);
+	m.log = *op_text(conf, S_LOG) ? open(op_text(conf, S_LOG), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640) : -1;
+	if (m.log < 0 && *op_text(conf, S_LOG))
+		fail(first, errno);
+	m.terminal = !!(conf->n[0] & F_TERMINAL);
+	m.in_once = !!(conf->n[0] & F_STDIN_ONCE);
+	m.exit_path = op_text(conf, S_EXIT);
+	m.in.fd = m.slave = -1;
+	client_read(&m, first); /* sent before we were started: who is attached, before there is output */
+	m.pid = start_init(&m, p, conf, first);
+	stdin_resume(&m);
+	record_pids(&m);
+	client_send(first, C_SYNC, (uint32_t)m.pid, 0); /* so that links are made while init mounts */
+	serve(&m, first, (int)conf->n[1]);
+	log_end(m.log);
+	clients_tell(&m, C_EXITED, (uint32_t)m.status, 0, 1);
+	reap(&m, conf);
+	return 0;
+}

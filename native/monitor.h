@@ -1,0 +1,107 @@
+/* The monitor's parts and what they share: one event loop, streams, clients, a log. */
+#ifndef NC_MONITOR_H
+#define NC_MONITOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Messages of the control socket (SOCK_SEQPACKET, one struct a message, data behind it).
+ * The other end is src/runtime/monitor.ts. */
+#define CONTROL_VERSION 1
+enum control_type {
+	/* to the monitor */
+	C_ATTACH = 1,  /* a: ATTACH_ flags, data: detach keys; SCM_RIGHTS: a descriptor for each stream flag, in order */
+	C_RESIZE = 2,  /* a: rows, b: columns */
+	C_GO = 3,      /* the answer to C_SYNC */
+	C_WAIT = 4,    /* asks for C_EXITED */
+	C_REAPED = 5,  /* the holder of the lease has done the reaper's work */
+	/* from the monitor */
+	C_SYNC = 64,     /* a: pid of init, b: number of the sync */
+	C_FAILED = 65,   /* a: index of the operation, b: errno */
+	C_STARTED = 66,  /* a: pid of init; it has become the container's program */
+	C_EXITED = 67,   /* a: wait status (wait(2)) */
+	C_DETACHED = 68, /* the detach keys were typed */
+	C_BROKEN = 69,   /* the client's output takes no more (EPIPE) */
+	C_REFUSED = 70,  /* a: errno */
+};
+enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4, ATTACH_LEASE = 8 };
+struct control_msg {
+	uint16_t version, type;
+	uint32_t a, b;
+};
+
+enum watch_kind { W_SIGNAL, W_INIT, W_LISTEN, W_CLIENT, W_CLIENT_IN, W_CLIENT_OUT, W_STREAM, W_STDIN };
+struct watch {
+	enum watch_kind kind;
+	int fd;
+	void *owner; /* the client or stream */
+	uint32_t events; /* 0: not in the epoll set */
+};
+
+struct client {
+	struct client *next;
+	struct watch sock, in, out[2];
+	size_t sent[2];      /* how much of each stream's buffer this client has */
+	unsigned flags;
+	int in_always_ready; /* a regular file: epoll(7) refuses those, they never block */
+	int gone, waits;
+	unsigned char keys[16];
+	unsigned nkeys, matched;
+	int told; /* of the exit */
+};
+
+#define STREAM_BUFFER (256 * 1024)
+struct stream {
+	struct watch src;
+	char *buf;
+	size_t len;
+	int which; /* 0 stdout, 1 stderr */
+	int open;
+	int large; /* more than a page of the buffer has been used since it was last given back */
+};
+
+struct monitor {
+	int epoll;
+	struct stream out[2];
+	struct watch in;     /* write end of the container's stdin, or the pty master */
+	char *in_buf;
+	size_t in_len, in_sent;
+	struct client *in_from; /* whose bytes in_buf holds */
+	int in_ending;       /* no more will come */
+	int in_once;         /* end of file of a client ends the container's stdin */
+	int terminal;
+	struct client *clients;
+	struct watch init, listen, signal;
+	pid_t pid;
+	int started, exited, status;
+	int log;
+	int slave;           /* of the pty, or -1 */
+	const char *exit_path;
+};
+
+void watch_set(struct monitor *m, struct watch *w, uint32_t events);
+
+/* stdio.c */
+void stream_open(struct monitor *m, int which, int fd);
+void stream_pump(struct monitor *m, struct stream *s);
+void streams_flush(struct monitor *m);
+int streams_done(struct monitor *m);
+void stdin_pump(struct monitor *m, struct client *c);
+void stdin_drain(struct monitor *m);
+void stdin_end(struct monitor *m);
+void stdin_resume(struct monitor *m);
+
+/* control.c */
+struct client *client_add(struct monitor *m, int sock);
+void client_read(struct monitor *m, struct client *c);
+void client_drop(struct monitor *m, struct client *c);
+void client_close_stream(struct monitor *m, struct watch *w);
+void client_send(struct client *c, enum control_type type, uint32_t a, uint32_t b);
+void clients_tell(struct monitor *m, enum control_type type, uint32_t a, uint32_t b, int with_streams);
+void clients_sweep(struct monitor *m);
+
+/* log.c */
+void log_write(int fd, int which, const char *data, size_t len);
+void log_end(int fd);
+#endif

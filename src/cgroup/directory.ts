@@ -1,0 +1,64 @@
+/** What both drivers do with a cgroup's directory. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+
+export function makeDirectory(path: string): void {
+	mkdirSync(path, { recursive: true, mode: 0o755 });
+}
+
+export function writeControl(path: string, value: string): void {
+	writeFileSync(path, value);
+}
+
+/** The file's text without its last newline; empty when there is none. */
+export function readControl(path: string): string {
+	try {
+		return readFileSync(path, "utf8").trim();
+	} catch {
+		return "";
+	}
+}
+
+/** cgroup.kill (Linux 5.14, v2) reaches the cgroups below too; elsewhere one process after the other. */
+export function killAll(dir: string): void {
+	if (existsSync(`${dir}/cgroup.kill`)) {
+		writeControl(`${dir}/cgroup.kill`, "1");
+		return;
+	}
+	for (const pid of readPids(dir)) {
+		try {
+			process.kill(pid, "SIGKILL");
+		} catch {
+			// gone already
+		}
+	}
+}
+
+const readPids = (dir: string): number[] => readControl(`${dir}/cgroup.procs`).split("\n").filter(Boolean).map(Number);
+
+const ATTEMPTS = 200;
+
+/** Removes a cgroup and those that the container made below it. EBUSY lasts until its last process is gone. */
+export function removeDirectory(path: string): void {
+	for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+		try {
+			rmdirSync(path);
+			return;
+		} catch (error) {
+			const code = (error as NodeJS.ErrnoException).code;
+			if (code === "ENOENT") return;
+			if (code !== "EBUSY" && code !== "ENOTEMPTY") throw error;
+			for (const entry of listDirectories(path)) removeDirectory(`${path}/${entry}`);
+			if (attempt > 2) Bun.sleepSync(5);
+		}
+	}
+}
+
+function listDirectories(path: string): string[] {
+	try {
+		return readdirSync(path, { withFileTypes: true })
+			.filter((entry) => entry.isDirectory())
+			.map((entry) => entry.name);
+	} catch {
+		return [];
+	}
+}

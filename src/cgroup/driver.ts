@@ -1,0 +1,74 @@
+/**
+ * Control groups (cgroups(7)): one interface, two drivers. v2 is one tree with all controllers; v1 is one tree for each
+ * controller. Hybrid hosts have v1 controllers and an empty v2 tree, which still counts processes.
+ */
+import { readFileSync } from "node:fs";
+import type { DeviceRule } from "./device-bpf.ts";
+import type { Resources } from "./resources.ts";
+
+export interface CgroupDriver {
+	readonly version: 1 | 2;
+	/** Controllers that limits can use here. */
+	readonly controllers: ReadonlySet<string>;
+	/** Makes the container's cgroup with its limits. Undone by remove(). */
+	create(path: CgroupPath, resources: Resources): Membership;
+	/** Lets the container open only these devices. Throws EngineError where the kernel cannot. */
+	restrictDevices(path: CgroupPath, rules: readonly DeviceRule[]): void;
+	/** How a further process joins (exec). */
+	join(path: CgroupPath): Membership;
+	/** What the container sees at /sys/fs/cgroup, after create(); type "remount" changes the flags of one before. */
+	mounts(path: CgroupPath, readonly: boolean): { destination: string; type: string; options: readonly string[] }[];
+	/** Whether the kernel has killed for memory in it. */
+	oomKilled(path: CgroupPath): boolean;
+	/** Kills every process in it. */
+	kill(path: CgroupPath): void;
+	/** Removes it; repeatable. The kernel needs a moment to let the last process go, which is waited for. */
+	remove(path: CgroupPath): void;
+}
+
+/** Relative to the root of a hierarchy: "nanocontainer/<id>". */
+export type CgroupPath = string;
+
+export interface Membership {
+	/** The v2 directory that the process is born in (clone3(2), CLONE_INTO_CGROUP); undefined: by `procs` only. */
+	readonly directory: string | undefined;
+	/** cgroup.procs files to write to. */
+	readonly procs: readonly string[];
+}
+
+export interface Hierarchies {
+	/** Mount point of the v2 tree. */
+	readonly unified: string | undefined;
+	/** Mount point of each v1 controller's tree. */
+	readonly v1: ReadonlyMap<string, string>;
+}
+
+const V1_CONTROLLERS = new Set([
+	"cpu",
+	"cpuacct",
+	"cpuset",
+	"memory",
+	"pids",
+	"freezer",
+	"devices",
+	"blkio",
+	"hugetlb",
+]);
+
+/** Finds the mounted hierarchies (proc(5), mountinfo). */
+export function hierarchies(mountinfo = readFileSync("/proc/self/mountinfo", "utf8")): Hierarchies {
+	let unified: string | undefined;
+	const v1 = new Map<string, string>();
+	for (const line of mountinfo.split("\n")) {
+		const [mount, fs] = line.split(" - ");
+		const point = mount?.split(" ")[4];
+		const [type, , superOptions] = fs?.split(" ") ?? [];
+		if (!point) continue;
+		if (type === "cgroup2") unified ??= point;
+		if (type === "cgroup") {
+			for (const word of superOptions?.split(",") ?? [])
+				if (V1_CONTROLLERS.has(word) && !v1.has(word)) v1.set(word, point);
+		}
+	}
+	return { unified, v1 };
+}

@@ -1,0 +1,100 @@
+/**
+ * cgroup v1 and hybrid hosts: a tree for each controller. A container gets a cgroup only in the trees that a limit of
+ * its own needs: each join costs (the kernel waits for a grace period), and an unlimited cgroup limits nothing. On
+ * hybrid hosts it is also born in the v2 tree, which counts its processes.
+ */
+import { existsSync } from "node:fs";
+import { EngineError } from "../errors.ts";
+import { restrictByController, restrictByProgram } from "./devices.ts";
+import { killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import type { CgroupDriver, CgroupPath, Hierarchies, Membership } from "./driver.ts";
+import { type Resources, type Setting, settingsV1 } from "./resources.ts";
+
+export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
+	const dirs = (path: CgroupPath): string[] => [...new Set(v1.values())].map((root) => `${root}/${path}`);
+	const membership = (path: CgroupPath): Membership => ({
+		directory: unified && `${unified}/${path}`,
+		procs: dirs(path)
+			.filter((dir) => existsSync(dir))
+			.map((dir) => `${dir}/cgroup.procs`),
+	});
+	return {
+		version: 1,
+		controllers: new Set(v1.keys()),
+		create(path, resources: Resources) {
+			if (unified) makeDirectory(`${unified}/${path}`);
+			try {
+				for (const setting of settingsV1(resources)) apply(v1.get(setting.controller), path, setting);
+			} catch (error) {
+				this.remove(path);
+				throw error;
+			}
+			return membership(path);
+		},
+		restrictDevices(path, rules) {
+			const devices = v1.get("devices");
+			if (unified) restrictByProgram(`${unified}/${path}`, rules);
+			else if (devices) restrictByController(`${devices}/${path}`, rules);
+			else
+				throw new EngineError(
+					"unsupported",
+					"This host has no cgroup that restricts devices: only --privileged containers can be started",
+				);
+		},
+		join: membership,
+		// Only trees in which it has a cgroup: in the others the root of its cgroup namespace is the host's.
+		mounts(path, readonly) {
+			const flags = ["nosuid", "noexec", "nodev"];
+			const mode = readonly ? "ro" : "rw";
+			const joined = [...v1].filter(([, root]) => existsSync(`${root}/${path}`));
+			return [
+				{ destination: "/sys/fs/cgroup", type: "tmpfs", options: [...flags, "mode=755"] },
+				...joined.map(([controller]) => ({
+					destination: `/sys/fs/cgroup/${controller}`,
+					type: "cgroup",
+					options: [...flags, mode, controller],
+				})),
+				...(unified ? [{ destination: "/sys/fs/cgroup/unified", type: "cgroup2", options: [...flags, mode] }] : []),
+				{ destination: "/sys/fs/cgroup", type: "remount", options: [...flags, mode] },
+			];
+		},
+		oomKilled(path) {
+			const memory = v1.get("memory");
+			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
+		},
+		kill(path) {
+			for (const dir of [...dirs(path), ...(unified ? [`${unified}/${path}`] : [])]) killAll(dir);
+		},
+		remove(path) {
+			for (const dir of dirs(path)) removeDirectory(dir);
+			if (unified) removeDirectory(`${unified}/${path}`);
+		},
+	};
+}
+
+function apply(root: string | undefined, path: CgroupPath, setting: Setting): void {
+	if (!root) return; // the engine has warned that this kernel lacks the controller
+	const dir = `${root}/${path}`;
+	makeDirectory(dir);
+	if (setting.controller === "cpuset") inheritCpuset(root, path);
+	try {
+		writeControl(`${dir}/${setting.file}`, setting.value);
+	} catch (error) {
+		const code = (error as NodeJS.ErrnoException).code;
+		// No accounting of swap in this kernel: memory alone is limited.
+		if (setting.file === "memory.memsw.limit_in_bytes" && (code === "ENOENT" || code === "EACCES")) return;
+		throw new EngineError("failed", `Cannot set ${setting.file} for ${setting.flag}: ${(error as Error).message}`);
+	}
+}
+
+/** A new cpuset is empty, and a process cannot join it: each level takes over what the one above has. */
+function inheritCpuset(root: string, path: CgroupPath): void {
+	let dir = root;
+	for (const part of path.split("/")) {
+		const above = dir;
+		dir = `${dir}/${part}`;
+		for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+			if (!readControl(`${dir}/${file}`)) writeControl(`${dir}/${file}`, readControl(`${above}/${file}`));
+		}
+	}
+}

@@ -1,0 +1,62 @@
+/** cgroup v2: one tree. A process is born in its cgroup, so nothing of it ever runs unlimited. */
+import { EngineError } from "../errors.ts";
+import { restrictByProgram } from "./devices.ts";
+import { killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import type { CgroupDriver, CgroupPath, Membership } from "./driver.ts";
+import { type Resources, settingsV2 } from "./resources.ts";
+
+export function cgroupV2(root: string): CgroupDriver {
+	const controllers = new Set(readControl(`${root}/cgroup.controllers`).split(" ").filter(Boolean));
+	const dir = (path: CgroupPath): string => `${root}/${path}`;
+	const membership = (path: CgroupPath): Membership => ({ directory: dir(path), procs: [] });
+	return {
+		version: 2,
+		controllers,
+		create(path, resources: Resources) {
+			const settings = settingsV2(resources).filter((setting) => controllers.has(setting.controller));
+			enableControllers(root, path, new Set(settings.map((setting) => setting.controller)));
+			makeDirectory(dir(path));
+			for (const setting of settings) {
+				try {
+					writeControl(`${dir(path)}/${setting.file}`, setting.value);
+				} catch (error) {
+					// No swap in this kernel: there is nothing to limit.
+					if (setting.file === "memory.swap.max" && (error as NodeJS.ErrnoException).code === "ENOENT") continue;
+					removeDirectory(dir(path));
+					throw new EngineError(
+						"failed",
+						`Cannot set ${setting.file} for ${setting.flag}: ${(error as Error).message}`,
+					);
+				}
+			}
+			// The container dies as one when it has no memory left, rather than lose a process here and there:
+			// that is not docker's way, so memory.oom.group stays 0.
+			return membership(path);
+		},
+		restrictDevices: (path, rules) => restrictByProgram(dir(path), rules),
+		join: membership,
+		mounts: (_path, readonly) => [
+			{
+				destination: "/sys/fs/cgroup",
+				type: "cgroup2",
+				options: ["nosuid", "noexec", "nodev", readonly ? "ro" : "rw"],
+			},
+		],
+		oomKilled: (path) => /^oom_kill [1-9]/m.test(readControl(`${dir(path)}/memory.events`)),
+		kill: (path) => killAll(dir(path)),
+		remove: (path) => removeDirectory(dir(path)),
+	};
+}
+
+/** Controllers reach a cgroup only if every one above it passes them on: cgroup.subtree_control, from the top down. */
+function enableControllers(root: string, path: CgroupPath, wanted: ReadonlySet<string>): void {
+	const parts = path.split("/");
+	let dir = root;
+	for (let depth = 0; depth < parts.length; depth++) {
+		const enabled = new Set(readControl(`${dir}/cgroup.subtree_control`).split(" "));
+		const missing = [...wanted].filter((controller) => !enabled.has(controller));
+		if (missing.length) writeControl(`${dir}/cgroup.subtree_control`, missing.map((name) => `+${name}`).join(" "));
+		dir = `${dir}/${parts[depth]}`;
+		if (depth < parts.length - 1) makeDirectory(dir);
+	}
+}

@@ -1,0 +1,72 @@
+/** `images` */
+
+import { shortId } from "../engine/identifiers.ts";
+import { listImageRows } from "../engine/list-images.ts";
+import type { Command } from "./command.ts";
+import { bool, listOf, text } from "./flags.ts";
+import { print } from "./output.ts";
+import { groupFilters, parseFilter } from "./parse-filter.ts";
+import { type Row, renderRows } from "./table.ts";
+import { ago, humanSize, timestamp } from "./units.ts";
+
+const flags = {
+	all: bool("Show all images (default hides intermediate images)", "a"),
+	digests: bool("Show digests"),
+	filter: listOf("Filter output based on conditions provided", "filter", parseFilter, "f"),
+	format: text(
+		"Format output using a custom template: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE' (Go's text/template)",
+	),
+	"no-trunc": bool("Don't truncate output"),
+	quiet: bool("Only show image IDs", "q"),
+};
+
+export const images: Command<typeof flags> = {
+	name: "images",
+	usage: "[OPTIONS] [REPOSITORY[:TAG]]",
+	summary: "List images",
+	aliases: ["image ls", "image list"],
+	flags,
+	notYet: ["tree"],
+	args: { min: 0, max: 1 },
+	run: (context, { flags, args }) => {
+		const found = listImageRows(context.engine(), { pattern: args[0], filters: groupFilters(flags.filter) });
+		if (flags.quiet && flags.format === undefined) {
+			for (const id of new Set(found.map((row) => row.id))) print(`${flags["no-trunc"] ? id : shortId(id)}\n`);
+			return 0;
+		}
+		const rows = found.map(
+			(row): Row => ({
+				ID: flags["no-trunc"] ? row.id : shortId(row.id),
+				Repository: row.repository || "<none>",
+				Tag: row.tag || "<none>",
+				Digest: row.digest || "<none>",
+				CreatedSince: row.created ? ago(row.created) : "N/A",
+				CreatedAt: timestamp(row.created),
+				Size: humanSize(row.size),
+				VirtualSize: humanSize(row.size),
+				SharedSize: "N/A",
+				UniqueSize: "N/A",
+				Containers: String(row.containers),
+			}),
+		);
+		const columns = flags.digests
+			? ["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"]
+			: ["Repository", "Tag", "ID", "CreatedSince", "Size"];
+		print(renderRows(rows, { headers: HEADERS, columns }, flags.format));
+		return 0;
+	},
+};
+
+const HEADERS = {
+	ID: "IMAGE ID",
+	Repository: "REPOSITORY",
+	Tag: "TAG",
+	Digest: "DIGEST",
+	CreatedSince: "CREATED",
+	CreatedAt: "CREATED AT",
+	Size: "SIZE",
+	VirtualSize: "VIRTUAL SIZE",
+	SharedSize: "SHARED SIZE",
+	UniqueSize: "UNIQUE SIZE",
+	Containers: "CONTAINERS",
+};

@@ -1,0 +1,144 @@
+/**
+ * The program: global flags, the command, its exit code. The only place where thrown errors become exit codes, and the
+ * only one that ends the process.
+ */
+
+import { Engine } from "../engine/engine.ts";
+import { EngineError, messageOf } from "../errors.ts";
+import { enableDebug } from "../log.ts";
+import { exitNow } from "../sys/process.ts";
+import type { Context } from "./command.ts";
+import { FlagError } from "./flags.ts";
+import { type GlobalOptions, programName, readGlobal } from "./global.ts";
+import { renderGroupHelp } from "./help.ts";
+import { complain, print } from "./output.ts";
+import { groupOf, groupRows, hasMember, isVerb, memberRows, tree, verbRows } from "./tree.ts";
+
+const USAGE = 125;
+
+export async function main(argv: readonly string[]): Promise<never> {
+	const program = programName(process.argv0);
+	let exitCode: number;
+	try {
+		exitCode = await dispatch(program, argv);
+	} catch (error) {
+		exitCode = report(program, error, argv.includes("--debug"));
+	}
+	// A build that records its profile (build.ts) writes it when Bun ends the process in its own way.
+	if (process.env["BUN_BYTECODE_ORDER_OUT"]) process.exit(exitCode);
+	exitNow(exitCode);
+}
+
+/** Who says it: docker's client its own mistakes, the engine the rest. */
+function prefixOf(program: string, { code }: EngineError): string {
+	if (code === "usage") return "";
+	return code === "denied" || code === "unsupported" ? `${program}: ` : "Error response from daemon: ";
+}
+
+function report(program: string, error: unknown, debug: boolean): number {
+	if (error instanceof FlagError) {
+		complain(`${error.message}\n\nRun '${program} --help' for more information\n`);
+		return USAGE;
+	}
+	if (error instanceof EngineError) {
+		complain(`${prefixOf(program, error)}${error.message}\n`);
+	} else {
+		// Not a failure that was foreseen: a bug, or the machine's. One sentence; the stack is for --debug.
+		complain(`${program}: ${messageOf(error)}\n`);
+	}
+	if (debug && error instanceof Error) {
+		complain(`${error.stack}\n${error.cause ? `caused by: ${Bun.inspect(error.cause)}\n` : ""}`);
+	}
+	return 1;
+}
+
+async function dispatch(program: string, argv: readonly string[]): Promise<number> {
+	const { options, rest } = readGlobal(argv);
+	if (options.debug) enableDebug();
+	const [name, member] = rest;
+	if (options.version) {
+		const { versionLine } = await import("./version.ts");
+		print(`${versionLine(program)}\n`);
+		return 0;
+	}
+	if (name === undefined || options.help || name === "help") return showHelp(program);
+	const group = groupOf(name);
+	if (!group && !isVerb(name)) {
+		complain(`${program}: unknown command: ${program} ${name}\n\nRun '${program} --help' for more information\n`);
+		return 1;
+	}
+	if (group && (member === undefined || member === "--help" || !hasMember(group, member))) {
+		return showGroup(program, name, member);
+	}
+	const session = { context: contextOf(program, options), exitCode: 0 };
+	await runLeaf(rest, session);
+	return session.exitCode;
+}
+
+/** citty finds the command in the tree and loads its module. */
+async function runLeaf(rest: readonly string[], session: { context: Context; exitCode: number }): Promise<void> {
+	const [name = "", member = ""] = rest;
+	const { subCommands } = tree;
+	const resolve = async (value: unknown) => (typeof value === "function" ? await value() : await value);
+	let command = await resolve((subCommands as Record<string, unknown>)[name]);
+	let used = 1;
+	if (command.subCommands) {
+		command = await resolve((command.subCommands as Record<string, unknown>)[member]);
+		used = 2;
+	}
+	await command.run({ rawArgs: rest.slice(used), args: { _: [] }, cmd: command, data: session });
+}
+
+function showHelp(program: string): number {
+	print(
+		renderGroupHelp(
+			"A container engine in one file: no daemon, no tools, no libc",
+			`${program} [OPTIONS] COMMAND`,
+			[...verbRows(), ...groupRows()],
+			[
+				"Global Options:",
+				"      --config string   Directory of the client's config.json (default ~/.docker)",
+				"  -D, --debug           Say what is done, and show stack traces",
+				"      --root string     Directory of images, containers and volumes (default /var/lib/nanocontainer)",
+				"      --run string      Directory of what lives until the next boot (default /run/nanocontainer)",
+				"  -v, --version         Print version information and quit",
+				"",
+				`Run '${program} COMMAND --help' for more information on a command.`,
+			],
+		),
+	);
+	return 0;
+}
+
+function showGroup(program: string, name: string, member: string | undefined): number {
+	const group = groupOf(name);
+	if (!group) return 1;
+	if (member !== undefined && !member.startsWith("-")) {
+		complain(
+			`${program}: unknown command: ${program} ${name} ${member}\n\nUsage:  ${program} ${name} COMMAND\n\nRun '${program} ${name} --help' for more information\n`,
+		);
+		return 1;
+	}
+	const help = renderGroupHelp(group.summary, `${program} ${name} COMMAND`, memberRows(group), [
+		`Run '${program} ${name} COMMAND --help' for more information on a command.`,
+	]);
+	(member === "--help" ? print : complain)(help);
+	return 0;
+}
+
+function contextOf(program: string, global: GlobalOptions): Context {
+	const options = {
+		root: global.root,
+		run: global.run,
+		self: [process.execPath, "--root", global.root, "--run", global.run],
+	};
+	let engine: Engine | undefined;
+	return {
+		global,
+		program,
+		engine: () => {
+			engine ??= Engine.open(options);
+			return engine;
+		},
+	};
+}

@@ -1,0 +1,60 @@
+/** `-e`, `--env-file`, `-l`, `--label-file`: docker's grammar. Pure but for the client's own environment. */
+import { readFileSync } from "node:fs";
+import { EngineError } from "../errors.ts";
+
+/** "K=V" as it is; "K" takes the client's value, and nothing if it has none. */
+export function parseEnv(text: string, client: Readonly<Record<string, string | undefined>> = process.env): string[] {
+	if (text === "" || text.startsWith("=")) throw new Error(`invalid environment variable: ${text}`);
+	if (text.includes("=")) return [text];
+	const value = client[text];
+	return value === undefined ? [] : [`${text}=${value}`];
+}
+
+/** Lines of an env file: no quotes, no expansion; "#" only at a line's start; trailing blanks are kept. */
+export function parseEnvFile(
+	content: string,
+	file: string,
+	client: Readonly<Record<string, string | undefined>> = process.env,
+): string[] {
+	const lines = content.replace(/^\uFEFF/, "").split(/\r?\n/);
+	return lines.flatMap((raw) => {
+		const line = raw.trimStart();
+		if (line === "" || line.startsWith("#")) return [];
+		const equals = line.indexOf("=");
+		const name = equals < 0 ? line : line.slice(0, equals);
+		if (/\s/.test(name)) {
+			throw new EngineError("usage", `invalid env file (${file}): variable '${name}' contains whitespaces`);
+		}
+		if (name === "") throw new EngineError("usage", `invalid env file (${file}): no variable name on line '${line}'`);
+		if (equals >= 0) return [line];
+		const value = client[name];
+		return value === undefined ? [] : [`${name}=${value}`];
+	});
+}
+
+/** `client` is where bare names get their values. */
+export function readEnvFiles(
+	files: readonly string[],
+	client: Readonly<Record<string, string | undefined>> = process.env,
+): string[] {
+	return files.flatMap((file) => {
+		try {
+			return parseEnvFile(readFileSync(file, "utf8"), file, client);
+		} catch (error) {
+			if (error instanceof EngineError) throw error;
+			throw new EngineError("usage", `open ${file}: no such file or directory`);
+		}
+	});
+}
+
+/** "k", "k=" and "k=v" → a record; later ones win. */
+export function parseLabels(labels: readonly string[], files: readonly string[]): Record<string, string> {
+	const result: Record<string, string> = {};
+	for (const line of [...readEnvFiles(files, {}), ...labels]) {
+		const equals = line.indexOf("=");
+		const name = equals < 0 ? line : line.slice(0, equals);
+		if (name === "") throw new EngineError("usage", `invalid label format: "${line}"`);
+		result[name] = equals < 0 ? "" : line.slice(equals + 1);
+	}
+	return result;
+}

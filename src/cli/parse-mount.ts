@@ -1,0 +1,200 @@
+/** `-v`, `--mount`, `--tmpfs`: docker's grammar → mount points. Pure; throws Error with docker's reason. */
+import { normalize, resolve } from "node:path";
+import type { MountPoint } from "../store/container-record.ts";
+import { parseBytes } from "./parse-size.ts";
+
+const PROPAGATION = new Set(["shared", "slave", "private", "rshared", "rslave", "rprivate"]);
+const NO_EFFECT = new Set(["rw", "z", "Z", "consistent", "cached", "delegated"]);
+const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+
+const EMPTY: MountPoint = {
+	type: "volume",
+	source: "",
+	destination: "",
+	readonly: false,
+	options: [],
+	anonymous: false,
+	createSource: false,
+	listed: true,
+};
+
+function cleanDestination(text: string, shown: string): string {
+	if (!text.startsWith("/")) throw new Error(`invalid volume specification: '${shown}': mount path must be absolute`);
+	const clean = normalize(text).replace(/(.)\/$/, "$1");
+	if (clean === "/")
+		throw new Error(`invalid volume specification: '${shown}': invalid mount config: destination can't be '/'`);
+	return clean;
+}
+
+/** "[SRC:]DST[:OPTS]" */
+export function parseVolume(text: string): MountPoint {
+	const parts = text.split(":");
+	if (parts.length > 3 || parts.some((part) => part === "")) throw new Error(`invalid volume specification: '${text}'`);
+	const [first = "", second, third] = parts;
+	if (second === undefined) return { ...EMPTY, destination: cleanDestination(first, text) };
+	const isMode = third === undefined && !second.startsWith("/");
+	if (isMode && !first.startsWith("/")) throw new Error(`invalid volume specification: '${text}'`);
+	if (isMode) return { ...EMPTY, destination: cleanDestination(first, text), ...parseMode(second) };
+	const destination = cleanDestination(second, text);
+	const mode = third === undefined ? {} : parseMode(third);
+	if (first.startsWith("/") || first.startsWith(".")) {
+		return { ...EMPTY, type: "bind", source: resolve(first), destination, createSource: true, ...mode };
+	}
+	if (!VOLUME_NAME.test(first)) {
+		throw new Error(
+			`create ${first}: "${first}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+		);
+	}
+	return { ...EMPTY, source: first, destination, ...mode };
+}
+
+function parseMode(text: string): Pick<MountPoint, "readonly" | "options"> {
+	const options: string[] = [];
+	let readonly = false;
+	for (const word of text.split(",")) {
+		if (word === "ro") readonly = true;
+		else if (word === "nocopy" || PROPAGATION.has(word)) options.push(word);
+		else if (!NO_EFFECT.has(word)) throw new Error(`invalid mode: ${text}`);
+	}
+	return { readonly, options };
+}
+
+const TMPFS_WORDS = new Set(
+	"rw nosuid suid nodev dev noexec exec noatime atime nodiratime diratime strictatime".split(" "),
+);
+
+/** "DST[:opts]" of --tmpfs */
+export function parseTmpfs(text: string): MountPoint {
+	const colon = text.indexOf(":");
+	const destination = colon < 0 ? text : text.slice(0, colon);
+	const words =
+		colon < 0
+			? []
+			: text
+					.slice(colon + 1)
+					.split(",")
+					.filter(Boolean);
+	for (const word of words) {
+		if (word === "ro" || TMPFS_WORDS.has(word) || /^(size|mode|uid|gid|nr_inodes|nr_blocks)=/.test(word)) continue;
+		throw new Error(`invalid tmpfs option "${word}"`);
+	}
+	return {
+		...EMPTY,
+		type: "tmpfs",
+		destination: cleanDestination(destination, text),
+		readonly: words.includes("ro"),
+		options: words.filter((word) => word !== "ro"),
+		listed: false,
+	};
+}
+
+/** CSV with quotes, as --mount has it: "type=bind,src=/a,\"dst=/b,c\"". */
+function parseCsv(text: string): string[] {
+	const fields: string[] = [];
+	for (let at = 0; at <= text.length; ) {
+		if (text[at] === '"') {
+			const match = /^"((?:[^"]|"")*)"(?:,|$)/.exec(text.slice(at));
+			if (!match) throw new Error('parse error on line 1, column 1: bare " in non-quoted-field');
+			fields.push((match[1] ?? "").replaceAll('""', '"'));
+			at += match[0].length + (at + match[0].length === text.length && !match[0].endsWith(",") ? 1 : 0);
+		} else {
+			const comma = text.indexOf(",", at);
+			const end = comma < 0 ? text.length : comma;
+			fields.push(text.slice(at, end));
+			at = end + 1;
+		}
+	}
+	return fields;
+}
+
+const isTrue = (value: string | undefined, key: string): boolean => {
+	if (value === undefined || value === "true" || value === "1") return true;
+	if (value === "false" || value === "0") return false;
+	throw new Error(`invalid value for ${key}: ${value}`);
+};
+
+/** "type=bind,source=/a,target=/b,readonly", and the short "/host:/container[:ro]". */
+export function parseMount(text: string): MountPoint {
+	if (!text.includes("=") && text.includes(":")) return { ...parseVolume(text), createSource: false };
+	const mount = { ...EMPTY, options: [] as string[] };
+	for (const field of parseCsv(text)) {
+		const equals = field.indexOf("=");
+		const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
+		const value = equals < 0 ? undefined : field.slice(equals + 1);
+		if (value === undefined && !["readonly", "ro", "volume-nocopy", "bind-nonrecursive"].includes(key)) {
+			throw new Error(`invalid field '${field}' must be a key=value pair`);
+		}
+		applyKey(mount, key, value, field);
+	}
+	if (!mount.destination) throw new Error("target is required");
+	mount.destination = cleanDestination(mount.destination, text);
+	if (mount.type === "bind" && !mount.source.startsWith("/")) {
+		throw new Error(
+			`invalid mount config for type "bind": invalid mount path: '${mount.source}' mount path must be absolute`,
+		);
+	}
+	if (mount.type === "volume" && mount.source && !VOLUME_NAME.test(mount.source)) {
+		throw new Error(`create ${mount.source}: "${mount.source}" includes invalid characters for a local volume name`);
+	}
+	if (mount.type === "tmpfs" && mount.source)
+		throw new Error('invalid mount config for type "tmpfs": source must not be specified');
+	return mount;
+}
+
+type Draft = { -readonly [K in keyof MountPoint]: MountPoint[K] };
+
+function applyKey(mount: Draft, key: string, value: string | undefined, field: string): void {
+	switch (key) {
+		case "type":
+			if (value !== "bind" && value !== "volume" && value !== "tmpfs") {
+				throw new Error(`mount type "${value}" is not supported: use bind, volume or tmpfs`);
+			}
+			mount.type = value;
+			return;
+		case "source":
+		case "src":
+			mount.source = value?.startsWith(".") ? resolve(value) : (value ?? "");
+			return;
+		case "target":
+		case "dst":
+		case "destination":
+			mount.destination = value ?? "";
+			return;
+		case "readonly":
+		case "ro":
+			mount.readonly = isTrue(value, key);
+			return;
+		case "bind-propagation":
+			if (!value || !PROPAGATION.has(value)) throw new Error(`invalid propagation mode: ${value}`);
+			mount.options.push(value);
+			return;
+		case "bind-recursive":
+			if (!["enabled", "disabled", "writable", "readonly"].includes(value ?? "")) {
+				throw new Error(
+					`invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`,
+				);
+			}
+			mount.options.push(`bind-recursive=${value}`);
+			return;
+		case "bind-nonrecursive":
+			if (isTrue(value, key)) mount.options.push("bind-recursive=disabled");
+			return;
+		case "volume-nocopy":
+			if (isTrue(value, key)) mount.options.push("nocopy");
+			return;
+		case "tmpfs-size":
+			mount.options.push(`size=${parseBytes(value ?? "")}`);
+			return;
+		case "tmpfs-mode":
+			if (!/^[0-7]{1,4}$/.test(value ?? "")) throw new Error(`invalid value for tmpfs-mode: ${value}`);
+			mount.options.push(`mode=${value}`);
+			return;
+		case "consistency":
+			return; // of docker on other systems than Linux; documented to have no effect here
+		case "volume-driver":
+			if (value === "local") return;
+			throw new Error(`volume driver "${value}" is not supported: there is only "local"`);
+		default:
+			throw new Error(`unexpected key '${key}' in '${field}'`);
+	}
+}

@@ -1,0 +1,36 @@
+/** `rm` */
+
+import { remove } from "../engine/remove.ts";
+import { EngineError } from "../errors.ts";
+import { type Command, forEachName } from "./command.ts";
+import { bool } from "./flags.ts";
+import { complain } from "./output.ts";
+
+const flags = {
+	force: bool("Force the removal of a running container (uses SIGKILL)", "f"),
+	volumes: bool("Remove anonymous volumes associated with the container", "v"),
+};
+
+export const rm: Command<typeof flags> = {
+	name: "rm",
+	usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+	summary: "Remove one or more containers",
+	aliases: ["container remove"],
+	flags,
+	notYet: ["link/l"],
+	args: { min: 1, max: Number.POSITIVE_INFINITY },
+	run: (context, { flags, args }) => {
+		const engine = context.engine();
+		return forEachName(args, async (name) => {
+			try {
+				await remove(engine, name, { force: flags.force, volumes: flags.volumes });
+			} catch (error) {
+				// What is to be gone is gone: docker says so, and is content.
+				if (!(flags.force && error instanceof EngineError && error.code === "not-found")) throw error;
+				complain(`Error response from daemon: ${error.message}\n`);
+				return undefined;
+			}
+			return name;
+		});
+	},
+};

@@ -1,0 +1,23 @@
+/** `rmi` */
+import { removeImage } from "../engine/images.ts";
+import { type Command, forEachName } from "./command.ts";
+import { bool } from "./flags.ts";
+
+const flags = { force: bool("Force removal of the image", "f") };
+
+export const rmi: Command<typeof flags> = {
+	name: "rmi",
+	usage: "[OPTIONS] IMAGE [IMAGE...]",
+	summary: "Remove one or more images",
+	aliases: ["image rm", "image remove"],
+	flags,
+	notYet: ["no-prune", "platform"],
+	args: { min: 1, max: Number.POSITIVE_INFINITY },
+	run: (context, { flags, args }) => {
+		const engine = context.engine();
+		return forEachName(args, (name) => {
+			const { untagged, deleted } = removeImage(engine, name, { force: flags.force });
+			return [...untagged.map((text) => `Untagged: ${text}`), ...deleted.map((text) => `Deleted: ${text}`)].join("\n");
+		});
+	},
+};

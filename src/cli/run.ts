@@ -1,0 +1,207 @@
+/** `run`: create, start, and stay attached unless -d. */
+
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { create } from "../engine/create.ts";
+import type { Engine } from "../engine/engine.ts";
+import { reap } from "../engine/reap.ts";
+import { remove } from "../engine/remove.ts";
+import { type Started, start } from "../engine/start.ts";
+import { kill } from "../engine/stop.ts";
+import { EngineError } from "../errors.ts";
+import { renderPlan, renderPlanJson } from "../runtime/explain.ts";
+import type { Launched } from "../runtime/launch.ts";
+import type { Operation } from "../runtime/operations.ts";
+import type { Container } from "../store/container-record.ts";
+import { isTerminal } from "../sys/terminal.ts";
+import type { Command, Context } from "./command.ts";
+import {
+	CONTAINER_FLAGS,
+	CONTAINER_NOT_YET,
+	type ContainerFlags,
+	createOptions,
+	type ExplainMode,
+} from "./container-flags.ts";
+import { bool, text } from "./flags.ts";
+import { imageFor } from "./image-for.ts";
+import { complain, print } from "./output.ts";
+import {
+	attend,
+	catchSignals,
+	detachKeys,
+	ownStreams,
+	type SessionEnd,
+	type SessionOptions,
+	terminalSize,
+} from "./session.ts";
+
+const flags = {
+	...CONTAINER_FLAGS,
+	detach: bool("Run container in background and print container ID", "d"),
+	"detach-keys": text("Override the key sequence for detaching a container"),
+	"sig-proxy": bool("Proxy received signals to the process", undefined, true),
+};
+
+export const run: Command<typeof flags> = {
+	name: "run",
+	usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+	summary: "Create and run a new container from an image",
+	flags,
+	args: { min: 1, max: Number.POSITIVE_INFINITY },
+	stopAtFirst: true,
+	notYet: CONTAINER_NOT_YET,
+	run: async (context, { flags, args }) => {
+		if (flags.detach && flags.attach.length) {
+			complain("conflicting options: cannot specify both --attach and --detach\n");
+			return 1;
+		}
+		if (flags.interactive && flags.tty && !flags.detach && !isTerminal(0)) {
+			complain("the input device is not a TTY\n");
+			return 1;
+		}
+		try {
+			return await runContainer(context, flags, args);
+		} catch (error) {
+			return runFailed(context, error);
+		}
+	},
+};
+
+/** docker's exit codes for a container that did not come to run. */
+export function runFailed(context: Context, error: unknown): number {
+	if (!(error instanceof EngineError)) throw error;
+	complain(
+		`docker: ${error.code === "usage" ? "" : "Error response from daemon: "}${error.message}\n\nRun '${context.program} run --help' for more information\n`,
+	);
+	if (error.code === "command-not-found") return 127;
+	if (error.code === "command-not-executable") return 126;
+	return 125;
+}
+
+type RunFlags = ContainerFlags & { detach: boolean; "detach-keys": string | undefined; "sig-proxy": boolean };
+
+async function runContainer(context: Context, flags: RunFlags, args: readonly string[]): Promise<number> {
+	const options = createOptions(flags, args, flags.detach);
+	const engine = context.engine();
+	const cidfile = flags.cidfile === undefined ? undefined : openCidFile(flags.cidfile);
+	let container: Container;
+	try {
+		const image = await imageFor(engine, context, options.image, flags);
+		const created = create(engine, image, options);
+		for (const warning of created.warnings) complain(`WARNING: ${warning}\n`);
+		container = created.container;
+		cidfile?.write(container.id);
+	} catch (error) {
+		cidfile?.discard();
+		throw error;
+	}
+	if (flags.detach) print(`${container.id}\n`);
+	const { tty } = container.config;
+	const streams = container.config.attach;
+	const keys = detachKeys(flags["detach-keys"], tty);
+	const proxied = flags["sig-proxy"] && !tty && !flags.detach;
+	const signals = catchSignals(proxied, tty);
+	let started: Started;
+	try {
+		started = start(engine, container.id, {
+			attachment: flags.detach
+				? undefined
+				: ownStreams(
+						{
+							stdin: container.config.openStdin && streams.includes("stdin"),
+							stdout: streams.includes("stdout"),
+							stderr: streams.includes("stderr"),
+						},
+						{ tty, keys, lease: true },
+					),
+			terminalSize: terminalSize(tty),
+		});
+	} catch (error) {
+		if (flags.rm) await remove(engine, container.id, { force: true, volumes: true });
+		throw error;
+	}
+	explain(flags.explain, started.plan, started);
+	if (flags.detach) return 0;
+	return finishAttached(engine, started, {
+		tty,
+		stdin: container.config.openStdin && streams.includes("stdin"),
+		signals,
+		proxied,
+	});
+}
+
+/** Prints the plan, if asked for, on standard error: standard output is the container's. */
+export function explain(mode: ExplainMode, plan: readonly Operation[], launched: Launched): void {
+	if (mode === "") return;
+	const timings = launched.timings();
+	complain(mode === "json" ? renderPlanJson(plan, timings) : renderPlan(plan, timings));
+}
+
+/** Attends an attached container that this command started, and tidies up after it. */
+export async function finishAttached(
+	engine: Engine,
+	started: Started,
+	options: Omit<SessionOptions, "forward"> & { readonly proxied: boolean },
+): Promise<number> {
+	const { id } = started.container;
+	const end = await attend(started.client, {
+		...options,
+		forward: options.proxied ? (signal) => forward(engine, id, signal) : undefined,
+	});
+	if (end.kind === "exited" || end.kind === "lost") {
+		reap(engine, id);
+		started.client.reaped();
+	}
+	return exitCodeOfSession(end);
+}
+
+function forward(engine: Engine, id: string, signal: number): void {
+	try {
+		kill(engine, id, String(signal));
+	} catch (error) {
+		if (!(error instanceof EngineError)) throw error; // it ended at this moment
+	}
+}
+
+const SIGPIPE = 13;
+
+export function exitCodeOfSession(end: SessionEnd): number {
+	switch (end.kind) {
+		case "exited":
+			return end.code;
+		case "detached":
+			return 0;
+		case "broken":
+			return 128 + SIGPIPE; // as if the write had been ours
+		case "lost":
+			complain("The container's monitor was killed: how the container ended is not known\n");
+			return 255;
+		default:
+			return 1;
+	}
+}
+
+/** --cidfile: must not exist; stays only if there is a container. */
+export function openCidFile(path: string) {
+	let fd: number;
+	try {
+		fd = openSync(path, "wx", 0o644);
+	} catch (error) {
+		const exists = (error as NodeJS.ErrnoException).code === "EEXIST";
+		throw new EngineError(
+			"usage",
+			exists
+				? `container ID file found, make sure the other container isn't running or delete ${path}`
+				: `failed to create the container ID file: ${(error as Error).message}`,
+		);
+	}
+	return {
+		write(id: string) {
+			writeSync(fd, id);
+			closeSync(fd);
+		},
+		discard() {
+			closeSync(fd);
+			unlinkSync(path);
+		},
+	};
+}

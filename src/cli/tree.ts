@@ -1,0 +1,116 @@
+/** The command tree: names, one line each for the overview, and where each is loaded from. */
+import { type CommandDef, defineCommand } from "citty";
+import { leaf } from "./command.ts";
+
+type Load = () => Promise<CommandDef>;
+
+interface Entry {
+	readonly summary: string;
+	readonly load: Load;
+}
+
+const entry = (summary: string, load: Load): Entry => ({ summary, load });
+
+/** Verbs; those under `container` and `image` are reached through their noun too. */
+const VERBS = {
+	attach: entry("Attach local standard input, output, and error streams to a running container", async () =>
+		leaf((await import("./attach.ts")).attach),
+	),
+	create: entry("Create a new container", async () => leaf((await import("./create.ts")).createCommand)),
+	exec: entry("Execute a command in a running container", async () => leaf((await import("./exec.ts")).exec)),
+	images: entry("List images", async () => leaf((await import("./images.ts")).images)),
+	info: entry("Display system-wide information", async () => leaf((await import("./info.ts")).info)),
+	inspect: entry("Return low-level information on NanoContainer objects", async () =>
+		leaf((await import("./inspect.ts")).inspect),
+	),
+	kill: entry("Kill one or more running containers", async () => leaf((await import("./kill.ts")).kill)),
+	logs: entry("Fetch the logs of a container", async () => leaf((await import("./logs.ts")).logs)),
+	ps: entry("List containers", async () => leaf((await import("./ps.ts")).ps)),
+	pull: entry("Download an image from a registry", async () => leaf((await import("./pull.ts")).pull)),
+	rm: entry("Remove one or more containers", async () => leaf((await import("./rm.ts")).rm)),
+	rmi: entry("Remove one or more images", async () => leaf((await import("./rmi.ts")).rmi)),
+	run: entry("Create and run a new container from an image", async () => leaf((await import("./run.ts")).run)),
+	start: entry("Start one or more stopped containers", async () => leaf((await import("./start.ts")).start)),
+	stop: entry("Stop one or more running containers", async () => leaf((await import("./stop.ts")).stop)),
+	version: entry("Show the NanoContainer version information", async () =>
+		leaf((await import("./version.ts")).version),
+	),
+} satisfies Record<string, Entry>;
+
+/** log is what fingers type. */
+const ALIASES: Readonly<Record<string, keyof typeof VERBS>> = { log: "logs" };
+
+interface Group {
+	readonly summary: string;
+	/** Name in the group → verb. */
+	readonly members: Readonly<Record<string, Entry>>;
+	readonly aliases: Readonly<Record<string, string>>;
+}
+
+const inspectOf = (type: "container" | "image"): Entry =>
+	entry(`Display detailed information on one or more ${type}s`, async () =>
+		leaf((await import("./inspect.ts")).inspectOnly(type)),
+	);
+
+const GROUPS: Readonly<Record<string, Group>> = {
+	container: {
+		summary: "Manage containers",
+		members: {
+			attach: VERBS.attach,
+			create: VERBS.create,
+			exec: VERBS.exec,
+			inspect: inspectOf("container"),
+			kill: VERBS.kill,
+			logs: VERBS.logs,
+			ls: VERBS.ps,
+			rm: VERBS.rm,
+			run: VERBS.run,
+			start: VERBS.start,
+			stop: VERBS.stop,
+		},
+		aliases: { list: "ls", ps: "ls", log: "logs", remove: "rm" },
+	},
+	image: {
+		summary: "Manage images",
+		members: { inspect: inspectOf("image"), ls: VERBS.images, pull: VERBS.pull, rm: VERBS.rmi },
+		aliases: { list: "ls", remove: "rm" },
+	},
+	system: { summary: "Manage NanoContainer", members: { info: VERBS.info }, aliases: {} },
+};
+
+/** Started by the monitor, not by people. */
+const internal = defineCommand({
+	meta: { name: "internal", hidden: true },
+	subCommands: { reap: async () => leaf((await import("./internal.ts")).reapCommand) },
+});
+
+const loaders = (members: Readonly<Record<string, Entry>>, aliases: Readonly<Record<string, string>>) => ({
+	...Object.fromEntries(Object.entries(members).map(([name, { load }]) => [name, load])),
+	...Object.fromEntries(
+		Object.entries(aliases).flatMap(([alias, name]) => (members[name] ? [[alias, members[name].load]] : [])),
+	),
+});
+
+export const tree = defineCommand({
+	meta: { name: "NanoContainer" },
+	subCommands: {
+		...loaders(VERBS, ALIASES),
+		...Object.fromEntries(
+			Object.entries(GROUPS).map(([name, { members, aliases, summary }]) => [
+				name,
+				defineCommand({ meta: { name, description: summary }, subCommands: loaders(members, aliases) }),
+			]),
+		),
+		internal,
+	},
+});
+
+const rows = (members: Readonly<Record<string, Entry>>) =>
+	Object.entries(members).map(([name, { summary }]) => [name, summary] as const);
+
+export const isVerb = (name: string): boolean => name in VERBS || name in ALIASES || name === "internal";
+export const groupOf = (name: string): Group | undefined => (Object.hasOwn(GROUPS, name) ? GROUPS[name] : undefined);
+export const hasMember = (group: Group, name: string): boolean => name in group.members || name in group.aliases;
+export const verbRows = () => rows(VERBS);
+export const memberRows = (group: Group) => rows(group.members);
+export const groupRows = () => Object.entries(GROUPS).map(([name, { summary }]) => [name, summary] as const);

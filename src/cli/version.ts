@@ -1,0 +1,56 @@
+/** `version` and `--version`. */
+
+import { release } from "node:os";
+import type { Command } from "./command.ts";
+import { text } from "./flags.ts";
+import { print } from "./output.ts";
+import { renderTemplate } from "./template.ts";
+
+declare const NANOCONTAINER_VERSION: string;
+declare const NANOCONTAINER_COMMIT: string;
+
+export const VERSION = NANOCONTAINER_VERSION;
+const ARCH = process.arch === "arm64" ? "arm64" : "amd64";
+
+/** docker's line, under either name: scripts read the version out of it. */
+export const versionLine = (program: string): string =>
+	`${program === "docker" ? "Docker" : "NanoContainer"} version ${VERSION}, build ${NANOCONTAINER_COMMIT}`;
+
+const flags = { format: text("Format output using a custom template", "f") };
+
+export const version: Command<typeof flags> = {
+	name: "version",
+	usage: "[OPTIONS]",
+	summary: "Show the NanoContainer version information",
+	flags,
+	args: { min: 0, max: 0 },
+	run: (_, { flags }) => {
+		const facts = {
+			Version: VERSION,
+			ApiVersion: "1.48",
+			GitCommit: NANOCONTAINER_COMMIT,
+			Bun: Bun.version,
+			Os: "linux",
+			Arch: ARCH,
+			KernelVersion: release(),
+		};
+		const document = {
+			Client: { ...facts, Context: "default" },
+			Server: { ...facts, Platform: { Name: "NanoContainer" } },
+		};
+		if (flags.format !== undefined) {
+			print(`${renderTemplate(flags.format === "json" ? "{{json .}}" : flags.format, document)}\n`);
+			return 0;
+		}
+		const row = (name: string, value: string) => ` ${`${name}:`.padEnd(18)} ${value}\n`;
+		const block =
+			row("Version", VERSION) +
+			row("Git commit", NANOCONTAINER_COMMIT) +
+			row("Bun version", Bun.version) +
+			row("OS/Arch", `linux/${ARCH}`);
+		print(
+			`Client:\n${block}\nServer: NanoContainer (no daemon: the same program)\n${block}${row("Kernel", release())}`,
+		);
+		return 0;
+	},
+};

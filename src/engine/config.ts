@@ -1,0 +1,45 @@
+/** /etc/nanocontainer/config.json: the keys of docker's daemon.json that apply here. */
+import { readFileSync } from "node:fs";
+import * as v from "valibot";
+import { EngineError } from "../errors.ts";
+
+export const CONFIG_FILE = "/etc/nanocontainer/config.json";
+
+const Config = v.strictObject({
+	"registry-mirrors": v.optional(v.array(v.pipe(v.string(), v.url("is not a URL"))), []),
+	"insecure-registries": v.optional(v.array(v.string()), []),
+});
+
+export interface EngineConfig {
+	/** Base URLs that are asked before docker.io. */
+	readonly registryMirrors: readonly string[];
+	/** "host:port" or networks ("10.0.0.0/8") that may be spoken to without TLS, or with a certificate nobody knows. */
+	readonly insecureRegistries: readonly string[];
+}
+
+/** Reads the file; without one, the defaults. A mistake in it is an error that names the key. */
+export function readConfig(path = process.env["NANOCONTAINER_CONFIG"] || CONFIG_FILE): EngineConfig {
+	let text: string;
+	try {
+		text = readFileSync(path, "utf8");
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === "ENOENT") return { registryMirrors: [], insecureRegistries: [] };
+		throw new EngineError("failed", `Cannot read ${path}: ${(error as Error).message}`);
+	}
+	let json: unknown;
+	try {
+		json = JSON.parse(text);
+	} catch (error) {
+		throw new EngineError("invalid", `${path} is not JSON: ${(error as Error).message}`);
+	}
+	const result = v.safeParse(Config, json);
+	if (!result.success) {
+		const [issue] = result.issues;
+		const key = issue?.path?.map((item) => String(item.key)).join(".") ?? "";
+		throw new EngineError("invalid", `${path}: "${key}": ${issue?.message}`);
+	}
+	return {
+		registryMirrors: result.output["registry-mirrors"],
+		insecureRegistries: result.output["insecure-registries"],
+	};
+}

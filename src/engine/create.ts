@@ -1,0 +1,239 @@
+/** `create`: options and an image → a container on record. Nothing runs, nothing is mounted. */
+import { existsSync, mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { EngineError } from "../errors.ts";
+import type { ImageConfig } from "../image/spec.ts";
+import { parseSignal } from "../runtime/signals.ts";
+import { containerCapabilities } from "../security/capabilities.ts";
+import {
+	type Container,
+	type ContainerConfig,
+	type HostConfig,
+	type MountPoint,
+	NEW_STATE,
+} from "../store/container-record.ts";
+import { insertContainer } from "../store/containers.ts";
+import type { ImageRecord } from "../store/images.ts";
+import { layerPath } from "../store/layers.ts";
+import { ensureVolume, useVolume } from "../store/volumes.ts";
+import { syscall } from "../sys/errno.ts";
+import { fstat, openDir } from "../sys/file.ts";
+import { checkResources } from "./check-resources.ts";
+import type { Engine } from "./engine.ts";
+import { checkName, newId, newName, shortId } from "./identifiers.ts";
+import { availableCapabilities } from "./kernel.ts";
+import { removeContainer } from "./remove.ts";
+
+export interface CreateOptions {
+	readonly image: string;
+	/** Arguments after the image; empty: the image's. */
+	readonly command: readonly string[];
+	readonly name: string | undefined;
+	/** undefined: the image's; "": none. */
+	readonly entrypoint: string | undefined;
+	/** NAME=value */
+	readonly env: readonly string[];
+	readonly labels: Readonly<Record<string, string>>;
+	readonly user: string | undefined;
+	readonly workingDir: string | undefined;
+	readonly hostname: string | undefined;
+	readonly domainname: string;
+	readonly macAddress: string;
+	readonly tty: boolean;
+	readonly openStdin: boolean;
+	readonly attach: ContainerConfig["attach"];
+	readonly stopSignal: string | undefined;
+	readonly stopTimeout: number | undefined;
+	readonly volumeLabels: Readonly<Record<string, string>>;
+	readonly host: HostConfig;
+}
+
+export interface Created {
+	readonly container: Container;
+	/** "Your kernel does not support …" */
+	readonly warnings: readonly string[];
+}
+
+export function create(
+	engine: Engine,
+	image: { readonly record: ImageRecord; readonly config: ImageConfig },
+	options: CreateOptions,
+): Created {
+	const id = newId();
+	const { resources, warnings } = checkResources(options.host.resources, engine.cgroups);
+	const mounts = withImageVolumes(options.host.mounts, image.config);
+	const config = containerConfig(id, image, { ...options, host: { ...options.host, mounts, resources } });
+	validate(config);
+	// On record first: what a kill leaves between the two is a container whose directories are made at its start, not
+	// directories that belong to nobody.
+	const container = record(engine, id, options.name, config, options.volumeLabels);
+	try {
+		ensureDirectories(engine, container, image.record.layers);
+	} catch (error) {
+		removeContainer(engine, container);
+		throw error;
+	}
+	return { container, warnings };
+}
+
+/** Makes the container's own directories, unless they are there. */
+export function ensureDirectories(engine: Engine, container: Container, layers: readonly string[]): void {
+	const files = engine.paths.container(container.id);
+	mkdirSync(files.work, { recursive: true, mode: 0o700 });
+	makeUpper(engine, files.upper, layers);
+}
+
+/** The upper directory is the container's "/": it has the owner and mode of the image's. */
+function makeUpper(engine: Engine, upper: string, layers: readonly string[]): void {
+	if (mkdirSync(upper, { recursive: true, mode: 0o755 }) === undefined) return; // it was there
+	const topmost = layers.at(-1);
+	if (topmost === undefined) return;
+	using from = openDir(layerPath(engine.paths, topmost));
+	using to = openDir(upper);
+	const { mode, uid, gid } = fstat(from.number);
+	if (uid !== 0 || gid !== 0) syscall("fchown", upper, to.number, uid, gid);
+	if ((mode & 0o7777) !== 0o755) syscall("fchmod", upper, to.number, mode & 0o7777);
+}
+
+function record(
+	engine: Engine,
+	id: string,
+	name: string | undefined,
+	config: ContainerConfig,
+	volumeLabels: Readonly<Record<string, string>>,
+): Container {
+	return engine.transaction(() => {
+		const taken = (candidate: string) =>
+			engine.db.query("SELECT 1 FROM containers WHERE name = ?").get(candidate) !== null;
+		const container: Container = {
+			id,
+			name: name === undefined ? newName(taken) : checkName(name),
+			created: Date.now(),
+			config,
+			state: NEW_STATE,
+		};
+		insertContainer(engine.db, container);
+		for (const mount of config.host.mounts) {
+			if (mount.type !== "volume") continue;
+			ensureVolume(engine.db, {
+				name: mount.source,
+				created: Date.now(),
+				anonymous: mount.anonymous,
+				labels: volumeLabels,
+			});
+			useVolume(engine.db, mount.source, id);
+		}
+		return container;
+	});
+}
+
+/** A VOLUME of the image becomes an anonymous volume, unless the user mounts something there. */
+function withImageVolumes(mounts: readonly MountPoint[], image: ImageConfig): MountPoint[] {
+	const all = mounts.map((mount) =>
+		mount.type === "volume" && mount.source === "" ? { ...mount, source: newId(), anonymous: true } : mount,
+	);
+	for (const destination of Object.keys(image.config?.Volumes ?? {})) {
+		const clean = destination.replace(/\/+$/, "") || "/";
+		if (clean === "/" || all.some((mount) => mount.destination === clean)) continue;
+		all.push({
+			type: "volume",
+			source: newId(),
+			destination: clean,
+			readonly: false,
+			options: [],
+			anonymous: true,
+			createSource: false,
+			listed: true,
+		});
+	}
+	return all;
+}
+
+function containerConfig(
+	id: string,
+	{
+		record: image,
+		config: { config: defaults, os, architecture, variant },
+	}: { record: ImageRecord; config: ImageConfig },
+	options: CreateOptions,
+): ContainerConfig {
+	const ownEntrypoint = options.entrypoint !== undefined;
+	const entrypoint = ownEntrypoint
+		? options.entrypoint
+			? [options.entrypoint]
+			: null
+		: (defaults?.Entrypoint ?? null);
+	const cmd = options.command.length || ownEntrypoint ? options.command : (defaults?.Cmd ?? []);
+	return {
+		image: options.image,
+		imageId: image.id,
+		entrypoint: entrypoint && [...entrypoint],
+		cmd: [...cmd],
+		env: mergeEnvironment(defaults?.Env ?? [], options.env),
+		user: options.user ?? defaults?.User ?? "",
+		workingDir: options.workingDir ?? defaults?.WorkingDir ?? "",
+		labels: { ...defaults?.Labels, ...options.labels },
+		hostname: options.hostname ?? (options.host.networkMode === "host" ? hostname() : shortId(id)),
+		domainname: options.domainname,
+		macAddress: options.macAddress,
+		tty: options.tty,
+		openStdin: options.openStdin,
+		stdinOnce: options.openStdin && options.attach.includes("stdin"),
+		attach: options.attach,
+		stopSignal: options.stopSignal ?? defaults?.StopSignal ?? "",
+		stopTimeout: options.stopTimeout ?? null,
+		exposedPorts: Object.keys(defaults?.ExposedPorts ?? {}),
+		volumes: Object.keys(defaults?.Volumes ?? {}),
+		platform: [os || "linux", architecture, variant].filter(Boolean).join("/"),
+		host: options.host,
+	};
+}
+
+/** A later NAME=value replaces an earlier one in its place. */
+export function mergeEnvironment(...lists: readonly (readonly string[])[]): string[] {
+	const variables = new Map<string, string>();
+	for (const line of lists.flat()) variables.set(line.slice(0, line.indexOf("=")), line);
+	return [...variables.values()];
+}
+
+function validate(config: ContainerConfig): void {
+	const { host } = config;
+	if ((config.entrypoint?.length ?? 0) + config.cmd.length === 0) {
+		throw new EngineError("invalid", "no command specified");
+	}
+	if (config.workingDir && !config.workingDir.startsWith("/")) {
+		throw new EngineError(
+			"invalid",
+			`the working directory '${config.workingDir}' is invalid, it needs to be an absolute path`,
+		);
+	}
+	if (config.stopSignal && parseSignal(config.stopSignal) === undefined) {
+		throw new EngineError("invalid", `Invalid signal: ${config.stopSignal}`);
+	}
+	if (config.hostname.length > 63) throw new EngineError("invalid", `invalid hostname: ${config.hostname}`);
+	if (config.macAddress && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(config.macAddress)) {
+		throw new EngineError("invalid", `invalid MAC address: ${config.macAddress}`);
+	}
+	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
+	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);
+	const missing = host.mounts.find(
+		(mount) => mount.type === "bind" && !mount.createSource && !existsSync(mount.source),
+	);
+	if (missing) {
+		throw new EngineError(
+			"invalid",
+			`invalid mount config for type "bind": bind source path does not exist: ${missing.source}`,
+		);
+	}
+	containerCapabilities({ privileged: host.privileged, add: host.capAdd, drop: host.capDrop }, availableCapabilities());
+	const seen = new Set<string>();
+	for (const { destination } of host.mounts) {
+		if (destination === "/") throw new EngineError("invalid", "invalid volume specification: destination can't be '/'");
+		if (seen.has(destination)) throw new EngineError("invalid", `Duplicate mount point: ${destination}`);
+		seen.add(destination);
+	}
+	for (const text of [...config.env, ...config.cmd, ...(config.entrypoint ?? []), ...Object.values(config.labels)]) {
+		if (text.includes("\0"))
+			throw new EngineError("invalid", "a NUL character is in the command, environment or labels");
+	}
+}

@@ -1,0 +1,60 @@
+/** Host devices for --device and --privileged. */
+import { readdirSync, statSync } from "node:fs";
+import { DEFAULT_DEVICE_RULES, type DeviceRule } from "../cgroup/device-bpf.ts";
+import { EngineError } from "../errors.ts";
+import type { Device } from "../runtime/config.ts";
+import type { HostConfig } from "../store/container-record.ts";
+
+/** Made by us in every container, or file systems of its own. */
+const OWN = new Set(["null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"]);
+const OWN_DIRECTORIES = new Set(["pts", "shm", "mqueue", "fd", ".lxc", ".lxd-mounts"]);
+
+/** What the container may open: docker's list, and what --device names, with its rights. */
+export function deviceRules(host: HostConfig): DeviceRule[] {
+	const asked = host.devices.flatMap(({ host: from, container: to, permissions }) =>
+		devicesAt(from, to).map(({ type, major, minor }): DeviceRule => ({ type, major, minor, access: permissions })),
+	);
+	return [...DEFAULT_DEVICE_RULES, ...asked];
+}
+
+export function hostDevices(host: HostConfig): Device[] {
+	const asked = host.devices.flatMap(({ host: from, container: to }) => {
+		const found = devicesAt(from, to);
+		if (found.length === 0) {
+			throw new EngineError(
+				"command-not-found", // docker's 127 rule is textual: "no such file or directory"
+				`error gathering device information while adding custom device "${from}": ${
+					statSync(from, { throwIfNoEntry: false }) ? "not a device node" : "no such file or directory"
+				}`,
+			);
+		}
+		return found;
+	});
+	const all = host.privileged ? [...devicesBelow("/dev", "/dev", true), ...asked] : asked;
+	return [...new Map(all.map((device) => [device.path, device])).values()];
+}
+
+function devicesAt(from: string, to: string): Device[] {
+	const stat = statSync(from, { throwIfNoEntry: false });
+	if (!stat) return [];
+	if (stat.isDirectory()) return devicesBelow(from, to, false);
+	if (!stat.isCharacterDevice() && !stat.isBlockDevice()) return [];
+	const { rdev } = stat;
+	return [
+		{
+			path: to,
+			type: stat.isCharacterDevice() ? "c" : "b",
+			major: (rdev >>> 8) & 0xfff,
+			minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00),
+			fileMode: stat.mode & 0o777,
+		},
+	];
+}
+
+function devicesBelow(from: string, to: string, top: boolean): Device[] {
+	return readdirSync(from, { withFileTypes: true }).flatMap((entry) => {
+		if (top && (OWN.has(entry.name) || OWN_DIRECTORIES.has(entry.name))) return [];
+		if (entry.isSymbolicLink() || entry.isFIFO() || entry.isSocket() || entry.isFile()) return [];
+		return devicesAt(`${from}/${entry.name}`, `${to}/${entry.name}`);
+	});
+}

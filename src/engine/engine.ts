@@ -1,0 +1,80 @@
+/**
+ * The engine: opens the state and holds its parts. Each use case is a function in a file of its own that takes it. The
+ * command line is one caller; it knows nothing of what lies behind.
+ */
+import { statSync } from "node:fs";
+import { detectCgroups } from "../cgroup/detect.ts";
+import type { CgroupDriver } from "../cgroup/driver.ts";
+import { EngineError } from "../errors.ts";
+import { DEFAULT_ROOT, type Paths, paths } from "../paths.ts";
+import { ensureStore } from "../store/blobs.ts";
+import { type Db, openDatabase, transaction } from "../store/database.ts";
+import type { Fd } from "../sys/fd.ts";
+import { lockFile } from "../sys/file.ts";
+import { reconcile } from "./reconcile.ts";
+
+export interface EngineOptions {
+	readonly root: string;
+	readonly run: string;
+	/** How the monitor starts this program as the reaper: the executable and its global flags. */
+	readonly self: readonly string[];
+}
+
+export class Engine {
+	readonly paths: Paths;
+	readonly db: Db;
+	readonly self: readonly string[];
+	#cgroups: CgroupDriver | undefined | null = null;
+
+	private constructor(options: EngineOptions) {
+		this.paths = paths(options.root, options.run);
+		this.self = options.self;
+		if (!isComplete(this.paths)) ensureStore(this.paths);
+		this.db = openDatabase(this.paths);
+	}
+
+	/** Opens the state, and first of all settles what other commands left unfinished when they were killed. */
+	static open(options: EngineOptions): Engine {
+		if (process.geteuid?.() !== 0) {
+			throw new EngineError("denied", "NanoContainer must be run as root: it makes namespaces, mounts and devices");
+		}
+		const engine = new Engine(options);
+		reconcile(engine);
+		return engine;
+	}
+
+	/** Without settling anything: for the reaper, which is part of that. */
+	static openQuietly(options: EngineOptions): Engine {
+		return new Engine(options);
+	}
+
+	/** undefined: this host has no cgroups. */
+	get cgroups(): CgroupDriver | undefined {
+		if (this.#cgroups === null) this.#cgroups = detectCgroups();
+		return this.#cgroups;
+	}
+
+	/** One container's start, stop, removal and reaping exclude each other. */
+	lock(containerId: string): Fd {
+		return lockFile(`${this.paths.locks}/${containerId}`);
+	}
+
+	transaction<T>(change: () => T): T {
+		return transaction(this.db, this.paths, change);
+	}
+
+	/** The default bridge's device. A state directory elsewhere has a bridge and a table of its own. */
+	get bridgeName(): string {
+		if (this.paths.root === DEFAULT_ROOT) return "nanobridge";
+		return `nano${new Bun.CryptoHasher("sha256").update(this.paths.root).digest("hex").slice(0, 8)}`;
+	}
+}
+
+/** The last directory that ensureStore() makes is there. */
+function isComplete({ run, containers }: Paths): boolean {
+	return exists(`${run}/containers`) && exists(containers);
+}
+
+function exists(path: string): boolean {
+	return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}

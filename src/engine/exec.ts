@@ -1,0 +1,120 @@
+/** `exec`: a further process in a container that runs. */
+import { EngineError } from "../errors.ts";
+import type { ProcessConfig } from "../runtime/config.ts";
+import { FIRST_PLAN_FD, type Launched, launch, monitorOperation } from "../runtime/launch.ts";
+import type { Attachment } from "../runtime/monitor.ts";
+import type { Operation } from "../runtime/operations.ts";
+import { compileExecPlan } from "../runtime/plan-exec.ts";
+import { containerCapabilities } from "../security/capabilities.ts";
+import type { Container } from "../store/container-record.ts";
+import { findContainer } from "../store/containers.ts";
+import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot } from "../sys/file.ts";
+import { pidfdOpen, startTime } from "../sys/process.ts";
+import { mergeEnvironment } from "./create.ts";
+import type { Engine } from "./engine.ts";
+import { availableCapabilities } from "./kernel.ts";
+import { capabilitySets, environment, noNewPrivileges } from "./oci-config.ts";
+import { seccompFilter } from "./seccomp.ts";
+import { resolveUser } from "./users.ts";
+
+export interface ExecOptions {
+	readonly command: readonly string[];
+	readonly env: readonly string[];
+	readonly user: string | undefined;
+	readonly workingDir: string | undefined;
+	readonly tty: boolean;
+	readonly stdin: boolean;
+	readonly privileged: boolean;
+	readonly attachment: Attachment | undefined;
+	readonly terminalSize: { readonly rows: number; readonly columns: number };
+}
+
+export interface Executed extends Launched {
+	readonly plan: readonly Operation[];
+}
+
+/** A process that runs forever in the background must not be waited for by a stream it left open. */
+const QUIET_MS = 100;
+
+export function exec(engine: Engine, nameOrId: string, options: ExecOptions): Executed {
+	const container = findContainer(engine.db, nameOrId);
+	const { init } = container.state;
+	const pidfd = container.state.status === "running" && init ? pidfdOpen(init.pid) : undefined;
+	if (!init || !pidfd || startTime(init.pid) !== init.startTime) {
+		throw new EngineError("not-running", `container ${container.id} is not running`);
+	}
+	using process = pidfd;
+	const membership = engine.cgroups?.join(container.state.cgroup);
+	using cgroup = membership?.directory ? openDir(membership.directory) : undefined;
+	const capabilities = containerCapabilities(
+		{
+			privileged: options.privileged || container.config.host.privileged,
+			add: container.config.host.capAdd,
+			drop: container.config.host.capDrop,
+		},
+		availableCapabilities(),
+	);
+	const config = processOf(container, options, init.pid, capabilities);
+	const plan = compileExecPlan(config, {
+		monitor: monitorOperation({
+			id: container.id,
+			liveDir: "",
+			log: "",
+			exit: "",
+			reaper: [],
+			terminal: options.tty,
+			stdin: options.stdin,
+			stdinOnce: true,
+			quietMs: QUIET_MS,
+		}),
+		pidfd: FIRST_PLAN_FD,
+		cgroupJoins: membership?.procs ?? [],
+		terminalSize: options.terminalSize,
+		seccomp: options.privileged ? undefined : seccompFilter(container.config.host, capabilities, engine.paths.run),
+	});
+	const launched = launch({
+		header: { cloneFlags: 0, cgroupFd: cgroup ? FIRST_PLAN_FD + 1 : -1, pidNamespaceFd: FIRST_PLAN_FD },
+		plan,
+		fds: [process.number, ...(cgroup ? [cgroup.number] : [])],
+		name: `${container.id.slice(0, 12)} exec`,
+		attachment: options.attachment,
+		onCreated: () => {},
+	});
+	return { ...launched, plan };
+}
+
+function processOf(container: Container, options: ExecOptions, initPid: number, capabilities: bigint): ProcessConfig {
+	const { config } = container;
+	// The container's own files, as it has them now, resolved as it would.
+	using proc = openDir(`/proc/${initPid}`);
+	using root = openInRootLink(proc.number);
+	const user = resolveUser(
+		options.user ?? config.user,
+		readFileInRoot(root.number, "etc/passwd", 1 << 20) ?? "",
+		readFileInRoot(root.number, "etc/group", 1 << 20) ?? "",
+		options.user === undefined ? config.host.groupAdd : [],
+	);
+	const cwd = options.workingDir ?? (config.workingDir || "/");
+	if (!cwd.startsWith("/")) throw new EngineError("invalid", "cwd must be an absolute path");
+	return {
+		terminal: options.tty,
+		user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
+		args: options.command,
+		env: environment(mergeEnvironment(config.env, options.env), {
+			hostname: config.hostname,
+			home: user.home,
+			tty: options.tty,
+		}),
+		cwd,
+		umask: 0o022,
+		capabilities: capabilitySets(capabilities, user.uid),
+		rlimits: config.host.ulimits.map(({ name, soft, hard }) => ({ type: name, soft, hard })),
+		noNewPrivileges: noNewPrivileges(config.host.securityOpt),
+		oomScoreAdj: config.host.oomScoreAdj,
+	};
+}
+
+/** /proc/<pid>/root leads into the other mount namespace; it is a magic link of the kernel, not of the container. */
+function openInRootLink(proc: number) {
+	return openat2(proc, "root", O_PATH | O_DIRECTORY);
+}

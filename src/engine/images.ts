@@ -1,0 +1,148 @@
+/** Finding images by what users type, and removing them. */
+import { rmSync } from "node:fs";
+import { EngineError } from "../errors.ts";
+import { canonical, EMBEDDED_REFERENCE, familiar, parseReference } from "../image/reference.ts";
+import { type ImageConfig, ImageConfig as ImageConfigSchema, Manifest, parseDocument } from "../image/spec.ts";
+import { blobPath, hasBlob, readBlob } from "../store/blobs.ts";
+import { containersOfImage } from "../store/containers.ts";
+import {
+	deleteImage,
+	deleteReference,
+	digestsOf,
+	getImage,
+	type ImageRecord,
+	imageOfReference,
+	imagesByPrefix,
+	layersInUse,
+	listImages,
+	tagsOf,
+} from "../store/images.ts";
+import { removeLayer } from "../store/layers.ts";
+import type { Engine } from "./engine.ts";
+import { shortId } from "./identifiers.ts";
+
+export function configOf(image: ImageRecord): ImageConfig {
+	return parseDocument(ImageConfigSchema, image.config, `configuration of image ${shortId(image.id)}`);
+}
+
+const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{2,64})$/;
+
+/** An image by reference, or by (a prefix of) its ID; undefined if it is not here. */
+export function findImage(engine: Engine, text: string): ImageRecord | undefined {
+	const prefix = ID_PREFIX.exec(text)?.[1];
+	if (!text.startsWith("sha256:") && !(prefix?.length === 64)) {
+		const reference = parseReference(text);
+		// "name:tag@digest" is found by its digest.
+		const id = imageOfReference(engine.db, canonical(reference));
+		if (id) return getImage(engine.db, id);
+	}
+	if (!prefix) return undefined;
+	const found = imagesByPrefix(engine.db, prefix);
+	if (found.length > 1) throw new EngineError("invalid", `multiple IDs found with provided prefix: ${prefix}`);
+	return found[0];
+}
+
+/** The same; the image that this program carries is imported when it is asked for the first time. */
+export async function findOrImport(engine: Engine, text: string): Promise<ImageRecord | undefined> {
+	const found = findImage(engine, text);
+	if (found || ID_PREFIX.test(text) || canonical(parseReference(text)) !== EMBEDDED_REFERENCE) return found;
+	const { importEmbedded } = await import("../image/embedded.ts"); // brings the unpacker along
+	const id = await importEmbedded(engine.db, engine.paths);
+	return id === undefined ? undefined : getImage(engine.db, id);
+}
+
+/** "alpine:latest" for messages: what was typed with its tag. */
+export function withTag(text: string): string {
+	const reference = parseReference(text);
+	return familiar(canonical(reference));
+}
+
+export interface RemovedImage {
+	readonly untagged: readonly string[];
+	readonly deleted: readonly string[];
+}
+
+/** `rmi`: takes a name away, and the image with its last one. */
+export function removeImage(engine: Engine, text: string, options: { force: boolean }): RemovedImage {
+	const image = findImage(engine, text);
+	if (!image) throw new EngineError("not-found", `No such image: ${ID_PREFIX.test(text) ? text : withTag(text)}`);
+	const byId = ID_PREFIX.test(text) && imageOfReference(engine.db, canonicalOrEmpty(text)) === undefined;
+	const tags = tagsOf(engine.db, image.id);
+	const digests = digestsOf(engine.db, image.id);
+	const users = containersOfImage(engine.db, image.id);
+	const running = users.find((container) => container.state.status === "running");
+
+	if (byId && tags.length > 1 && !options.force) {
+		throw new EngineError(
+			"conflict",
+			`conflict: unable to delete ${shortId(image.id)} (must be forced) - image is referenced in multiple repositories`,
+		);
+	}
+	const name = byId ? undefined : canonical(parseReference(text));
+	const lastName = byId || (name !== undefined && tags.every((tag) => tag === name));
+	if (!lastName && name) {
+		engine.transaction(() => deleteReference(engine.db, name));
+		return { untagged: [familiar(name)], deleted: [] };
+	}
+	const [user] = users;
+	if (user && (!options.force || running)) {
+		const what = byId ? `unable to delete ${shortId(image.id)}` : `unable to remove repository reference "${text}"`;
+		if (running && options.force && name) {
+			// docker only takes the name away from an image that runs
+			engine.transaction(() => deleteReference(engine.db, name));
+			return { untagged: [familiar(name)], deleted: [] };
+		}
+		if (running && byId) {
+			throw new EngineError(
+				"conflict",
+				`conflict: ${what} (cannot be forced) - image is being used by running container ${shortId(running.id)}`,
+			);
+		}
+		throw new EngineError(
+			"conflict",
+			byId
+				? `conflict: ${what} (must be forced) - image is being used by stopped container ${shortId(user.id)}`
+				: `conflict: ${what} (must force) - container ${shortId(user.id)} is using its referenced image ${shortId(image.id)}`,
+		);
+	}
+	engine.transaction(() => {
+		for (const reference of [...tags, ...digests]) deleteReference(engine.db, reference);
+		if (!user) deleteImage(engine.db, image.id);
+	});
+	const layers = user ? [] : removeUnused(engine, image);
+	return {
+		untagged: [...tags, ...digests].map(familiar),
+		deleted: user ? [] : [image.id, ...layers],
+	};
+}
+
+function canonicalOrEmpty(text: string): string {
+	try {
+		return canonical(parseReference(text));
+	} catch {
+		return "";
+	}
+}
+
+/** Removes layers and blobs that no other image has. Returns the layers' DiffIDs. */
+function removeUnused(engine: Engine, image: ImageRecord): string[] {
+	const inUse = layersInUse(engine.db);
+	const layers = image.layers.filter((diffId) => !inUse.has(diffId));
+	for (const diffId of layers) removeLayer(engine.paths, diffId);
+	const kept = new Set(listImages(engine.db).flatMap((other) => blobsOf(engine, other)));
+	for (const digest of blobsOf(engine, image)) {
+		if (!kept.has(digest)) rmSync(blobPath(engine.paths, digest), { force: true });
+	}
+	return layers.reverse();
+}
+
+function blobsOf(engine: Engine, image: ImageRecord): string[] {
+	if (!hasBlob(engine.paths, image.manifest)) return [image.id];
+	let manifest: Manifest;
+	try {
+		manifest = parseDocument(Manifest, readBlob(engine.paths, image.manifest).toString(), "stored manifest");
+	} catch {
+		return [image.manifest, image.id]; // damaged: its layers' blobs cannot be named
+	}
+	return [image.manifest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)];
+}

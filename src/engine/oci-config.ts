@@ -1,0 +1,151 @@
+/** docker's options and the image's configuration → an OCI runtime configuration. Pure. */
+import type { CgroupDriver } from "../cgroup/driver.ts";
+import type { ContainerPaths } from "../paths.ts";
+import type { CapabilitySets, Device, Mount, ProcessConfig, RuntimeConfig } from "../runtime/config.ts";
+import { MASKED_PATHS, READONLY_PATHS } from "../security/paths.ts";
+import type { Container, MountPoint } from "../store/container-record.ts";
+import type { ContainerUser } from "./users.ts";
+
+const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export interface OciInputs {
+	readonly user: ContainerUser;
+	/** What a container of these options may have, as a mask. */
+	readonly capabilities: bigint;
+	readonly seccomp: Uint8Array | undefined;
+	readonly files: ContainerPaths;
+	readonly cgroupMounts: ReturnType<CgroupDriver["mounts"]>;
+	/** Path of the host behind a volume's name. */
+	readonly volumePath: (name: string) => string;
+	/** Host devices of --device and --privileged. */
+	readonly devices: readonly Device[];
+	/** Whether a bind's source is a file. */
+	readonly isFile: (source: string) => boolean;
+}
+
+/** Environment as docker composes it: defaults, image, user's; later ones win, the first place is kept. */
+export function environment(lines: readonly string[], o: { hostname: string; home: string; tty: boolean }): string[] {
+	const variables = new Map<string, string>();
+	const defaults = [DEFAULT_PATH, `HOSTNAME=${o.hostname}`, ...(o.tty ? ["TERM=xterm"] : [])];
+	for (const line of [...defaults, ...lines]) variables.set(line.slice(0, line.indexOf("=")), line);
+	if (!variables.has("HOME")) variables.set("HOME", `HOME=${o.home}`);
+	return [...variables.values()];
+}
+
+/** A process that is not root keeps the bounding set, and has none of it until it executes a set-user-ID program. */
+export function capabilitySets(mask: bigint, uid: number): CapabilitySets {
+	const own = uid === 0 ? mask : 0n;
+	return { bounding: mask, effective: own, permitted: own, inheritable: 0n, ambient: 0n };
+}
+
+export const noNewPrivileges = (securityOpt: readonly string[]): boolean =>
+	securityOpt.some((option) => /^no-new-privileges([:=]true)?$/.test(option));
+
+export function processConfig(container: Container, inputs: Pick<OciInputs, "user" | "capabilities">): ProcessConfig {
+	const { config } = container;
+	const { host } = config;
+	return {
+		terminal: config.tty,
+		user: { uid: inputs.user.uid, gid: inputs.user.gid, additionalGids: inputs.user.groups },
+		args: [...(config.entrypoint ?? []), ...config.cmd],
+		env: environment(config.env, { hostname: config.hostname, home: inputs.user.home, tty: config.tty }),
+		cwd: config.workingDir || "/",
+		umask: 0o022,
+		capabilities: capabilitySets(inputs.capabilities, inputs.user.uid),
+		rlimits: host.ulimits.map(({ name, soft, hard }) => ({ type: name, soft, hard })),
+		noNewPrivileges: noNewPrivileges(host.securityOpt),
+		oomScoreAdj: host.oomScoreAdj,
+	};
+}
+
+export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfig {
+	const { config } = container;
+	const { host } = config;
+	const hostNetwork = host.networkMode === "host";
+	return {
+		ociVersion: "1.2.0",
+		hostname: config.hostname,
+		domainname: config.domainname,
+		root: { readonly: host.readonlyRootfs },
+		process: processConfig(container, inputs),
+		mounts: allMounts(
+			defaultMounts(host.privileged, host.shmSize, inputs.cgroupMounts),
+			ownFiles(inputs.files, host.readonlyRootfs),
+			host.mounts.map((mount) => userMount(mount, inputs)),
+		),
+		linux: {
+			namespaces: ["pid", "uts", "ipc", "mount", "cgroup", ...(hostNetwork ? [] : (["network"] as const))],
+			devices: [...DEFAULT_DEVICES, ...inputs.devices],
+			sysctl: host.sysctls,
+			maskedPaths: host.privileged ? [] : MASKED_PATHS,
+			readonlyPaths: host.privileged ? [] : READONLY_PATHS,
+			seccomp: inputs.seccomp,
+		},
+	};
+}
+
+const DEFAULT_DEVICES: readonly Device[] = [
+	{ path: "/dev/null", type: "c", major: 1, minor: 3, fileMode: 0o666 },
+	{ path: "/dev/zero", type: "c", major: 1, minor: 5, fileMode: 0o666 },
+	{ path: "/dev/full", type: "c", major: 1, minor: 7, fileMode: 0o666 },
+	{ path: "/dev/random", type: "c", major: 1, minor: 8, fileMode: 0o666 },
+	{ path: "/dev/urandom", type: "c", major: 1, minor: 9, fileMode: 0o666 },
+	{ path: "/dev/tty", type: "c", major: 5, minor: 0, fileMode: 0o666 },
+];
+
+const TTY_GROUP = 5;
+
+/** docker's, in docker's order. */
+function defaultMounts(privileged: boolean, shmSize: number, cgroup: OciInputs["cgroupMounts"]): Mount[] {
+	const mount = (destination: string, type: string, ...options: string[]): Mount => ({
+		destination,
+		type,
+		source: type,
+		options,
+	});
+	return [
+		mount("/proc", "proc", "nosuid", "noexec", "nodev"),
+		mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+		mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", `gid=${TTY_GROUP}`),
+		mount("/sys", "sysfs", "nosuid", "noexec", "nodev", privileged ? "rw" : "ro"),
+		...cgroup.map((entry) => ({ ...entry, source: entry.type })),
+		mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+		mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", `size=${shmSize}`),
+	];
+}
+
+function ownFiles(files: ContainerPaths, readonly: boolean): Mount[] {
+	const bind = (source: string, destination: string): Mount => ({
+		destination,
+		type: "bind",
+		source,
+		options: ["rprivate", readonly ? "ro" : "rw"],
+		file: true,
+	});
+	return [
+		bind(files.resolvConf, "/etc/resolv.conf"),
+		bind(files.hostname, "/etc/hostname"),
+		bind(files.hosts, "/etc/hosts"),
+	];
+}
+
+/** What the user mounts replaces ours at the same place. Outer destinations come first, so that none hides another. */
+function allMounts(defaults: readonly Mount[], own: readonly Mount[], user: readonly Mount[]): Mount[] {
+	const taken = new Set(user.map((mount) => mount.destination));
+	const depth = (mount: Mount): number => mount.destination.split("/").length;
+	const rest = [...own.filter((mount) => !taken.has(mount.destination)), ...user].sort((a, b) => depth(a) - depth(b));
+	return [...defaults.filter((mount) => !taken.has(mount.destination)), ...rest];
+}
+
+function userMount(m: MountPoint, inputs: OciInputs): Mount {
+	if (m.type === "tmpfs") {
+		const options = ["nosuid", "nodev", "noexec", ...m.options, ...(m.readonly ? ["ro"] : [])];
+		return { destination: m.destination, type: "tmpfs", source: "tmpfs", options };
+	}
+	const source = m.type === "volume" ? inputs.volumePath(m.source) : m.source;
+	// "ro" reaches the mounts below too, unless bind-recursive says otherwise (docker from 25, Linux 5.12).
+	const readonly = !m.readonly ? [] : m.options.includes("bind-recursive=writable") ? ["ro"] : ["ro", "rro"];
+	const recursive = m.options.includes("bind-recursive=disabled") ? [] : ["rbind"];
+	const options = [...recursive, ...m.options.filter((o) => !o.startsWith("bind-recursive")), ...readonly];
+	return { destination: m.destination, type: "bind", source, options, file: inputs.isFile(source) };
+}

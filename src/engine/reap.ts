@@ -1,0 +1,87 @@
+/**
+ * The story of start.ts backwards: what ends when a container ends. Called by whoever learns of the end first (the
+ * command that waits for it, the reaper that the monitor starts, the next command), and repeatable: each step is fine
+ * with having been done.
+ */
+import { readFileSync } from "node:fs";
+import { debug } from "../log.ts";
+import { exitCodeOf } from "../runtime/signals.ts";
+import type { ContainerState } from "../store/container-record.ts";
+import { getContainer, updateState } from "../store/containers.ts";
+import { releaseAddresses } from "../store/networks.ts";
+import { startTime } from "../sys/process.ts";
+import { removeTree } from "../sys/tree.ts";
+import type { Engine } from "./engine.ts";
+import { removeContainer } from "./remove.ts";
+
+/** No monitor recorded how it ended. */
+const UNKNOWN_EXIT = 255;
+
+export function reap(engine: Engine, id: string, options: { locked?: boolean } = {}): void {
+	const lock = options.locked ? undefined : engine.lock(id);
+	try {
+		const container = getContainer(engine.db, id);
+		if (!container || (container.state.status !== "running" && container.state.status !== "starting")) return;
+		if (stillOurs(container.state)) return;
+		const state = endOf(engine, id, container.state);
+		release(engine, id, container.state);
+		engine.transaction(() => {
+			releaseAddresses(engine.db, id);
+			updateState(engine.db, id, state);
+		});
+		debug("reap", () => `${id.slice(0, 12)} ended with ${state.exitCode}`);
+		if (container.config.host.autoRemove) removeContainer(engine, { ...container, state });
+	} finally {
+		lock?.[Symbol.dispose]();
+	}
+}
+
+/**
+ * Who learned of an end may come late: the container may have been started again since. What lives, or is being started
+ * by a command that lives, has not ended.
+ */
+function stillOurs({ status, init, monitor }: ContainerState): boolean {
+	const claim = status === "starting" ? monitor : init;
+	return claim !== null && startTime(claim.pid) === claim.startTime;
+}
+
+/** What the monitor wrote when init ended, and what the kernel counted. */
+function endOf(engine: Engine, id: string, before: ContainerState): ContainerState {
+	const record = readExit(engine.paths.container(id).exit);
+	const oomKilled = before.cgroup !== "" && (engine.cgroups?.oomKilled(before.cgroup) ?? false);
+	return {
+		...before,
+		status: before.status === "starting" ? "created" : "exited",
+		init: null,
+		monitor: null,
+		network: null,
+		cgroup: "",
+		exitCode: record ? exitCodeOf(record.status) : UNKNOWN_EXIT,
+		error:
+			record || before.status === "starting"
+				? before.error
+				: "the monitor was killed, nobody saw how the container ended",
+		finishedAt: before.status === "starting" ? null : (record?.at ?? Date.now()),
+		oomKilled,
+	};
+}
+
+/** Takes back from the kernel and the run directory what start() got. */
+export function release(engine: Engine, id: string, state: ContainerState): void {
+	// Only a killed monitor leaves processes: the rest of a pid namespace ends with its init.
+	if (state.cgroup && engine.cgroups) {
+		engine.cgroups.kill(state.cgroup);
+		engine.cgroups.remove(state.cgroup);
+	}
+	removeTree(engine.paths.live(id));
+}
+
+/** "<wait status> <seconds>.<nanoseconds>" (native/monitor.c, record_exit). */
+function readExit(path: string): { status: number; at: number } | undefined {
+	try {
+		const [status, at] = readFileSync(path, "latin1").trim().split(" ").map(Number);
+		return status === undefined || at === undefined ? undefined : { status, at: Math.round(at * 1000) };
+	} catch {
+		return undefined;
+	}
+}

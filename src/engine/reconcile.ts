@@ -1,0 +1,92 @@
+/**
+ * Makes the records agree with the kernel. There is no daemon that watches: a command that was killed, a monitor that
+ * was killed, a host that went down leave records that are no longer true. Every command looks at the few that claim
+ * to live, before it does anything else.
+ */
+import { readFileSync } from "node:fs";
+import { messageOf } from "../errors.ts";
+import { debug } from "../log.ts";
+import type { ContainerState } from "../store/container-record.ts";
+import { getContainer, updateState } from "../store/containers.ts";
+import { startTime } from "../sys/process.ts";
+import type { Engine } from "./engine.ts";
+import { reap } from "./reap.ts";
+import { finishRemoval } from "./remove.ts";
+
+interface Claim {
+	readonly id: string;
+	readonly status: ContainerState["status"];
+	readonly init: number | null;
+	readonly initStart: number | null;
+	readonly monitor: number | null;
+	readonly monitorStart: number | null;
+}
+
+export function reconcile(engine: Engine): void {
+	const claims = engine.db
+		.query(
+			`SELECT id, state->>'$.status' AS status,
+				state->>'$.init.pid' AS init, state->>'$.init.startTime' AS initStart,
+				state->>'$.monitor.pid' AS monitor, state->>'$.monitor.startTime' AS monitorStart
+			FROM containers WHERE status IN ('running', 'starting', 'removing')`,
+		)
+		.all() as Claim[];
+	for (const claim of claims) {
+		try {
+			settle(engine, claim);
+		} catch (error) {
+			// One container that cannot be settled must not keep every command from working.
+			debug("reconcile", () => `${claim.id}: ${messageOf(error)}`);
+		}
+	}
+}
+
+const lives = (pid: number | null, started: number | null): boolean => pid !== null && startTime(pid) === started;
+
+function settle(engine: Engine, claim: Claim): void {
+	switch (claim.status) {
+		case "running":
+			// While its monitor lives, the exit is in good hands: of the monitor, the lease's holder, or the reaper.
+			if (!lives(claim.init, claim.initStart) && !lives(claim.monitor, claim.monitorStart)) reap(engine, claim.id);
+			return;
+		case "starting":
+			// Here `monitor` is the command that is starting it.
+			if (!lives(claim.monitor, claim.monitorStart)) adoptOrUndo(engine, claim.id);
+			return;
+		case "removing":
+			if (!lives(claim.monitor, claim.monitorStart)) finishRemoval(engine, claim.id);
+			return;
+		default:
+	}
+}
+
+/** The command that was starting a container died. Either the container got going without it, or it never will. */
+function adoptOrUndo(engine: Engine, id: string): void {
+	using _lock = engine.lock(id);
+	const container = getContainer(engine.db, id);
+	if (container?.state.status !== "starting") return;
+	const [init = 0, monitor = 0] = readPids(`${engine.paths.live(id)}/pids`);
+	const initStart = init ? startTime(init) : undefined;
+	const monitorStart = monitor ? startTime(monitor) : undefined;
+	if (initStart !== undefined && monitorStart !== undefined) {
+		const state: ContainerState = {
+			...container.state,
+			status: "running",
+			init: { pid: init, startTime: initStart },
+			monitor: { pid: monitor, startTime: monitorStart },
+		};
+		engine.transaction(() => updateState(engine.db, id, state));
+		return;
+	}
+	// Its streams lead nowhere: whoever wanted it is gone, and it was never told of.
+	if (initStart !== undefined) process.kill(init, "SIGKILL");
+	reap(engine, id, { locked: true });
+}
+
+function readPids(path: string): number[] {
+	try {
+		return readFileSync(path, "latin1").trim().split(" ").map(Number);
+	} catch {
+		return [];
+	}
+}

@@ -1,0 +1,71 @@
+/** `rm`: a container's end for good. */
+import { EngineError } from "../errors.ts";
+import type { Container } from "../store/container-record.ts";
+import { deleteContainer, findContainer, getContainer, updateState } from "../store/containers.ts";
+import { deleteVolume, releaseVolumes } from "../store/volumes.ts";
+import { startTime } from "../sys/process.ts";
+import { removeTree } from "../sys/tree.ts";
+import type { Engine } from "./engine.ts";
+import { killAndWait } from "./stop.ts";
+
+export interface RemoveOptions {
+	/** Kills it first if it runs. */
+	readonly force: boolean;
+	/** Removes its anonymous volumes too. */
+	readonly volumes: boolean;
+}
+
+/** Returns the name that was asked for. */
+export async function remove(engine: Engine, nameOrId: string, options: RemoveOptions): Promise<void> {
+	let container = findContainer(engine.db, nameOrId);
+	if (container.state.status === "running") {
+		if (!options.force) {
+			throw new EngineError(
+				"conflict",
+				`cannot remove container "${nameOrId}": container is running: stop the container before removing or force remove`,
+			);
+		}
+		await killAndWait(engine, container);
+	}
+	using _lock = engine.lock(container.id);
+	const now = getContainer(engine.db, container.id);
+	if (!now) return; // --rm, or another rm, was faster
+	if (now.state.status === "running" || now.state.status === "starting") {
+		throw new EngineError("conflict", `cannot remove container "${nameOrId}": it was started again`);
+	}
+	container = now;
+	removeContainer(engine, container, options.volumes);
+}
+
+/** The caller holds the container's lock, and it does not run. First its name goes, then its files. */
+export function removeContainer(engine: Engine, container: Container, volumes = true): void {
+	const { id } = container;
+	const remover = { pid: process.pid, startTime: startTime(process.pid) ?? 0 };
+	const orphans = engine.transaction(() => {
+		const names = volumes ? releaseVolumes(engine.db, id) : [];
+		// From here on it can only be finished, by us or by the next command. The volumes that go with it are noted.
+		updateState(engine.db, id, { ...container.state, status: "removing", monitor: remover, error: names.join(" ") });
+		return names;
+	});
+	erase(engine, id, orphans);
+}
+
+/** Finishes what a killed command began. */
+export function finishRemoval(engine: Engine, id: string): void {
+	using _lock = engine.lock(id);
+	const container = getContainer(engine.db, id);
+	if (container?.state.status !== "removing") return;
+	erase(engine, id, container.state.error.split(" ").filter(Boolean));
+}
+
+function erase(engine: Engine, id: string, volumes: readonly string[]): void {
+	removeTree(engine.paths.live(id));
+	removeTree(engine.paths.container(id).dir);
+	for (const name of volumes) removeTree(`${engine.paths.volumes}/${name}`);
+	engine.transaction(() => {
+		releaseVolumes(engine.db, id);
+		for (const name of volumes) deleteVolume(engine.db, name);
+		deleteContainer(engine.db, id);
+	});
+	removeTree(`${engine.paths.locks}/${id}`);
+}

@@ -1,0 +1,62 @@
+/** Volumes of a container at its start: their directories, and the image's content in those that are new. */
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { EngineError } from "../errors.ts";
+import type { Container, MountPoint } from "../store/container-record.ts";
+import { copyTree } from "../sys/copy-tree.ts";
+import { Fd } from "../sys/fd.ts";
+import { lockFile, O_DIRECTORY, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../sys/file.ts";
+import { removeTree } from "../sys/tree.ts";
+import type { Engine } from "./engine.ts";
+import { openRootfsView } from "./rootfs-view.ts";
+
+/** Makes what the container's mounts need on the host. `directories` are its own upper and its layers, top first. */
+export function prepareMounts(engine: Engine, container: Container, directories: readonly string[]): void {
+	for (const mount of container.config.host.mounts) {
+		if (mount.type === "bind") prepareBind(mount);
+		if (mount.type === "volume") prepareVolume(engine, mount, directories);
+	}
+}
+
+function prepareBind(mount: MountPoint): void {
+	if (existsSync(mount.source)) return;
+	if (!mount.createSource) {
+		throw new EngineError(
+			"invalid",
+			`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
+		);
+	}
+	mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+}
+
+/**
+ * An empty volume is filled once from the image's directory, whose owner and mode it takes. A directory that exists is
+ * never replaced: another container may have it mounted.
+ */
+function prepareVolume(engine: Engine, mount: MountPoint, directories: readonly string[]): void {
+	const data = engine.paths.volume(mount.source);
+	const parent = `${engine.paths.volumes}/${mount.source}`;
+	using _lock = lockFile(`${engine.paths.locks}/volume-${mount.source}`);
+	mkdirSync(parent, { recursive: true, mode: 0o755 });
+	if (existsSync(data)) {
+		if (readdirSync(data).length === 0 && !mount.options.includes("nocopy")) fill(data, mount.destination, directories);
+		return;
+	}
+	// Made aside and renamed: one that was half filled when we were killed would never be filled again.
+	const aside = `${parent}/.filling`;
+	removeTree(aside);
+	mkdirSync(aside, { mode: 0o755 });
+	if (!mount.options.includes("nocopy")) fill(aside, mount.destination, directories);
+	renameSync(aside, data);
+}
+
+function fill(directory: string, destination: string, layers: readonly string[]): void {
+	using view = openRootfsView(layers);
+	const flags = O_RDONLY | O_DIRECTORY;
+	const source = tryOpenat2(view.number, destination, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (source < 0) return; // the image has nothing there
+	using from = new Fd(source);
+	copyTree(from.number, directory);
+	const { mode, uid, gid } = statSync(`/proc/self/fd/${from.number}`);
+	chownSync(directory, uid, gid);
+	chmodSync(directory, mode & 0o7777);
+}

@@ -1,0 +1,33 @@
+/** Recording an image whose layers and blobs are all in place. */
+import type { Paths } from "../paths.ts";
+import { type Db, transaction } from "../store/database.ts";
+import { layerSize, putDigest, putImage, putTag } from "../store/images.ts";
+import type { ImageConfig } from "./spec.ts";
+
+export interface NewImage {
+	readonly id: string;
+	readonly config: ImageConfig;
+	readonly configText: string;
+	readonly manifest: string;
+	/** Canonical references. */
+	readonly tags: readonly string[];
+	readonly digests: readonly string[];
+}
+
+/** One transaction: the image is there with all its names, or not at all. */
+export function recordImage(db: Db, paths: Paths, image: NewImage): void {
+	const layers = image.config.rootfs.diff_ids ?? [];
+	const size = layers.reduce((sum, diffId) => sum + (layerSize(db, diffId) ?? 0), 0);
+	transaction(db, paths, () => {
+		putImage(db, {
+			id: image.id,
+			created: Date.parse(image.config.created || "") || 0,
+			size,
+			config: image.configText,
+			layers,
+			manifest: image.manifest,
+		});
+		for (const tag of image.tags) putTag(db, tag, image.id);
+		for (const digest of image.digests) putDigest(db, digest, image.id);
+	});
+}

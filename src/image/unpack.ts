@@ -1,0 +1,319 @@
+/**
+ * Applies a changeset (image-spec layer.md) to an empty directory, which becomes one overlay lowerdir: whiteouts turn
+ * into overlay's own marks. The archive is hostile. No path of it is ever joined to one of the host: a parent is opened
+ * beneath the layer's directory with openat2(2) RESOLVE_IN_ROOT, as a process with that root directory would see it,
+ * and the last name is never followed.
+ */
+import { EngineError } from "../errors.ts";
+import { EEXIST, ENOENT, EOPNOTSUPP, EPERM, errnoText, SyscallError, syscall, trySyscall } from "../sys/errno.ts";
+import { Fd } from "../sys/fd.ts";
+import {
+	AT_SYMLINK_NOFOLLOW,
+	O_CREAT,
+	O_DIRECTORY,
+	O_EXCL,
+	O_NOFOLLOW,
+	O_RDONLY,
+	O_WRONLY,
+	openDir,
+	openInRoot,
+	RESOLVE_IN_ROOT,
+	RESOLVE_NO_MAGICLINKS,
+	tryOpenat2,
+	writeAll,
+} from "../sys/file.ts";
+import { removeTreeAt } from "../sys/tree.ts";
+import type { TarEntry } from "./tar-header.ts";
+import type { TarSink } from "./tar-reader.ts";
+
+const WHITEOUT = ".wh.";
+const OPAQUE = ".wh..wh..opq";
+const OPAQUE_XATTR = "trusted.overlay.opaque";
+const Y = Uint8Array.of(0x79);
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+const S_IFIFO = 0o010000;
+/** More than any image holds; a bomb ends here. */
+const MAX_BYTES = 2 ** 40;
+const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+
+/** Splits an entry's path into parent and name, cleaned of ".", "//" and inner ".."; undefined for the root itself. */
+export function splitPath(path: string): { parent: string; name: string } | undefined {
+	const parts: string[] = [];
+	for (const part of path.split("/")) {
+		if (part === "" || part === ".") continue;
+		if (part !== "..") parts.push(part);
+		else if (parts.pop() === undefined) throw new EngineError("failed", `The layer's entry "${path}" points outside`);
+	}
+	const name = parts.pop();
+	return name === undefined ? undefined : { parent: parts.join("/"), name };
+}
+
+export class LayerWriter implements TarSink, Disposable {
+	readonly #root: Fd;
+	readonly #dirTimes = new Map<string, bigint>();
+	#file: Fd | undefined;
+	#parent: { path: string; fd: Fd } | undefined;
+	#bytes = 0;
+	/** Where in the file the next write goes. */
+	#at = 0;
+
+	constructor(directory: string) {
+		this.#root = openDir(directory);
+	}
+
+	/** Bytes of the files written so far. */
+	get size(): number {
+		return this.#bytes;
+	}
+
+	entry(entry: TarEntry): void {
+		const place = splitPath(entry.path);
+		if (!place) {
+			if (entry.type === "directory") this.#attributes(this.#root.number, entry);
+			return;
+		}
+		try {
+			this.#place(entry, place.parent, place.name);
+		} catch (error) {
+			if (!(error instanceof SyscallError)) throw error;
+			throw new EngineError("failed", `Cannot extract "${entry.path}": ${errnoText(error.errno)}`, { cause: error });
+		}
+	}
+
+	#place(entry: TarEntry, parent: string, name: string): void {
+		if (name.startsWith(WHITEOUT)) {
+			this.#whiteout(parent, name);
+			return;
+		}
+		const dir = this.#openParent(parent);
+		if (entry.type === "directory") {
+			this.#directory(entry, dir, parent, name);
+			return;
+		}
+		this.#clear(dir, parent, name);
+		switch (entry.type) {
+			case "file": {
+				const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+				const fd = tryOpenat2(dir, name, flags, 0o600, 0);
+				if (fd < 0) throw new SyscallError("openat2", name, -fd);
+				this.#file = new Fd(fd);
+				this.#at = 0;
+				this.#bytes += entry.sparse?.size ?? entry.size;
+				if (this.#bytes > MAX_BYTES) throw new EngineError("failed", "The layer is too large");
+				return;
+			}
+			case "symlink":
+				syscall("symlinkat", name, entry.linkpath, dir, name);
+				this.#nodeAttributes(dir, name, entry, false);
+				return;
+			case "link":
+				this.#hardLink(entry, dir, name);
+				return;
+			case "fifo":
+				syscall("mknodat", name, dir, name, S_IFIFO | 0o600, 0);
+				break;
+			default: {
+				const kind = entry.type === "char" ? S_IFCHR : S_IFBLK;
+				const { devMajor, devMinor } = entry;
+				// 0/0 is overlay's whiteout: an image has no business making one but by ".wh."
+				if (entry.type === "char" && devMajor === 0 && devMinor === 0) return;
+				syscall("mknodat", name, dir, name, kind | 0o600, makedev(devMajor, devMinor));
+			}
+		}
+		this.#nodeAttributes(dir, name, entry, true);
+	}
+
+	data(bytes: Uint8Array, offset: number): void {
+		const file = this.#file;
+		if (!file) return;
+		try {
+			if (offset !== this.#at) syscall("lseek", "", file.number, offset, 0); // over a hole
+			writeAll(file.number, bytes, "");
+			this.#at = offset + bytes.length;
+		} catch (error) {
+			if (error instanceof SyscallError)
+				throw new EngineError("failed", `Cannot write the layer: ${errnoText(error.errno)}`);
+			throw error;
+		}
+	}
+
+	end(entry: TarEntry): void {
+		const file = this.#file;
+		if (!file) return;
+		this.#file = undefined;
+		using _close = file;
+		if (entry.sparse) syscall("ftruncate", entry.path, file.number, entry.sparse.size);
+		this.#attributes(file.number, entry);
+	}
+
+	/** Sets the times of the directories, which the files in them have changed. */
+	finish(): void {
+		for (const [path, mtime] of this.#dirTimes) {
+			const fd = tryOpenat2(this.#root.number, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, IN_ROOT);
+			if (fd < 0) continue; // replaced by a later entry
+			using dir = new Fd(fd);
+			setTimes(dir.number, null, mtime, 0);
+		}
+	}
+
+	#directory(entry: TarEntry, dir: number, parent: string, name: string): void {
+		let made = trySyscall("mkdirat", dir, name, 0o700);
+		let covered = false;
+		if (made === -EEXIST) {
+			const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+			if (fd >= 0) new Fd(fd)[Symbol.dispose]();
+			else {
+				covered = this.#isWhiteout(dir, name);
+				this.#clear(dir, parent, name);
+				made = trySyscall("mkdirat", dir, name, 0o700);
+			}
+		}
+		if (made < 0 && made !== -EEXIST) throw new SyscallError("mkdirat", name, -made);
+		using self = openOwn(dir, name);
+		// The layer removes what was below and puts a directory there: nothing of the old one may shine through.
+		if (covered) setXattr(self.number, OPAQUE_XATTR, Y);
+		this.#attributes(self.number, entry);
+		this.#dirTimes.set(parent ? `${parent}/${name}` : name, entry.mtime);
+	}
+
+	/** Overlay's marks: a 0/0 character device hides a name, an attribute hides all that is below a directory. */
+	#whiteout(parent: string, name: string): void {
+		const dir = this.#openParent(parent);
+		if (name === OPAQUE) {
+			using self = openOwn(dir, ".");
+			setXattr(self.number, OPAQUE_XATTR, Y);
+			return;
+		}
+		const hidden = name.slice(WHITEOUT.length);
+		if (hidden === "" || hidden === "." || hidden === "..") {
+			throw new EngineError("failed", `The layer's whiteout "${name}" names nothing`);
+		}
+		if (hidden.startsWith(WHITEOUT)) return; // aufs's own books
+		const made = trySyscall("mknodat", dir, hidden, S_IFCHR, 0);
+		if (made !== -EEXIST) {
+			if (made < 0) throw new SyscallError("mknodat", hidden, -made);
+			return;
+		}
+		// The layer itself has something there: that stays, and only what lies below is hidden.
+		const fd = tryOpenat2(dir, hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+		if (fd < 0) return;
+		using self = new Fd(fd);
+		setXattr(self.number, OPAQUE_XATTR, Y);
+	}
+
+	#isWhiteout(dir: number, name: string): boolean {
+		const stat = new DataView(new ArrayBuffer(256));
+		const STATX_TYPE = 1;
+		if (trySyscall("statx", dir, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, stat) < 0) return false;
+		const isChar = (stat.getUint16(0x1c, true) & 0o170000) === S_IFCHR;
+		return isChar && stat.getUint32(0x80, true) === 0 && stat.getUint32(0x84, true) === 0;
+	}
+
+	#hardLink(entry: TarEntry, dir: number, name: string): void {
+		const target = splitPath(entry.linkpath);
+		if (!target) throw new EngineError("failed", `The layer's link "${entry.path}" points at its root`);
+		using from = openInRoot(this.#root.number, target.parent || ".", O_RDONLY | O_DIRECTORY);
+		syscall("linkat", `${entry.path} to ${entry.linkpath}`, from.number, target.name, dir, name, 0);
+	}
+
+	/** The parent directory, made if it is missing. The last one is kept open: archives go directory by directory. */
+	#openParent(path: string): number {
+		if (path === "") return this.#root.number;
+		if (this.#parent?.path === path) return this.#parent.fd.number;
+		this.#parent?.fd[Symbol.dispose]();
+		this.#parent = undefined;
+		let fd = tryOpenat2(this.#root.number, path, O_RDONLY | O_DIRECTORY, 0, IN_ROOT);
+		if (fd === -ENOENT) {
+			this.#makeParents(path);
+			fd = tryOpenat2(this.#root.number, path, O_RDONLY | O_DIRECTORY, 0, IN_ROOT);
+		}
+		if (fd < 0) throw new SyscallError("openat2", path, -fd);
+		this.#parent = { path, fd: new Fd(fd) };
+		return fd;
+	}
+
+	#makeParents(path: string): void {
+		let done = "";
+		for (const part of path.split("/")) {
+			using dir = openInRoot(this.#root.number, done || ".", O_RDONLY | O_DIRECTORY);
+			const made = trySyscall("mkdirat", dir.number, part, 0o755);
+			if (made < 0 && made !== -EEXIST) throw new SyscallError("mkdirat", part, -made);
+			done = done ? `${done}/${part}` : part;
+		}
+	}
+
+	/** Takes away what an earlier entry put at this name. */
+	#clear(dir: number, parent: string, name: string): void {
+		const gone = trySyscall("unlinkat", dir, name, 0);
+		if (gone === 0 || gone === -ENOENT) return;
+		// The kept parent may lie in the tree that goes.
+		if (this.#parent && this.#parent.path !== parent) {
+			this.#parent.fd[Symbol.dispose]();
+			this.#parent = undefined;
+		}
+		removeTreeAt(dir, name);
+	}
+
+	/** Owner, mode, attributes, time, in this order: chown(2) clears set-user-ID bits and file capabilities. */
+	#attributes(fd: number, entry: TarEntry): void {
+		syscall("fchown", entry.path, fd, entry.uid, entry.gid);
+		syscall("fchmod", entry.path, fd, entry.mode);
+		for (const [name, value] of entry.xattrs) if (!isOverlayXattr(name)) setXattr(fd, name, value);
+		setTimes(fd, null, entry.mtime, 0);
+	}
+
+	/** The same for what has no descriptor: links, devices, fifos. */
+	#nodeAttributes(dir: number, name: string, entry: TarEntry, chmod: boolean): void {
+		syscall("fchownat", entry.path, dir, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW);
+		if (chmod) syscall("fchmodat", entry.path, dir, name, entry.mode);
+		for (const [key, value] of entry.xattrs) {
+			if (isOverlayXattr(key)) continue;
+			const path = `/proc/self/fd/${dir}/${name}`;
+			checkXattr(key, trySyscall("lsetxattr", path, key, value.length ? value : null, value.length, 0));
+		}
+		setTimes(dir, name, entry.mtime, AT_SYMLINK_NOFOLLOW);
+	}
+
+	[Symbol.dispose](): void {
+		this.#file?.[Symbol.dispose]();
+		this.#parent?.fd[Symbol.dispose]();
+		this.#root[Symbol.dispose]();
+	}
+}
+
+/** A directory by its own name, never through a link. */
+function openOwn(dir: number, name: string): Fd {
+	const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+	if (fd < 0) throw new SyscallError("openat2", name, -fd);
+	return new Fd(fd);
+}
+
+/** overlay keeps its books in these; an image that could write them could make other layers appear or vanish. */
+const isOverlayXattr = (name: string): boolean =>
+	name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.");
+
+function setXattr(fd: number, name: string, value: Uint8Array): void {
+	checkXattr(name, trySyscall("fsetxattr", fd, name, value.length ? value : null, value.length, 0));
+}
+
+/** A file system without such attributes loses them, as with docker; anything else is an error. */
+function checkXattr(name: string, result: number): void {
+	if (result >= 0 || result === -EOPNOTSUPP) return;
+	if (result === -EPERM && name.startsWith("user.")) return; // not on links and devices
+	throw new SyscallError("setxattr", name, -result);
+}
+
+const times = new BigInt64Array(4);
+
+function setTimes(dir: number, name: string | null, mtime: bigint, flags: number): void {
+	const seconds = mtime >= 0n ? mtime / 1_000_000_000n : (mtime - 999_999_999n) / 1_000_000_000n;
+	times[0] = times[2] = seconds;
+	times[1] = times[3] = mtime - seconds * 1_000_000_000n;
+	syscall("utimensat", name ?? "", dir, name, times, flags);
+}
+
+/** glibc's makedev(3). */
+function makedev(major: number, minor: number): number {
+	return (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12);
+}

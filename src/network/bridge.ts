@@ -1,0 +1,72 @@
+/**
+ * The default network: a bridge device of the host, with the gateway's address. Made when the first container needs
+ * it, and found again by every later one.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { EngineError } from "../errors.ts";
+import { NetlinkError } from "../sys/netlink-socket.ts";
+import type { Rtnetlink } from "../sys/rtnetlink.ts";
+import { chooseSubnet, gatewayOf, type Subnet } from "./ipam.ts";
+import { ensureTable } from "./table.ts";
+
+export const BRIDGE_MTU = 1500;
+const EEXIST = 17;
+const EOPNOTSUPP = 95;
+
+/** A subnet that no address or route of this host is in. */
+export function freeSubnet(rtnetlink: Rtnetlink): Subnet {
+	const subnet = chooseSubnet(rtnetlink.networks().map(({ ip, prefix }) => ({ network: ip, prefix })));
+	if (!subnet) throw new EngineError("failed", "all predefined address pools have been fully subnetted");
+	return subnet;
+}
+
+/** Makes what of the bridge is missing: device, address, forwarding, rules. Returns the device's index. Repeatable. */
+export function ensureBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet): number {
+	let index = rtnetlink.linkIndex(name);
+	if (index === undefined) {
+		createBridge(rtnetlink, name, subnet);
+		index = rtnetlink.linkIndex(name);
+		if (index === undefined) throw new EngineError("failed", `The bridge ${name} vanished while it was being made`);
+	}
+	ensureForwarding();
+	ensureTable(name, subnet);
+	return index;
+}
+
+function createBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet): void {
+	const mac = new Uint8Array(6);
+	crypto.getRandomValues(mac);
+	mac[0] = 0x02; // locally administered, not multicast
+	try {
+		// With an address of its own the bridge keeps it; else it would change with the links on it.
+		tolerate(EEXIST, () => rtnetlink.createBridge(name, mac));
+	} catch (error) {
+		if (error instanceof NetlinkError && error.errno === EOPNOTSUPP) {
+			throw new EngineError(
+				"unsupported",
+				"This kernel has no bridge devices (module bridge): use --network none or --network host",
+				{ cause: error },
+			);
+		}
+		throw error;
+	}
+	const index = rtnetlink.linkIndex(name) ?? 0;
+	tolerate(EEXIST, () => rtnetlink.addAddress(name, index, gatewayOf(subnet), subnet.prefix));
+	rtnetlink.setUp(name, index);
+}
+
+/** Another command may be making the same at this moment. */
+function tolerate(errno: number, action: () => void): void {
+	try {
+		action();
+	} catch (error) {
+		if (!(error instanceof NetlinkError) || error.errno !== errno) throw error;
+	}
+}
+
+const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
+
+function ensureForwarding(): void {
+	if (readFileSync(IP_FORWARD, "latin1").trim() === "1") return;
+	writeFileSync(IP_FORWARD, "1");
+}

@@ -1,0 +1,70 @@
+/** The files that tell a container names: /etc/hosts, /etc/hostname, /etc/resolv.conf (hosts(5), resolv.conf(5)). Pure. */
+
+export interface HostsOptions {
+	readonly hostname: string;
+	readonly domainname: string;
+	/** The container's own address; undefined without a network. */
+	readonly ip: string | undefined;
+	/** "name:ip" */
+	readonly extra: readonly string[];
+}
+
+const STANDARD = [
+	"127.0.0.1\tlocalhost",
+	"::1\tlocalhost ip6-localhost ip6-loopback",
+	"fe00::0\tip6-localnet",
+	"ff00::0\tip6-mcastprefix",
+	"ff02::1\tip6-allnodes",
+	"ff02::2\tip6-allrouters",
+];
+
+export function renderHosts(options: HostsOptions): string {
+	const own = options.domainname ? `${options.hostname}.${options.domainname} ${options.hostname}` : options.hostname;
+	const extra = options.extra.map((line) => {
+		const colon = line.indexOf(":");
+		return `${line.slice(colon + 1)}\t${line.slice(0, colon)}`;
+	});
+	const lines = [...STANDARD, ...extra, ...(options.ip ? [`${options.ip}\t${own}`] : [])];
+	return `${lines.join("\n")}\n`;
+}
+
+/** Where name servers are if the host has none that a container can reach. */
+const PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"];
+
+const isLoopback = (server: string): boolean => server.startsWith("127.") || server === "::1";
+
+export interface ResolvOptions {
+	/** The host's own file. */
+	readonly host: string;
+	readonly servers: readonly string[];
+	readonly search: readonly string[];
+	readonly options: readonly string[];
+	/** Whether the container has the host's loopback: then servers on it are of use. */
+	readonly hostNetwork: boolean;
+}
+
+/** docker's rules: a copy of the host's without servers on loopback; each kind of --dns flag replaces its lines. */
+export function renderResolvConf(o: ResolvOptions): string {
+	if (o.hostNetwork && !o.servers.length && !o.search.length && !o.options.length) return o.host;
+	const lines = o.host.split("\n").map((line) => line.trim());
+	const values = (keyword: string) =>
+		lines.filter((line) => line.startsWith(`${keyword} `)).map((line) => line.slice(keyword.length).trim());
+	const hostServers = values("nameserver").filter((server) => o.hostNetwork || !isLoopback(server));
+	const servers = o.servers.length ? o.servers : hostServers.length ? hostServers : PUBLIC_SERVERS;
+	const search = o.search.length
+		? o.search.filter((domain) => domain !== ".")
+		: (values("search").at(-1) ?? "").split(/\s+/);
+	const options = o.options.length ? o.options : values("options");
+	return [
+		...servers.map((server) => `nameserver ${server}`),
+		...(search.some(Boolean) ? [`search ${search.filter(Boolean).join(" ")}`] : []),
+		...(options.length ? [`options ${options.join(" ")}`] : []),
+		"",
+	].join("\n");
+}
+
+/** Whether all its servers are on loopback, as systemd-resolved's stub is: then its other file knows the real ones. */
+export function onlyLoopbackServers(text: string): boolean {
+	const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? "");
+	return servers.length > 0 && servers.every(isLoopback);
+}

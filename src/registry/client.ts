@@ -1,0 +1,153 @@
+/** One repository of one registry, by the distribution spec: manifests and blobs. */
+import { EngineError } from "../errors.ts";
+import { debug } from "../log.ts";
+import { type BearerToken, basic, type Challenge, fetchToken, parseChallenge } from "./auth.ts";
+import type { Credentials } from "./credentials.ts";
+import { request, type TransportOptions, Unreachable } from "./transport.ts";
+
+const HUB = "registry-1.docker.io";
+
+export interface RegistryOptions {
+	/** "docker.io", "localhost:5000" */
+	readonly host: string;
+	/** "library/alpine" */
+	readonly repository: string;
+	readonly credentials: () => Credentials | undefined;
+	/** Plain HTTP and unknown certificates are accepted. */
+	readonly insecure: boolean;
+	/** Base URL of a mirror to ask instead. */
+	readonly mirror?: string;
+}
+
+/** Loopback, and what the configuration names: a host, or a network in CIDR form. Pure. */
+export function isInsecure(host: string, configured: readonly string[]): boolean {
+	const name = host.replace(/:\d+$/, "");
+	if (name === "localhost" || /^127\./.test(name) || name === "[::1]") return true;
+	return configured.some((entry) => entry === host || entry === name || inNetwork(name, entry));
+}
+
+function inNetwork(ip: string, cidr: string): boolean {
+	const [network = "", bits] = cidr.split("/");
+	const number = (text: string) => {
+		const parts = /^(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text)?.slice(1).map(Number);
+		return parts?.reduce((sum, part) => sum * 256 + part, 0);
+	};
+	const a = number(ip);
+	const b = number(network);
+	if (a === undefined || b === undefined || !bits || !/^\d+$/.test(bits)) return false;
+	const size = 2 ** (32 - Number(bits));
+	return Math.floor(a / size) === Math.floor(b / size);
+}
+
+export class RegistryClient {
+	readonly #options: RegistryOptions;
+	readonly #transport: TransportOptions;
+	#base: string | undefined;
+	#challenge: Challenge | undefined;
+	#token: BearerToken | undefined;
+
+	constructor(options: RegistryOptions) {
+		this.#options = options;
+		this.#transport = { insecure: options.insecure };
+	}
+
+	/** The answer to GET /v2/<repository>/<path>, authorized as the registry asks. */
+	async get(path: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+		const base = await this.#resolveBase();
+		const url = `${base}/v2/${this.#options.repository}/${path}`;
+		const first = await this.#send(url, headers);
+		// A host that the registry redirects to has no say in who gets its credentials.
+		if (first.status !== 401 || new URL(first.url).host !== new URL(base).host) return first;
+		const challenge = parseChallenge(first.headers.get("www-authenticate"));
+		if (!challenge) return first;
+		await first.body?.cancel();
+		this.#challenge = challenge;
+		this.#token = undefined; // refused: expired, or for another scope
+		return this.#send(url, headers);
+	}
+
+	async #send(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+		const authorization = await this.#authorization();
+		const all = authorization ? { ...headers, Authorization: authorization } : headers;
+		return request(url, { headers: all }, this.#transport);
+	}
+
+	async #authorization(): Promise<string | undefined> {
+		const challenge = this.#challenge;
+		if (!challenge) return undefined;
+		const credentials = this.#options.mirror ? undefined : this.#options.credentials();
+		if (challenge.scheme === "basic") return credentials && basic(credentials);
+		if (!this.#token || this.#token.expires < Date.now() + 1000) {
+			if (new URL(challenge.realm).protocol !== "https:" && !this.#options.insecure) {
+				throw new EngineError("failed", `the registry's token server ${challenge.realm} does not use https`);
+			}
+			const scope = `repository:${this.#options.repository}:pull`;
+			this.#token = await fetchToken(challenge, scope, credentials, (url, init) => request(url, init, this.#transport));
+		}
+		return this.#token.header;
+	}
+
+	/** The scheme: TLS; where it may be insecure and there is no TLS, plain HTTP. The first question tells. */
+	async #resolveBase(): Promise<string> {
+		if (this.#base) return this.#base;
+		const { mirror, insecure } = this.#options;
+		const host = this.#options.host === "docker.io" ? HUB : this.#options.host;
+		const bases = mirror
+			? [mirror.replace(/\/+$/, "")]
+			: insecure
+				? [`https://${host}`, `http://${host}`]
+				: [`https://${host}`];
+		let failure: unknown;
+		for (const [i, base] of bases.entries()) {
+			try {
+				const response = await this.#ping(base, i < bases.length - 1);
+				await response.body?.cancel();
+				if (response.status === 401 && new URL(response.url).host === new URL(base).host)
+					this.#challenge = parseChallenge(response.headers.get("www-authenticate"));
+				this.#base = base;
+				return base;
+			} catch (error) {
+				if (!(error instanceof Unreachable)) throw error;
+				debug("registry", () => error.message);
+				failure = error;
+			}
+		}
+		throw failure;
+	}
+
+	#ping(base: string, once: boolean): Promise<Response> {
+		return request(`${base}/v2/`, {}, once ? { ...this.#transport, attempts: 1 } : this.#transport);
+	}
+}
+
+/** What the registry's error document says: the first error's code and message. */
+export async function registryError(response: Response): Promise<{ code: string; message: string }> {
+	try {
+		const { errors } = (await response.json()) as { errors?: { code?: string; message?: string }[] };
+		return { code: errors?.[0]?.code ?? "", message: errors?.[0]?.message ?? "" };
+	} catch {
+		return { code: "", message: "" };
+	}
+}
+
+/** An answer that is not a success as docker words it; `familiar` is the image as the user knows it. */
+export async function failureOf(response: Response, familiar: string, what: string): Promise<EngineError> {
+	const { code, message } = await registryError(response);
+	const repository = familiar.replace(/[:@][^/]*$/, "");
+	if (response.status === 401 || response.status === 403 || code === "DENIED" || code === "UNAUTHORIZED") {
+		return new EngineError(
+			"denied",
+			`pull access denied for ${repository}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied`,
+		);
+	}
+	if (response.status === 404 && what === "manifest") {
+		return new EngineError("not-found", `manifest for ${familiar} not found: manifest unknown: manifest unknown`);
+	}
+	if (response.status === 429) {
+		return new EngineError("failed", `toomanyrequests: ${message || "the registry asks to slow down"}`);
+	}
+	return new EngineError(
+		"failed",
+		`the registry answers ${response.status} for the ${what} of ${familiar}${message ? `: ${message}` : ""}`,
+	);
+}

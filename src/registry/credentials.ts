@@ -1,0 +1,91 @@
+/**
+ * Credentials from docker's client configuration (~/.docker/config.json): `auths`, or helper programs
+ * (`credHelpers`, `credsStore`), which are run as docker-credential-NAME and speak JSON.
+ */
+import { readFileSync } from "node:fs";
+import * as v from "valibot";
+import { EngineError } from "../errors.ts";
+import { debug } from "../log.ts";
+
+export interface Credentials {
+	readonly username: string;
+	readonly password: string;
+	/** An OAuth2 refresh token, which some registries hand out instead of a password. */
+	readonly identityToken: string | undefined;
+}
+
+const Config = v.object({
+	auths: v.optional(
+		v.record(
+			v.string(),
+			v.object({
+				auth: v.optional(v.string()),
+				username: v.optional(v.string()),
+				password: v.optional(v.string()),
+				identitytoken: v.optional(v.string()),
+			}),
+		),
+		{},
+	),
+	credsStore: v.optional(v.string(), ""),
+	credHelpers: v.optional(v.record(v.string(), v.string()), {}),
+});
+
+const HelperAnswer = v.object({ Username: v.string(), Secret: v.string() });
+
+/** Docker Hub is known by this key. */
+const HUB_KEY = "https://index.docker.io/v1/";
+const keyOf = (host: string): string => (host === "docker.io" ? HUB_KEY : host);
+
+/** undefined: go as nobody. A broken file is an error; a helper that knows nothing is not. */
+export function findCredentials(configDir: string, host: string): Credentials | undefined {
+	const path = `${configDir}/config.json`;
+	let text: string;
+	try {
+		text = readFileSync(path, "utf8");
+	} catch {
+		return undefined;
+	}
+	const parsed = v.safeParse(Config, parseJson(text, path));
+	if (!parsed.success) throw new EngineError("usage", `${path} is malformed: ${parsed.issues[0]?.message}`);
+	const { auths, credsStore, credHelpers } = parsed.output;
+	const key = keyOf(host);
+	const helper = credHelpers[host] ?? credHelpers[key] ?? credsStore;
+	if (helper) return askHelper(helper, key);
+	const entry = auths[key] ?? Object.entries(auths).find(([name]) => hostOf(name) === host)?.[1];
+	if (!entry) return undefined;
+	const [username = "", ...password] = Buffer.from(entry.auth ?? "", "base64")
+		.toString()
+		.split(":");
+	return {
+		username: entry.username ?? username,
+		password: entry.password ?? password.join(":").replace(/\0+$/, ""),
+		identityToken: entry.identitytoken || undefined,
+	};
+}
+
+const hostOf = (key: string): string => key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+
+function parseJson(text: string, path: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch (error) {
+		throw new EngineError("usage", `${path} is not JSON: ${(error as Error).message}`);
+	}
+}
+
+function askHelper(name: string, server: string): Credentials | undefined {
+	if (!/^[\w.-]+$/.test(name)) throw new EngineError("usage", `credential helper name "${name}" is invalid`);
+	const program = Bun.which(`docker-credential-${name}`);
+	if (!program)
+		throw new EngineError("failed", `exec: "docker-credential-${name}": executable file not found in $PATH`);
+	const result = Bun.spawnSync([program, "get"], { stdin: Buffer.from(server), stdout: "pipe", stderr: "ignore" });
+	const answer = result.success ? v.safeParse(HelperAnswer, parseJson(result.stdout.toString(), program)) : undefined;
+	if (!answer?.success) {
+		debug("registry", () => `docker-credential-${name} knows nothing of ${server}`);
+		return undefined;
+	}
+	const { Username, Secret } = answer.output;
+	const token = Username === "<token>" ? Secret : undefined;
+	return { username: token ? "" : Username, password: token ? "" : Secret, identityToken: token };
+}

@@ -1,0 +1,177 @@
+/**
+ * Starting the monitor with a plan, and the handshake until the container's program runs:
+ *
+ *   NanoContainer                    monitor                         init
+ *      │ spawn (memfd, plan, socket) ──>│                               │
+ *      │ attach (streams) ─────────────>│ clone3() ────────────────────>│
+ *      │<──────────────── sync 0 (pid)  │                               │ mounts …
+ *      │ makes the veth pair            │                               │
+ *      │ go ───────────────────────────>│ ─────────────────────────────>│ network, rights …
+ *      │<──────────────── started (pid) │<── socket closes: execve(2) ──│
+ *      │<──────────────── exited        │<────────── wait(2) ───────────│
+ *
+ * A failing operation comes back as (index, errno) instead and is told in a sentence.
+ */
+import { EngineError } from "../errors.ts";
+import { EACCES, EINVAL, ENODEV, ENOENT, ENOSYS, ENOTDIR, errnoText, syscall } from "../sys/errno.ts";
+import { close, type Fd } from "../sys/fd.ts";
+import { memfd, spawn } from "../sys/process.ts";
+import { seqpacketPair } from "../sys/unix-socket.ts";
+import { type Attachment, MonitorClient } from "./monitor.ts";
+import { monitorProgram } from "./monitor-program.ts";
+import { failureText, type Operation, op } from "./operations.ts";
+import { encodePlan, type PlanHeader } from "./plan-encode.ts";
+
+/** Descriptors given to the monitor get the numbers from here on, in order. */
+export const FIRST_PLAN_FD = 5;
+
+export interface MonitorOptions {
+	readonly id: string;
+	/** Directory for its control socket; empty: none. */
+	readonly liveDir: string;
+	/** json-file log; empty: none. */
+	readonly log: string;
+	/** Where the exit is recorded; empty: nowhere. */
+	readonly exit: string;
+	readonly reaper: readonly string[];
+	readonly terminal: boolean;
+	readonly stdin: boolean;
+	/** End of the first client's input ends the container's. */
+	readonly stdinOnce: boolean;
+	/** How long a silent stream is waited for after the process has ended. */
+	readonly quietMs: number;
+}
+
+/** The configuration of the monitor, which is the plan's first operation (native/monitor.c reads it). */
+export function monitorOperation(options: MonitorOptions): Operation {
+	const flags = (options.terminal ? 1 : 0) | (options.stdin ? 2 : 0) | (options.stdinOnce ? 4 : 0);
+	const strings = [options.id, options.liveDir, options.log, options.exit, ...options.reaper];
+	return op.monitor(flags, options.quietMs, strings);
+}
+
+export interface Launch {
+	readonly header: PlanHeader;
+	readonly plan: readonly Operation[];
+	/** Become FIRST_PLAN_FD and on. */
+	readonly fds: readonly number[];
+	readonly name: string;
+	readonly attachment: Attachment | undefined;
+	/** Called when the process exists in its namespaces, stopped before the network is configured. */
+	readonly onCreated: (pid: number) => void;
+}
+
+export interface Launched {
+	readonly pid: number;
+	readonly monitorPid: number;
+	readonly client: MonitorClient;
+	/** Nanoseconds each operation took. */
+	readonly timings: () => number[];
+}
+
+/** Starts it. On failure the monitor and init are gone and EngineError tells why. */
+export function launch(request: Launch): Launched {
+	const encoded = encodePlan(request.header, request.plan);
+	using program = memfd("nanocontainer-monitor", monitorProgram(), true);
+	const planFile = memfd("plan", encoded.bytes, false);
+	const [ours, theirs] = seqpacketPair();
+	const client = new MonitorClient(ours);
+	// Before there is a monitor: it finds our streams waiting, and nothing that the container does can come earlier.
+	if (request.attachment) client.attach(request.attachment);
+	else client.wait();
+	let monitorPid: number;
+	try {
+		monitorPid = spawn(
+			`/proc/self/fd/${program.number}`,
+			["nanocontainer-monitor", request.name],
+			[theirs.number, planFile.number, ...request.fds],
+		);
+	} finally {
+		theirs[Symbol.dispose]();
+	}
+	try {
+		const pid = awaitStart(client, request);
+		return { pid, monitorPid, client, timings: () => timings(planFile, encoded.resultsOffset, request.plan.length) };
+	} catch (error) {
+		client[Symbol.dispose](); // the monitor sees its first client leave, kills init and ends
+		throw error;
+	}
+}
+
+function awaitStart(client: MonitorClient, { plan, onCreated }: Launch): number {
+	for (;;) {
+		const event = client.nextBlocking();
+		switch (event.type) {
+			case "sync":
+				if (event.b === 0) {
+					try {
+						onCreated(event.a);
+					} catch (error) {
+						throw failureOf(client, plan) ?? error;
+					}
+					client.go();
+				}
+				break;
+			case "started":
+				return event.a;
+			case "failed":
+				throw startError(plan[event.a], event.b);
+			case "closed":
+				throw new EngineError("failed", "the monitor ended before the container started");
+			default:
+		}
+	}
+}
+
+/** If init has failed meanwhile, that is the reason, and not that it is gone. */
+function failureOf(client: MonitorClient, plan: readonly Operation[]): EngineError | undefined {
+	for (
+		let event = client.nextWithin(SETTLE_MS);
+		event && event.type !== "closed";
+		event = client.nextWithin(SETTLE_MS)
+	) {
+		if (event.type === "failed") return startError(plan[event.a], event.b);
+	}
+	return undefined;
+}
+
+const SETTLE_MS = 100;
+
+/** What the kernel lacks, and what still works without it. */
+function missingFeature(operation: Operation | undefined, errno: number): string | undefined {
+	if (operation?.code.startsWith("overlay") && errno === ENODEV) {
+		return "This kernel has no overlay file system (module overlay): containers cannot be started; pull, images and inspect work";
+	}
+	if (operation?.code === "monitor" && (errno === EINVAL || errno === ENOSYS)) {
+		return "This kernel lacks clone3(2) or a namespace (pid, uts, ipc, mount, network): containers cannot be started; pull, images and inspect work";
+	}
+	if (operation?.code === "mount" && errno === ENODEV) {
+		return `This kernel has no file system "${operation.strings[0]}", which every container gets: containers cannot be started; pull, images and inspect work`;
+	}
+	return errno === ENOSYS && operation
+		? `This kernel is too old (Linux 5.12 is needed): ${failureText(operation, errno)}; pull, images and inspect work`
+		: undefined;
+}
+
+/** docker's texts for a program that cannot be executed, which scripts look for. */
+function startError(operation: Operation | undefined, errno: number): EngineError {
+	const lacking = missingFeature(operation, errno);
+	if (lacking) return new EngineError("unsupported", lacking);
+	if (operation?.code !== "execve") return new EngineError("failed", failureText(operation, errno));
+	const name = String(operation.strings[Number(operation.numbers[0])]);
+	const searched = !name.includes("/");
+	if (searched && (errno === ENOENT || errno === ENOTDIR)) {
+		return new EngineError("command-not-found", `exec: "${name}": executable file not found in $PATH`);
+	}
+	if (errno === ENOENT || errno === ENOTDIR) {
+		return new EngineError("command-not-found", `exec: "${name}": stat ${name}: ${errnoText(errno)}`);
+	}
+	if (errno === EACCES) return new EngineError("command-not-executable", `exec: "${name}": permission denied`);
+	return new EngineError("command-not-executable", `exec ${name}: ${errnoText(errno)}`);
+}
+
+function timings(planFile: Fd, offset: number, count: number): number[] {
+	const results = new BigInt64Array(count);
+	syscall("pread64", "plan", planFile.number, results, 8 * count, offset);
+	close(planFile.release());
+	return Array.from(results, Number);
+}

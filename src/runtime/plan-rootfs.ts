@@ -1,0 +1,98 @@
+/**
+ * The part of the plan that builds the root file system: overlay, mounts, devices, masks. Every target is a path of
+ * the image, which is hostile; init resolves each beneath the root (native/ops_mount.c).
+ */
+import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC } from "../sys/mount.ts";
+import type { Device, Mount, RuntimeConfig } from "./config.ts";
+import { bindOptions, mountOptions } from "./mounts.ts";
+import { type Operation, op } from "./operations.ts";
+import type { PlanInputs } from "./plan.ts";
+
+const S_IFCHR = 0o020000;
+const S_IFBLK = 0o060000;
+
+export function rootfs(config: RuntimeConfig, inputs: PlanInputs): Operation[] {
+	const plan: Operation[] = [
+		// Before anything is mounted: with shared propagation, systemd's default, the host would see it all.
+		op.propagation(MS_REC | MS_PRIVATE),
+		inputs.overlayLayersOneByOne
+			? op.overlay(inputs.mountpoint, inputs.upper, inputs.work, inputs.layers)
+			: op.overlayOptions(inputs.mountpoint, inputs.upper, inputs.work, inputs.layers),
+		op.root(inputs.mountpoint),
+	];
+	for (const mount of config.mounts) {
+		plan.push(...mountOne(mount));
+		if (mount.destination === "/dev" && mount.type === "tmpfs") plan.push(...devices(config.linux.devices));
+	}
+	if (config.process.terminal) {
+		plan.push(op.pty(inputs.terminalSize.rows, inputs.terminalSize.columns));
+		plan.push(op.touch("/dev/console", 0o600, "a file to mount the terminal on"), op.console("/dev/console"));
+	}
+	// Through the container's /proc, while it can still be written.
+	for (const [name, value] of Object.entries(config.linux.sysctl)) plan.push(op.sysctl(name, value));
+	plan.push(...config.linux.readonlyPaths.map(op.readonly));
+	plan.push(...config.linux.maskedPaths.map(op.mask));
+	plan.push(op.touch("/.dockerenv", 0o755, "programs look for it to know where they are"));
+	plan.push(op.mkdir("/etc", 0o755, "for the next"), op.symlink("/proc/mounts", "/etc/mtab", true));
+	// The working directory is made in the root as it will be, so before the root may turn read-only.
+	plan.push(op.mkdir(config.process.cwd, 0o755, "the working directory"));
+	if (config.root.readonly) plan.push(op.setattr("/", 0, MOUNT_ATTR_RDONLY, "--read-only"));
+	return plan;
+}
+
+function mountOne(mount: Mount): Operation[] {
+	const { destination } = mount;
+	if (mount.type === "remount") {
+		return [
+			op.setattr(destination, 0, mountOptions(mount.options).attributes, "complete: nothing more is mounted in it"),
+		];
+	}
+	if (mount.type !== "bind") {
+		const { attributes, data } = mountOptions(mount.options);
+		return [
+			op.mkdir(destination, 0o755, "a place to mount on"),
+			op.mount(mount.type, destination, attributes, data, REASONS[destination] ?? "asked for"),
+		];
+	}
+	const place = mount.file
+		? op.touch(destination, 0o755, "a file to mount on")
+		: op.mkdir(destination, 0o755, "a place to mount on");
+	return [place, op.bind(mount.source, destination, bindOptions(mount.options), REASONS[destination] ?? "asked for")];
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+	"/proc": "processes of this pid namespace",
+	"/dev": "an own /dev, in which image and host have no part",
+	"/dev/pts": "own terminals: newinstance",
+	"/sys": "devices of this network namespace; the kernel's state is not the container's to change",
+	"/sys/fs/cgroup": "its own cgroup, as the root of the tree",
+	"/dev/mqueue": "POSIX message queues of this IPC namespace",
+	"/dev/shm": "POSIX shared memory",
+	"/etc/resolv.conf": "name servers",
+	"/etc/hostname": "the host name, as a file",
+	"/etc/hosts": "names of this container",
+};
+
+const LINKS: readonly (readonly [target: string, path: string])[] = [
+	["/proc/self/fd", "/dev/fd"],
+	["/proc/self/fd/0", "/dev/stdin"],
+	["/proc/self/fd/1", "/dev/stdout"],
+	["/proc/self/fd/2", "/dev/stderr"],
+	["pts/ptmx", "/dev/ptmx"],
+];
+
+function devices(list: readonly Device[]): Operation[] {
+	return list
+		.flatMap((device) => {
+			const slash = device.path.lastIndexOf("/");
+			const parent = device.path.slice(0, slash);
+			const node = op.mknod(
+				device.path,
+				(device.type === "c" ? S_IFCHR : S_IFBLK) | device.fileMode,
+				device.major,
+				device.minor,
+			);
+			return parent === "/dev" ? [node] : [op.mkdir(parent, 0o755, "a directory of devices"), node];
+		})
+		.concat(LINKS.map(([target, path]) => op.symlink(target, path)));
+}

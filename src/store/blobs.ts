@@ -1,0 +1,35 @@
+/** Content by digest, exactly as an OCI image layout has it: blobs/sha256/<hex>. */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import type { Paths } from "../paths.ts";
+import { hexOf } from "./layers.ts";
+
+export const sha256 = (bytes: Uint8Array | string): string =>
+	`sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+
+export const blobPath = (paths: Paths, digest: string): string => `${paths.blobs}/${hexOf(digest)}`;
+
+export const hasBlob = (paths: Paths, digest: string): boolean => existsSync(blobPath(paths, digest));
+
+export const readBlob = (paths: Paths, digest: string): Buffer => readFileSync(blobPath(paths, digest));
+
+/** Stores bytes whose digest the caller has verified, or takes it from here. Whole or not at all. */
+export function writeBlob(paths: Paths, bytes: Uint8Array): string {
+	const digest = sha256(bytes);
+	if (hasBlob(paths, digest)) return digest;
+	const aside = `${paths.staging}/blob-${hexOf(digest)}-${process.pid}`;
+	writeFileSync(aside, bytes);
+	renameSync(aside, blobPath(paths, digest));
+	return digest;
+}
+
+/** Makes the directories of the store. */
+export function ensureStore(paths: Paths): void {
+	mkdirSync(paths.root, { recursive: true, mode: 0o700 });
+	for (const dir of [paths.blobs, paths.layers, paths.staging, paths.volumes, paths.containers]) {
+		mkdirSync(dir, { recursive: true, mode: 0o700 });
+	}
+	mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+	for (const dir of [paths.rootfs, paths.locks, `${paths.run}/containers`]) {
+		mkdirSync(dir, { recursive: true, mode: 0o700 });
+	}
+}

@@ -1,0 +1,110 @@
+/**
+ * state.db: what should be. Names, configurations, addresses, tags, exit codes; whether something runs is asked of the
+ * kernel. SQLite in WAL mode: readers never wait. Writers take a file lock first, which the kernel hands on the
+ * moment it is free; SQLite alone would sleep and retry.
+ */
+import { Database } from "bun:sqlite";
+import type { Paths } from "../paths.ts";
+import { lockFile } from "../sys/file.ts";
+
+/** Each entry takes the database from version i to i+1. Never edit one that was released: add one. */
+const MIGRATIONS: readonly string[] = [
+	`
+	CREATE TABLE containers (
+		id TEXT PRIMARY KEY,
+		name TEXT NOT NULL UNIQUE,
+		created INTEGER NOT NULL,
+		image TEXT NOT NULL,
+		config TEXT NOT NULL,
+		state TEXT NOT NULL
+	);
+	CREATE TABLE images (
+		id TEXT PRIMARY KEY,
+		created INTEGER NOT NULL,
+		size INTEGER NOT NULL,
+		config TEXT NOT NULL,
+		layers TEXT NOT NULL,
+		manifest TEXT NOT NULL
+	);
+	CREATE TABLE layers (
+		diff_id TEXT PRIMARY KEY,
+		size INTEGER NOT NULL
+	);
+	CREATE TABLE tags (
+		reference TEXT PRIMARY KEY,
+		image TEXT NOT NULL REFERENCES images(id),
+		tagged INTEGER NOT NULL
+	);
+	CREATE TABLE digests (
+		reference TEXT PRIMARY KEY,
+		image TEXT NOT NULL REFERENCES images(id)
+	);
+	CREATE TABLE networks (
+		name TEXT PRIMARY KEY,
+		id TEXT NOT NULL UNIQUE,
+		created INTEGER NOT NULL,
+		bridge TEXT NOT NULL,
+		subnet TEXT NOT NULL
+	);
+	CREATE TABLE addresses (
+		network TEXT NOT NULL REFERENCES networks(name),
+		ip INTEGER NOT NULL,
+		container TEXT NOT NULL,
+		PRIMARY KEY (network, ip)
+	);
+	CREATE TABLE volumes (
+		name TEXT PRIMARY KEY,
+		created INTEGER NOT NULL,
+		anonymous INTEGER NOT NULL,
+		labels TEXT NOT NULL
+	);
+	CREATE TABLE volume_uses (
+		volume TEXT NOT NULL,
+		container TEXT NOT NULL,
+		PRIMARY KEY (volume, container)
+	);
+	`,
+];
+
+const LOG_PAGES = 200;
+
+export type Db = Database;
+
+export function openDatabase(paths: Paths): Db {
+	const db = new Database(paths.database, { create: true });
+	// The wait for SQLite's own short locks (recovery of the log after a crash).
+	db.exec("PRAGMA busy_timeout = 30000");
+	const version = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
+	if (version < MIGRATIONS.length) {
+		using _lock = lockFile(paths.databaseLock);
+		migrate(db);
+	}
+	// NORMAL: a power cut may lose the last commits, never the file (sqlite.org/pragma.html#pragma_synchronous).
+	db.exec("PRAGMA synchronous = NORMAL");
+	// The log is read by whoever comes first after it was written: it is kept short.
+	db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
+	return db;
+}
+
+function migrate(db: Db): void {
+	db.exec("PRAGMA journal_mode = WAL");
+	db.exec("BEGIN IMMEDIATE");
+	const { user_version } = db.query("PRAGMA user_version").get() as { user_version: number };
+	for (const migration of MIGRATIONS.slice(user_version)) db.exec(migration);
+	db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+	db.exec("COMMIT");
+}
+
+/** Runs `change` as one transaction, alone among all processes. What it throws undoes everything. */
+export function transaction<T>(db: Db, paths: Paths, change: () => T): T {
+	using _lock = lockFile(paths.databaseLock);
+	db.exec("BEGIN IMMEDIATE");
+	try {
+		const result = change();
+		db.exec("COMMIT");
+		return result;
+	} catch (error) {
+		if (db.inTransaction) db.exec("ROLLBACK");
+		throw error;
+	}
+}

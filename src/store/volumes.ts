@@ -1,0 +1,53 @@
+/** The tables of volumes and of the containers that use them. */
+import * as v from "valibot";
+import type { Db } from "./database.ts";
+
+export interface Volume {
+	readonly name: string;
+	readonly created: number;
+	readonly anonymous: boolean;
+	readonly labels: Readonly<Record<string, string>>;
+}
+
+interface Row {
+	name: string;
+	created: number;
+	anonymous: number;
+	labels: string;
+}
+
+const Labels = v.record(v.string(), v.string());
+
+export function getVolume(db: Db, name: string): Volume | undefined {
+	const row = db.query("SELECT * FROM volumes WHERE name = ?").get(name) as Row | null;
+	return row ? { ...row, anonymous: row.anonymous === 1, labels: v.parse(Labels, JSON.parse(row.labels)) } : undefined;
+}
+
+/** Records a volume unless there is one of that name. */
+export function ensureVolume(db: Db, volume: Volume): void {
+	db.query("INSERT OR IGNORE INTO volumes (name, created, anonymous, labels) VALUES (?, ?, ?, ?)").run(
+		volume.name,
+		volume.created,
+		volume.anonymous ? 1 : 0,
+		JSON.stringify(volume.labels),
+	);
+}
+
+export function useVolume(db: Db, volume: string, container: string): void {
+	db.query("INSERT OR IGNORE INTO volume_uses (volume, container) VALUES (?, ?)").run(volume, container);
+}
+
+/** Drops a container's uses. Returns its anonymous volumes that nobody uses now. */
+export function releaseVolumes(db: Db, container: string): string[] {
+	const used = db.query("DELETE FROM volume_uses WHERE container = ? RETURNING volume").all(container);
+	return (used as { volume: string }[])
+		.map((row) => row.volume)
+		.filter((name) => getVolume(db, name)?.anonymous && !isUsed(db, name));
+}
+
+const isUsed = (db: Db, name: string): boolean =>
+	db.query("SELECT 1 FROM volume_uses WHERE volume = ?").get(name) !== null;
+
+export function deleteVolume(db: Db, name: string): void {
+	db.query("DELETE FROM volumes WHERE name = ?").run(name);
+}

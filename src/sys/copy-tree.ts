@@ -1,0 +1,134 @@
+/** Copies a directory tree with owners, modes, times, attributes and hard links, by descriptors. */
+import { readdirSync } from "node:fs";
+import { EOPNOTSUPP, SyscallError, syscall, trySyscall } from "./errno.ts";
+import {
+	AT_SYMLINK_NOFOLLOW,
+	ensureDirAt,
+	O_CREAT,
+	O_DIRECTORY,
+	O_EXCL,
+	O_NOFOLLOW,
+	O_RDONLY,
+	O_WRONLY,
+	openat2,
+	openDir,
+} from "./file.ts";
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+const S_IFLNK = 0o120000;
+const COPY_CHUNK = 1 << 30;
+
+interface Attributes {
+	readonly mode: number;
+	readonly uid: number;
+	readonly gid: number;
+	readonly rdev: number;
+	readonly links: number;
+	readonly inode: string;
+	readonly times: BigInt64Array;
+}
+
+/** Copies everything in the directory `from` into the directory `to`. */
+export function copyTree(from: number, to: string): void {
+	using target = openDir(to);
+	copyEntries(from, target.number, new Map(), target.number);
+}
+
+/** `linked` maps inodes with several names to the first copy's path beneath `top`. */
+function copyEntries(from: number, to: number, linked: Map<string, string>, top: number, prefix = ""): void {
+	for (const entry of readdirSync(Buffer.from(`/proc/self/fd/${from}`), { encoding: "buffer" })) {
+		const name = Buffer.concat([entry, Buffer.of(0)]);
+		const stat = statAt(from, name);
+		const path = `${prefix}${entry.toString("latin1")}`;
+		const kind = stat.mode & S_IFMT;
+		if (kind === S_IFDIR) {
+			ensureDirAt(to, name, 0o700);
+			using source = openat2(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+			using target = openat2(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+			copyEntries(source.number, target.number, linked, top, `${path}/`);
+			finish(source.number, target.number, stat);
+			continue;
+		}
+		const first = stat.links > 1 ? linked.get(stat.inode) : undefined;
+		if (first) {
+			syscall("linkat", path, top, Buffer.from(`${first}\0`, "latin1"), to, name, 0);
+			continue;
+		}
+		if (stat.links > 1) linked.set(stat.inode, path);
+		if (kind === S_IFREG) copyFile(from, to, name, stat);
+		else copyNode(from, to, name, stat, kind);
+	}
+}
+
+function copyFile(from: number, to: number, name: Buffer, stat: Attributes): void {
+	using source = openat2(from, name, O_RDONLY | O_NOFOLLOW);
+	using target = openat2(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+	for (;;) {
+		// The kernel copies, and shares blocks where the file system can (copy_file_range(2)).
+		const n = trySyscall("copy_file_range", source.number, null, target.number, null, COPY_CHUNK, 0);
+		if (n === 0) break;
+		if (n < 0) {
+			copyByHand(source.number, target.number);
+			break;
+		}
+	}
+	finish(source.number, target.number, stat);
+}
+
+function copyByHand(source: number, target: number): void {
+	const buffer = new Uint8Array(256 * 1024);
+	for (;;) {
+		const n = syscall("read", "", source, buffer, buffer.length);
+		if (n === 0) return;
+		for (let at = 0; at < n; ) at += syscall("write", "", target, buffer.subarray(at), n - at);
+	}
+}
+
+function copyNode(from: number, to: number, name: Buffer, stat: Attributes, kind: number): void {
+	if (kind === S_IFLNK) {
+		const target = Buffer.alloc(4097);
+		syscall("readlinkat", name.toString(), from, name, target, 4096);
+		syscall("symlinkat", name.toString(), target, to, name);
+	} else {
+		syscall("mknodat", name.toString(), to, name, stat.mode, stat.rdev);
+	}
+	syscall("fchownat", name.toString(), to, name, stat.uid, stat.gid, AT_SYMLINK_NOFOLLOW);
+	if (kind !== S_IFLNK) syscall("fchmodat", name.toString(), to, name, stat.mode & 0o7777);
+	syscall("utimensat", name.toString(), to, name, stat.times, AT_SYMLINK_NOFOLLOW);
+}
+
+function finish(source: number, target: number, stat: Attributes): void {
+	syscall("fchown", "", target, stat.uid, stat.gid);
+	syscall("fchmod", "", target, stat.mode & 0o7777);
+	copyCapability(source, target);
+	syscall("utimensat", "", target, null, stat.times, 0);
+}
+
+/** File capabilities are the attribute that programs stop working without. */
+function copyCapability(source: number, target: number): void {
+	const value = new Uint8Array(64);
+	const n = trySyscall("fgetxattr", source, "security.capability", value, value.length);
+	if (n <= 0) return;
+	const result = trySyscall("fsetxattr", target, "security.capability", value, n, 0);
+	if (result < 0 && result !== -EOPNOTSUPP) throw new SyscallError("fsetxattr", "security.capability", -result);
+}
+
+function statAt(dir: number, name: Buffer): Attributes {
+	const stat = new DataView(new ArrayBuffer(256));
+	const STATX_BASIC_STATS = 0x7ff;
+	syscall("statx", name.toString(), dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+	const time = (at: number) => [stat.getBigInt64(at, true), BigInt(stat.getUint32(at + 8, true))] as const;
+	const major = stat.getUint32(0x80, true);
+	const minor = stat.getUint32(0x84, true);
+	return {
+		mode: stat.getUint16(0x1c, true),
+		uid: stat.getUint32(0x14, true),
+		gid: stat.getUint32(0x18, true),
+		links: stat.getUint32(0x10, true),
+		inode: `${stat.getUint32(0x88, true)}:${stat.getUint32(0x8c, true)}:${stat.getBigUint64(0x20, true)}`,
+		rdev: (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12),
+		times: new BigInt64Array([...time(0x40), ...time(0x70)]),
+	};
+}

@@ -1,0 +1,134 @@
+/**
+ * Files by descriptor: what node:fs cannot say. Paths of images and containers are hostile; they are opened
+ * beneath a directory with openat2(2) and RESOLVE_IN_ROOT, where ".." and absolute symlinks end at that directory.
+ */
+import { EEXIST, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
+import { Fd } from "./fd.ts";
+
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_NONBLOCK = 0o4000;
+export const O_DIRECTORY = process.arch === "arm64" ? 0o40000 : 0o200000;
+export const O_NOFOLLOW = process.arch === "arm64" ? 0o100000 : 0o400000;
+export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
+
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
+export const RESOLVE_IN_ROOT = 0x10;
+
+export const AT_FDCWD = -100;
+export const AT_EMPTY_PATH = 0x1000;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_REMOVEDIR = 0x200;
+
+const how = new BigUint64Array(3);
+
+/** openat2(2); -errno on failure. */
+export function tryOpenat2(dir: number, path: string | Buffer, flags: number, mode: number, resolve: number): number {
+	how[0] = BigInt(flags | O_CLOEXEC);
+	how[1] = BigInt(mode);
+	how[2] = BigInt(resolve);
+	return trySyscall("openat2", dir, path, how, 24);
+}
+
+export function openat2(dir: number, path: string | Buffer, flags: number, mode = 0, resolve = 0): Fd {
+	const fd = tryOpenat2(dir, path, flags, mode, resolve);
+	if (fd < 0) throw new SyscallError("openat2", String(path), -fd);
+	return new Fd(fd);
+}
+
+/** Opens `path` as a process whose root directory is `root` would. */
+export function openInRoot(root: number, path: string, flags: number, mode = 0): Fd {
+	return openat2(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+/** Opens a directory of the host. */
+export function openDir(path: string): Fd {
+	return openat2(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+}
+
+/** Reads a whole small file beneath `root`; undefined when it is not there or not a regular file. */
+export function readFileInRoot(root: number, path: string, limit: number): string | undefined {
+	const found = tryOpenat2(root, path, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (found < 0) return undefined;
+	using place = new Fd(found);
+	// Looked at before it is opened: opening a device acts on it.
+	if ((fstat(place.number).mode & S_IFMT) !== S_IFREG) return undefined;
+	using file = openat2(AT_FDCWD, `/proc/self/fd/${place.number}`, O_RDONLY | O_NONBLOCK);
+	const bytes = new Uint8Array(limit);
+	let length = 0;
+	while (length < limit) {
+		const n = trySyscall("read", file.number, bytes.subarray(length), limit - length);
+		if (n <= 0) break;
+		length += n;
+	}
+	return new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+/** Makes a directory; that it exists already is fine. */
+export function ensureDirAt(dir: number, name: string | Buffer, mode: number): void {
+	const result = trySyscall("mkdirat", dir, name, mode);
+	if (result < 0 && result !== -EEXIST) throw new SyscallError("mkdirat", String(name), -result);
+}
+
+/** Writes all of `bytes`; a pipe or a full disk may take less at a time. */
+export function writeAll(fd: number, bytes: Uint8Array, path: string): void {
+	for (let at = 0; at < bytes.length; ) {
+		at += syscall("write", path, fd, at ? bytes.subarray(at) : bytes, bytes.length - at);
+	}
+}
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const LOCK_SH = 1;
+
+/**
+ * Takes an advisory lock on a file (flock(2)), waiting for it: every command is a short process of its own. The lock
+ * ends with the scope or the process, whichever comes first. The file stays: removing it would let two in.
+ */
+export function lockFile(path: string): Fd {
+	const file = openat2(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600);
+	while (trySyscall("flock", file.number, LOCK_EX) < 0);
+	return file;
+}
+
+/** The same without waiting: undefined when somebody else holds it. */
+export function tryLockFile(path: string, shared = false): Fd | undefined {
+	const fd = tryOpenat2(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600, 0);
+	if (fd === -ENOENT) return undefined;
+	if (fd < 0) throw new SyscallError("openat2", path, -fd);
+	if (trySyscall("flock", fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0) {
+		trySyscall("close", fd);
+		return undefined;
+	}
+	return new Fd(fd);
+}
+
+export interface Stat {
+	readonly mode: number;
+	readonly uid: number;
+	readonly gid: number;
+}
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+const S_IFREG = 0o100000;
+export const isDirectory = (mode: number): boolean => (mode & S_IFMT) === S_IFDIR;
+
+const statBuffer = new DataView(new ArrayBuffer(256));
+
+/** statx(2) of an open descriptor: type and permissions, owner. */
+export function fstat(fd: number): Stat {
+	const STATX_BASIC_STATS = 0x7ff;
+	syscall("statx", "", fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, statBuffer);
+	return {
+		mode: statBuffer.getUint16(0x1c, true),
+		uid: statBuffer.getUint32(0x14, true),
+		gid: statBuffer.getUint32(0x18, true),
+	};
+}

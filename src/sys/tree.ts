@@ -1,0 +1,71 @@
+/**
+ * Removing a directory tree by descriptors: no link that appears on the way leads out of it, and no depth exhausts
+ * anything. Each directory that is found is first moved up beside the others, so the walk never goes deeper than two.
+ */
+import { readdirSync } from "node:fs";
+import { EEXIST, ENOENT, SyscallError, trySyscall } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, tryOpenat2 } from "./file.ts";
+
+const EISDIR = 21;
+const EPERM = 1;
+const RENAME_NOREPLACE = 1;
+
+/** Removes `name` in the directory `dir` with everything below. That it is not there is fine. */
+export function removeTreeAt(dir: number, name: string | Buffer): void {
+	const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+	if (fd < 0) {
+		if (fd !== -ENOENT) check("unlinkat", name, trySyscall("unlinkat", dir, name, 0));
+		return;
+	}
+	{
+		using top = new Fd(fd);
+		let moved = 0;
+		for (let entries = list(top.number); entries.length; entries = list(top.number)) {
+			for (const entry of entries) moved = removeEntry(top.number, top.number, entry, moved);
+		}
+	}
+	check("unlinkat", name, trySyscall("unlinkat", dir, name, AT_REMOVEDIR));
+}
+
+/** Removes a file, or empties a directory of `top` by moving its own directories up; those it finds elsewhere it moves. */
+function removeEntry(top: number, dir: number, entry: Buffer, moved: number): number {
+	const gone = trySyscall("unlinkat", dir, entry, 0);
+	if (gone !== -EISDIR && gone !== -EPERM) {
+		check("unlinkat", entry, gone);
+		return moved;
+	}
+	if (dir !== top) return moveUp(top, dir, entry, moved);
+	const fd = tryOpenat2(dir, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+	if (fd === -ENOENT) return moved;
+	if (fd < 0) throw new SyscallError("openat2", entry.toString(), -fd);
+	let count = moved;
+	{
+		using self = new Fd(fd);
+		for (const child of list(self.number)) count = removeEntry(top, self.number, child, count);
+	}
+	check("unlinkat", entry, trySyscall("unlinkat", dir, entry, AT_REMOVEDIR));
+	return count;
+}
+
+function moveUp(top: number, dir: number, entry: Buffer, moved: number): number {
+	for (let number = moved; ; number++) {
+		const result = trySyscall("renameat2", dir, entry, top, `.doomed-${number}`, RENAME_NOREPLACE);
+		if (result === -EEXIST) continue;
+		check("renameat2", entry, result);
+		return number + 1;
+	}
+}
+
+/** Names as bytes, NUL-terminated: they need not be UTF-8. */
+const list = (dir: number): Buffer[] =>
+	readdirSync(`/proc/self/fd/${dir}`, { encoding: "buffer" }).map((name) => Buffer.concat([name, Buffer.of(0)]));
+
+function check(call: string, name: string | Buffer, result: number): void {
+	if (result < 0 && result !== -ENOENT) throw new SyscallError(call, String(name), -result);
+}
+
+/** Removes a tree of the host by its path. */
+export function removeTree(path: string): void {
+	removeTreeAt(AT_FDCWD, path);
+}

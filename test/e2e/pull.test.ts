@@ -1,0 +1,390 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { Host, loopbackUp, readText, until } from "../fixture.ts";
+import { pushImage, pushManifest, type Registry, sha256, startRegistry, tarOf } from "../registry.ts";
+
+loopbackUp();
+const host = new Host();
+let registry: Registry;
+const busybox = readFileSync("/bin/busybox");
+const base = tarOf([
+	{ path: "bin/", type: "Directory" },
+	{ path: "bin/busybox", mode: 0o755, data: busybox },
+	{ path: "bin/sh", type: "SymbolicLink", linkpath: "busybox" },
+	{ path: "etc/", type: "Directory" },
+	{ path: "etc/passwd", data: "root:x:0:0:root:/root:/bin/sh\nweb:x:100:101:web:/home/web:/bin/sh\n" },
+	{ path: "etc/group", data: "root:x:0:\nweb:x:101:\nextra:x:200:web\n" },
+]);
+const hello = (text: string) => tarOf([{ path: "hello", data: text }]);
+const name = (text: string) => `${registry.host}/${text}`;
+const cat = (image: string) => host.nc("run", "--rm", "--network", "none", image, "/bin/busybox", "cat", "/hello");
+
+beforeAll(async () => {
+	registry = await startRegistry(`${host.dir}/registry`, 5000);
+});
+afterAll(async () => {
+	await registry[Symbol.asyncDispose]();
+	await host.close();
+});
+
+describe("pull", () => {
+	test("pull prints docker's lines, the second time that it is up to date; -q the name alone", async () => {
+		const digest = await pushImage(registry.host, "team/app:1", [base, hello("one\n")]);
+		const first = await host.ok("pull", name("team/app:1"));
+		expect(first).toStartWith("1: Pulling from team/app\n");
+		expect(first).toMatch(/^[0-9a-f]{12}: Pull complete$/m);
+		expect(first).toEndWith(
+			`Digest: ${digest}\nStatus: Downloaded newer image for ${name("team/app:1")}\n${name("team/app:1")}`,
+		);
+		const again = await host.ok("pull", name("team/app:1"));
+		expect(again).toContain("Already exists");
+		expect(again).toContain("Status: Image is up to date");
+		expect(await host.ok("pull", "-q", name("team/app:1"))).toBe(name("team/app:1"));
+		expect((await cat(name("team/app:1"))).stdout).toBe("one\n");
+	});
+	test("run pulls what is missing, and says so on standard error only", async () => {
+		await pushImage(registry.host, "implicit", [base, hello("two\n")]);
+		const { stdout, stderr } = await cat(name("implicit"));
+		expect(stdout).toBe("two\n");
+		expect(stderr).toStartWith(
+			`Unable to find image '${name("implicit:latest")}' locally\nUsing default tag: latest\n`,
+		);
+	});
+	test("layers come uncompressed, gzip and zstd; fflate and zlib give the same tree", async () => {
+		await pushImage(registry.host, "plain", [base, hello("plain\n")], { compress: (tar) => tar });
+		await pushImage(registry.host, "zstd", [base, hello("zstd\n")], { compress: (tar) => zstdCompressSync(tar) });
+		expect((await cat(name("plain"))).stdout).toBe("plain\n");
+		expect((await cat(name("zstd"))).stdout).toBe("zstd\n");
+		const trees: string[] = [];
+		for (const inflate of ["fflate", "zlib"]) {
+			const other = new Host();
+			await other.ok("pull", name("team/app:1"), { env: { NANOCONTAINER_INFLATE: inflate } });
+			trees.push(
+				await Bun.$`cd ${other.root}/layers && find . -mindepth 1 -printf '%P %m %U %G %T@ %s %l\n' | grep -v '^[0-9a-f]* ' | sort`.text(),
+			);
+			await other.close();
+		}
+		expect(trees[0]).toContain("bin/busybox 755 0 0 1700000000.0000000000");
+		expect(trees[0]).toBe(trees[1] ?? "");
+	});
+	test("an index is resolved for this machine; attestations are skipped; --platform chooses", async () => {
+		const own = await pushImage(registry.host, "multi:own", [base, hello("own\n")]);
+		const other = await pushImage(registry.host, "multi:other", [base, hello("other\n")], { architecture: "riscv64" });
+		const entry = async (digest: string, architecture: string, extra = {}) => {
+			const response = await fetch(`http://${registry.host}/v2/multi/manifests/${digest}`, {
+				headers: { Accept: "application/vnd.oci.image.manifest.v1+json" },
+			});
+			const bytes = await response.arrayBuffer();
+			return {
+				mediaType: "application/vnd.oci.image.manifest.v1+json",
+				digest,
+				size: bytes.byteLength,
+				platform: { os: architecture === "unknown" ? "unknown" : "linux", architecture },
+				...extra,
+			};
+		};
+		const machine = process.arch === "arm64" ? "arm64" : "amd64";
+		const manifests = [
+			await entry(other, "unknown", { annotations: { "vnd.docker.reference.type": "attestation-manifest" } }),
+			await entry(other, "riscv64"),
+			await entry(own, machine),
+		];
+		const mediaType = "application/vnd.oci.image.index.v1+json";
+		await pushManifest(registry.host, "multi", "latest", { schemaVersion: 2, mediaType, manifests }, mediaType);
+		expect((await cat(name("multi"))).stdout).toBe("own\n");
+		await host.ok("pull", "--platform", "linux/riscv64", name("multi"));
+		expect(await host.ok("inspect", "-f", "{{.Architecture}}", name("multi"))).toBe("riscv64");
+		expect((await host.nc("pull", "--platform", "linux/s390x", name("multi"))).stderr).toContain(
+			"no matching manifest for linux/s390x in the manifest list entries",
+		);
+	});
+	test("a digest names an image exactly", async () => {
+		const digest = await pushImage(registry.host, "exact:1", [base, hello("exact\n")]);
+		expect(await host.ok("pull", "-q", name(`exact@${digest}`))).toBe(name(`exact@${digest}`));
+		expect((await cat(name(`exact@${digest}`))).stdout).toBe("exact\n");
+		expect(await host.ok("images", "--digests", "--format", "{{.Digest}}", name("exact"))).toBe(digest);
+	});
+	test("what is not there is told in docker's words", async () => {
+		const { code, stderr } = await host.nc("pull", name("nosuch:tag"));
+		expect(code).toBe(1);
+		expect(stderr).toContain(`manifest for ${name("nosuch:tag")} not found: manifest unknown: manifest unknown`);
+	});
+	test("the user and groups of the image are looked up in it", async () => {
+		await pushImage(registry.host, "user", [base], {
+			config: {
+				User: "web",
+				Env: ["X=1"],
+				Cmd: ["/bin/busybox", "sh", "-c", "busybox id; echo $X $HOME"],
+				WorkingDir: "/w",
+			},
+		});
+		expect((await host.nc("run", "--rm", "--network", "none", name("user"))).stdout).toBe(
+			"uid=100(web) gid=101(web) groups=200(extra)\n1 /home/web\n",
+		);
+	});
+	test("128 layers work", async () => {
+		const layers = Array.from({ length: 127 }, (_, i) => tarOf([{ path: `f${i}`, data: String(i) }]));
+		await pushImage(registry.host, "tall", [base, ...layers]);
+		expect(
+			await host.ok(
+				"run",
+				"--rm",
+				"--network",
+				"none",
+				"--pull",
+				"always",
+				"-q",
+				name("tall"),
+				"/bin/busybox",
+				"sh",
+				"-c",
+				"busybox ls / | busybox grep -c ^f",
+			),
+		).toBe("127");
+	});
+	test("rmi untags, then deletes; an image in use is kept", async () => {
+		await pushImage(registry.host, "gone:1", [base, hello("gone\n")]);
+		await host.ok("pull", name("gone:1"));
+		await host.ok("create", "--name", "user", name("gone:1"), "/bin/sh");
+		expect((await host.nc("rmi", name("gone:1"))).stderr).toMatch(
+			/conflict: unable to remove repository reference ".*gone:1" \(must force\) - container [0-9a-f]{12} is using its referenced image/,
+		);
+		await host.ok("rm", "user");
+		const out = await host.ok("rmi", name("gone:1"));
+		expect(out).toMatch(
+			/^Untagged: .*gone:1\nUntagged: .*gone@sha256:[0-9a-f]{64}\nDeleted: sha256:[0-9a-f]{64}\nDeleted: sha256:/,
+		);
+		expect(existsSync(`${host.root}/layers/${sha256(hello("gone\n")).slice(7)}`)).toBe(false);
+		expect(existsSync(`${host.root}/layers/${sha256(base).slice(7)}`)).toBe(true); // others have it
+	});
+});
+
+describe("digests are verified before anything can be seen", () => {
+	test("a layer whose DiffID is a lie is refused", async () => {
+		await pushImage(registry.host, "liar", [hello("lie\n")], { diffIds: [sha256("something else")] });
+		const { code, stderr } = await host.nc("pull", name("liar"));
+		expect(code).toBe(1);
+		expect(stderr).toContain("its image says");
+		expect(readdirSync(`${host.root}/layers`)).not.toContain(sha256("something else").slice(7));
+		expect(readdirSync(`${host.root}/staging`).filter((entry) => entry.startsWith("layer-"))).toEqual([]);
+	});
+	test("a blob that was changed in the registry is refused", async () => {
+		const layer = hello("changed\n");
+		const blob = gzipSync(layer, { level: 1 });
+		await pushImage(registry.host, "changed", [layer], { compress: () => blob });
+		const hex = sha256(blob).slice(7);
+		const path = `${host.dir}/registry/data/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
+		const bytes = readFileSync(path);
+		bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
+		writeFileSync(path, bytes);
+		const { code, stderr } = await host.nc("pull", name("changed"));
+		expect(code).toBe(1);
+		expect(stderr).toMatch(/verification failed|corrupt/);
+	});
+});
+
+/** A registry in front of the real one that misbehaves as told. */
+function front(
+	handle: (request: Request, pass: () => Promise<Response>) => Response | Promise<Response>,
+	port: number,
+) {
+	return Bun.serve({
+		port,
+		hostname: "127.0.0.1",
+		fetch: (request) => {
+			const url = new URL(request.url);
+			const headers = new Headers(request.headers);
+			headers.delete("host");
+			return handle(request, () =>
+				fetch(`http://${registry.host}${url.pathname}${url.search}`, {
+					method: request.method,
+					headers,
+					decompress: false,
+				} as RequestInit),
+			);
+		},
+	});
+}
+
+describe("a difficult registry", () => {
+	test("429 and 503 are asked again, a broken blob is resumed with Range", async () => {
+		const layer = tarOf([
+			{ path: "noise", data: crypto.getRandomValues(new Uint8Array(60_000)) },
+			{ path: "hello", data: "resumed\n" },
+		]);
+		await pushImage(registry.host, "flaky", [base, layer]);
+		let refused = 0;
+		let cut = 0;
+		const ranges: string[] = [];
+		using server = front(async (request, pass) => {
+			if (request.url.includes("/manifests/") && refused++ < 2)
+				return new Response("", { status: refused === 1 ? 429 : 503, headers: { "Retry-After": "0" } });
+			const range = request.headers.get("range");
+			if (range) ranges.push(range);
+			const response = await pass();
+			if (!request.url.includes("/blobs/") || range || cut++ > 3) return response;
+			const bytes = new Uint8Array(await response.arrayBuffer());
+			if (bytes.length < 40_000) return new Response(bytes);
+			return new Response(bytes.subarray(0, bytes.length >> 1)); // half of it, and that is all
+		}, 5100);
+		const image = `127.0.0.1:${server.port}/flaky`;
+		expect(await host.ok("run", "--rm", "--network", "none", "-q", image, "/bin/busybox", "cat", "/hello")).toBe(
+			"resumed",
+		);
+		expect(refused).toBeGreaterThanOrEqual(3);
+		expect(ranges.length).toBeGreaterThan(0);
+	});
+	test("Basic credentials come from the client's configuration and stay with their host over redirects", async () => {
+		await pushImage(registry.host, "private", [base, hello("secret\n")]);
+		const seen: (string | null)[] = [];
+		using storage = front((request, pass) => {
+			seen.push(request.headers.get("authorization"));
+			return pass();
+		}, 5101);
+		using server = front((request, pass) => {
+			if (request.headers.get("authorization") !== `Basic ${btoa("me:pass:word")}`) {
+				return new Response("", { status: 401, headers: { "WWW-Authenticate": 'Basic realm="x"' } });
+			}
+			const url = new URL(request.url);
+			return url.pathname.includes("/blobs/")
+				? Response.redirect(`http://127.0.0.1:${storage.port}${url.pathname}`, 307)
+				: pass();
+		}, 5102);
+		const image = `127.0.0.1:${server.port}/private`;
+		expect((await host.nc("pull", image)).stderr).toContain(
+			`pull access denied for ${image}, repository does not exist or may require 'docker login'`,
+		);
+		const config = `${host.dir}/client`;
+		await Bun.write(
+			`${config}/config.json`,
+			JSON.stringify({ auths: { [`127.0.0.1:${server.port}`]: { auth: btoa("me:pass:word") } } }),
+		);
+		await host.ok("pull", "-q", image, { env: { DOCKER_CONFIG: config } });
+		expect(seen.length).toBeGreaterThan(0);
+		expect(seen.every((header) => header === null)).toBe(true);
+	});
+	test("a credential helper is run as a program", async () => {
+		const config = `${host.dir}/helper`;
+		await Bun.write(`${config}/config.json`, JSON.stringify({ credHelpers: { "127.0.0.1:5103": "test" } }));
+		await Bun.write(
+			`${config}/docker-credential-test`,
+			`#!/bin/sh\nread server\n[ "$1 $server" = "get 127.0.0.1:5103" ] && echo '{"Username":"helped","Secret":"s"}'\n`,
+		);
+		Bun.spawnSync(["chmod", "755", `${config}/docker-credential-test`]);
+		using _server = front(
+			(request, pass) =>
+				request.headers.get("authorization") === `Basic ${btoa("helped:s")}`
+					? pass()
+					: new Response("", { status: 401, headers: { "WWW-Authenticate": "Basic" } }),
+			5103,
+		);
+		await host.ok("pull", "-q", "127.0.0.1:5103/team/app:1", {
+			env: { DOCKER_CONFIG: config, PATH: `${config}:${process.env["PATH"]}` },
+		});
+	});
+	test("Bearer tokens are fetched for the scope, and again when they expire", async () => {
+		let tokens = 0;
+		let uses = 0;
+		using server = front((request, pass) => {
+			const url = new URL(request.url);
+			if (url.pathname === "/token") {
+				expect(url.searchParams.get("scope")).toBe("repository:team/app:pull");
+				expect(url.searchParams.get("service")).toBe("svc");
+				return Response.json({ token: `t${++tokens}`, expires_in: 300 });
+			}
+			if (request.headers.get("authorization") === `Bearer t${tokens}` && tokens > 0 && (tokens > 1 || uses++ < 1))
+				return pass();
+			return new Response("", {
+				status: 401,
+				headers: {
+					"WWW-Authenticate": `Bearer realm="http://127.0.0.1:5104/token",service="svc",scope="repository:team/app:pull"`,
+				},
+			});
+		}, 5104);
+		const other = new Host();
+		await other.ok("pull", "-q", `127.0.0.1:${server.port}/team/app:1`);
+		expect(tokens).toBe(2);
+		await other.close();
+	});
+	test("a mirror of Docker Hub is asked first", async () => {
+		await pushImage(registry.host, "library/mirrored", [base, hello("mirror\n")]);
+		const file = `${host.dir}/engine.json`;
+		writeFileSync(file, JSON.stringify({ "registry-mirrors": [`http://${registry.host}`] }));
+		const { stdout, stderr } = await host.nc(
+			"run",
+			"--rm",
+			"--network",
+			"none",
+			"mirrored",
+			"/bin/busybox",
+			"cat",
+			"/hello",
+			{ env: { NANOCONTAINER_CONFIG: file } },
+		);
+		expect(stderr).toContain("Pulling from library/mirrored");
+		expect(stdout).toBe("mirror\n");
+		writeFileSync(file, JSON.stringify({ "registry-mirror": [] }));
+		expect((await host.nc("pull", "x", { env: { NANOCONTAINER_CONFIG: file } })).stderr).toContain('"registry-mirror"');
+	});
+	test("schema 1 is refused in a sentence, endless documents are cut off", async () => {
+		using _server = front((request, pass) => {
+			if (!request.url.includes("/manifests/")) return pass();
+			if (request.url.includes("endless")) return new Response(new Uint8Array(9 << 20));
+			return new Response(JSON.stringify({ schemaVersion: 1 }), {
+				headers: { "Content-Type": "application/vnd.docker.distribution.manifest.v1+prettyjws" },
+			});
+		}, 5105);
+		expect((await host.nc("pull", "127.0.0.1:5105/old")).stderr).toContain("schema 1, which is not supported");
+		expect((await host.nc("pull", "127.0.0.1:5105/endless")).stderr).toContain("is larger than");
+	});
+});
+
+describe("pulls that meet or die", () => {
+	const big = tarOf(
+		Array.from({ length: 60 }, (_, i) => ({ path: `big/f${i}`, data: crypto.getRandomValues(new Uint8Array(65_536)) })),
+	);
+	test("two pulls of the same layers at once both succeed, the work is done once", async () => {
+		await pushImage(registry.host, "shared", [base, big, hello("shared\n")]);
+		const other = new Host();
+		let blobs = 0;
+		using server = front((request, pass) => {
+			if (request.url.includes(`/blobs/${sha256(gzipSync(big, { level: 1 }))}`)) blobs++;
+			return pass();
+		}, 5106);
+		const image = `127.0.0.1:${server.port}/shared`;
+		const results = await Promise.all([1, 2, 3].map(() => other.nc("pull", image)));
+		expect(results.map((result) => result.code)).toEqual([0, 0, 0]);
+		expect(blobs).toBe(1);
+		await other.close();
+	});
+	test("kill -9 at random moments leaves only what the next pull uses or sweeps", async () => {
+		const other = new Host();
+		for (let round = 0; round < Number(process.env["NC_CRASH_ROUNDS"] ?? 25); round++) {
+			const child = Bun.spawn(other.command("pull", "-q", name("shared")), { stdout: "ignore", stderr: "ignore" });
+			await Bun.sleep(Math.random() * 70);
+			child.kill("SIGKILL");
+			await child.exited;
+			expect((await other.nc("ps", "-a")).code).toBe(0);
+		}
+		await other.ok("pull", "-q", name("shared"));
+		expect(await other.ok("run", "--rm", "--network", "none", name("shared"), "/bin/busybox", "cat", "/hello")).toBe(
+			"shared",
+		);
+		await until(() => readdirSync(`${other.root}/staging`).length === 0, "an empty staging directory");
+		await other.close();
+	});
+	test("memory stays bounded", async () => {
+		const huge = tarOf([{ path: "zeros", data: new Uint8Array(300 << 20) }]);
+		await pushImage(registry.host, "huge", [huge]);
+		const child = Bun.spawn(host.command("pull", "-q", name("huge")), { stdout: "ignore" });
+		let peak = 0; // its own: what wait4(2) tells begins with this process's, from which it was forked
+		const poll = setInterval(() => {
+			peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(readText(`/proc/${child.pid}/status`))?.[1] ?? 0));
+		}, 5);
+		expect(await child.exited).toBe(0);
+		clearInterval(poll);
+		expect(peak).toBeWithin(10_000, 200_000); // kB
+		expect(statSync(`${host.root}/layers/${sha256(huge).slice(7)}/zeros`).size).toBe(300 << 20);
+	});
+});

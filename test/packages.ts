@@ -1,0 +1,40 @@
+/** Debian packages that a build, the demo and the tests need: installed if this is root, else named. */
+import { existsSync } from "node:fs";
+
+/** Package, and a file by which it is known to be there. */
+const DEMO: Readonly<Record<string, readonly string[]>> = {
+	"musl-tools": ["/usr/bin/musl-gcc"],
+	gcc: ["/usr/bin/gcc"],
+	"busybox-static": ["/usr/share/doc/busybox-static/copyright"],
+};
+const TEST: Readonly<Record<string, readonly string[]>> = {
+	...DEMO,
+	"docker-registry": ["/usr/bin/docker-registry"],
+	iproute2: ["/usr/sbin/ip", "/sbin/ip", "/bin/ip"],
+	nftables: ["/usr/sbin/nft"],
+	git: ["/usr/bin/git"],
+	attr: ["/usr/bin/getfattr"],
+	procps: ["/usr/bin/pgrep"],
+};
+
+export function ensurePackages(purpose: "demo" | "test"): void {
+	const wanted = purpose === "test" ? TEST : DEMO;
+	const missing = Object.keys(wanted).filter((name) => !wanted[name]?.some((file) => existsSync(file)));
+	if (missing.length === 0) return;
+	if (!Bun.which("apt-get")) {
+		process.stderr.write(`Install these first: ${missing.join(" ")} (names of Debian's packages)\n`);
+		process.exit(1);
+	}
+	const line = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+	if (process.getuid?.() !== 0) {
+		process.stderr.write(`Missing Debian packages. As root:\n  ${line}\n`);
+		process.exit(1);
+	}
+	process.stderr.write(`Installing Debian packages: ${missing.join(" ")}\n`);
+	const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+	const quiet = { env, stdout: "ignore", stderr: "inherit" } as const;
+	Bun.spawnSync(["apt-get", "update", "-q"], quiet);
+	// Services that packages bring must not start: policy-rc.d says no.
+	const result = Bun.spawnSync(["sh", "-c", `RUNLEVEL=1 ${line}`], quiet);
+	if (!result.success) process.exit(1);
+}
