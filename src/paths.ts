@@ -26,6 +26,7 @@ export function paths(root: string, run: string) {
 		rootfs: `${run}/rootfs`,
 		live: (id: string) => `${run}/containers/${id}`,
 		locks: `${run}/locks`,
+		containerLocks: `${run}/locks/containers`,
 	};
 }
 

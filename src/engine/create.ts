@@ -64,6 +64,8 @@ export function create(
 	const mounts = withImageVolumes(options.host.mounts, image.config);
 	const config = containerConfig(id, image, { ...options, host: { ...options.host, mounts, resources } });
 	validate(config);
+	// Whoever finds the record, an `rm -f` by name, waits until the container is whole.
+	using _lock = engine.lockId(id);
 	// On record first: what a kill leaves between the two is a container whose directories are made at its start, not
 	// directories that belong to nobody.
 	const container = record(engine, id, options.name, config, options.volumeLabels);

@@ -8,9 +8,11 @@ import type { CgroupDriver } from "../cgroup/driver.ts";
 import { EngineError } from "../errors.ts";
 import { DEFAULT_ROOT, type Paths, paths } from "../paths.ts";
 import { ensureStore } from "../store/blobs.ts";
+import type { Container } from "../store/container-record.ts";
+import { getContainer } from "../store/containers.ts";
 import { type Db, openDatabase, transaction } from "../store/database.ts";
 import type { Fd } from "../sys/fd.ts";
-import { lockFile } from "../sys/file.ts";
+import { lockByte } from "../sys/file.ts";
 import { reconcile } from "./reconcile.ts";
 
 export interface EngineOptions {
@@ -54,9 +56,18 @@ export class Engine {
 		return this.#cgroups;
 	}
 
-	/** One container's start, stop, removal and reaping exclude each other. */
-	lock(containerId: string): Fd {
-		return lockFile(`${this.paths.locks}/${containerId}`);
+	/**
+	 * One container's making, start, end and removal exclude each other. What is given is its record as it is once the
+	 * lock is held, for the one read before may be of another time; undefined when it is gone.
+	 */
+	lock(containerId: string): Disposable & { readonly container: Container | undefined } {
+		const held = this.lockId(containerId);
+		return { container: getContainer(this.db, containerId), [Symbol.dispose]: () => held[Symbol.dispose]() };
+	}
+
+	/** The lock alone, for a container that is being made. All are bytes of one file, so there is none to clean up. */
+	lockId(containerId: string): Fd {
+		return lockByte(this.paths.containerLocks, BigInt(`0x${containerId.slice(0, 15)}`));
 	}
 
 	transaction<T>(change: () => T): T {

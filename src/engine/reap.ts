@@ -6,8 +6,8 @@
 import { readFileSync } from "node:fs";
 import { debug } from "../log.ts";
 import { exitCodeOf } from "../runtime/signals.ts";
-import type { ContainerState } from "../store/container-record.ts";
-import { getContainer, updateState } from "../store/containers.ts";
+import type { Container, ContainerState } from "../store/container-record.ts";
+import { updateState } from "../store/containers.ts";
 import { releaseAddresses } from "../store/networks.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
@@ -17,23 +17,24 @@ import { removeContainer } from "./remove.ts";
 /** No monitor recorded how it ended. */
 const UNKNOWN_EXIT = 255;
 
-export function reap(engine: Engine, id: string, options: { locked?: boolean } = {}): void {
-	const lock = options.locked ? undefined : engine.lock(id);
-	try {
-		const container = getContainer(engine.db, id);
-		if (!container || (container.state.status !== "running" && container.state.status !== "starting")) return;
-		if (stillOurs(container.state)) return;
-		const state = endOf(engine, id, container.state);
-		release(engine, id, container.state);
-		engine.transaction(() => {
-			releaseAddresses(engine.db, id);
-			updateState(engine.db, id, state);
-		});
-		debug("reap", () => `${id.slice(0, 12)} ended with ${state.exitCode}`);
-		if (container.config.host.autoRemove) removeContainer(engine, { ...container, state });
-	} finally {
-		lock?.[Symbol.dispose]();
-	}
+export function reap(engine: Engine, id: string): void {
+	using lock = engine.lock(id);
+	if (lock.container) reapLocked(engine, lock.container);
+}
+
+/** The same for who holds the container's lock already. */
+export function reapLocked(engine: Engine, container: Container): void {
+	const { id } = container;
+	if (container.state.status !== "running" && container.state.status !== "starting") return;
+	if (stillOurs(container.state)) return;
+	const state = endOf(engine, id, container.state);
+	release(engine, id, container.state);
+	engine.transaction(() => {
+		releaseAddresses(engine.db, id);
+		updateState(engine.db, id, state);
+	});
+	debug("reap", () => `${id.slice(0, 12)} ended with ${state.exitCode}`);
+	if (container.config.host.autoRemove) removeContainer(engine, { ...container, state });
 }
 
 /**

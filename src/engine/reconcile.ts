@@ -7,10 +7,10 @@ import { readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
 import type { ContainerState } from "../store/container-record.ts";
-import { getContainer, updateState } from "../store/containers.ts";
+import { updateState } from "../store/containers.ts";
 import { startTime } from "../sys/process.ts";
 import type { Engine } from "./engine.ts";
-import { reap } from "./reap.ts";
+import { reap, reapLocked } from "./reap.ts";
 import { finishRemoval } from "./remove.ts";
 
 interface Claim {
@@ -62,8 +62,8 @@ function settle(engine: Engine, claim: Claim): void {
 
 /** The command that was starting a container died. Either the container got going without it, or it never will. */
 function adoptOrUndo(engine: Engine, id: string): void {
-	using _lock = engine.lock(id);
-	const container = getContainer(engine.db, id);
+	using lock = engine.lock(id);
+	const { container } = lock;
 	if (container?.state.status !== "starting") return;
 	const [init = 0, monitor = 0] = readPids(`${engine.paths.live(id)}/pids`);
 	const initStart = init ? startTime(init) : undefined;
@@ -80,7 +80,7 @@ function adoptOrUndo(engine: Engine, id: string): void {
 	}
 	// Its streams lead nowhere: whoever wanted it is gone, and it was never told of.
 	if (initStart !== undefined) process.kill(init, "SIGKILL");
-	reap(engine, id, { locked: true });
+	reapLocked(engine, container);
 }
 
 function readPids(path: string): number[] {

@@ -1,7 +1,7 @@
 /** `rm`: a container's end for good. */
 import { EngineError } from "../errors.ts";
 import type { Container } from "../store/container-record.ts";
-import { deleteContainer, findContainer, getContainer, updateState } from "../store/containers.ts";
+import { deleteContainer, findContainer, updateState } from "../store/containers.ts";
 import { deleteVolume, releaseVolumes } from "../store/volumes.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
@@ -27,8 +27,8 @@ export async function remove(engine: Engine, nameOrId: string, options: RemoveOp
 		}
 		await killAndWait(engine, container);
 	}
-	using _lock = engine.lock(container.id);
-	const now = getContainer(engine.db, container.id);
+	using lock = engine.lock(container.id);
+	const now = lock.container;
 	if (!now) return; // --rm, or another rm, was faster
 	if (now.state.status === "running" || now.state.status === "starting") {
 		throw new EngineError("conflict", `cannot remove container "${nameOrId}": it was started again`);
@@ -52,8 +52,8 @@ export function removeContainer(engine: Engine, container: Container, volumes = 
 
 /** Finishes what a killed command began. */
 export function finishRemoval(engine: Engine, id: string): void {
-	using _lock = engine.lock(id);
-	const container = getContainer(engine.db, id);
+	using lock = engine.lock(id);
+	const { container } = lock;
 	if (container?.state.status !== "removing") return;
 	erase(engine, id, container.state.error.split(" ").filter(Boolean));
 }
@@ -67,5 +67,4 @@ function erase(engine: Engine, id: string, volumes: readonly string[]): void {
 		for (const name of volumes) deleteVolume(engine.db, name);
 		deleteContainer(engine.db, id);
 	});
-	removeTree(`${engine.paths.locks}/${id}`);
 }

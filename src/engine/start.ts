@@ -14,7 +14,7 @@ import type { Operation } from "../runtime/operations.ts";
 import { cloneFlags, compilePlan } from "../runtime/plan.ts";
 import { containerCapabilities } from "../security/capabilities.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
-import { getContainer, updateState } from "../store/containers.ts";
+import { updateState } from "../store/containers.ts";
 import { getImage } from "../store/images.ts";
 import { releaseAddresses } from "../store/networks.ts";
 import { openDir } from "../sys/file.ts";
@@ -46,8 +46,8 @@ export interface StartOptions {
 
 /** Starts a container that doesn't run. Undone completely if it fails. */
 export function start(engine: Engine, id: string, options: StartOptions): Started {
-	using _lock = engine.lock(id);
-	const container = getContainer(engine.db, id);
+	using lock = engine.lock(id);
+	const { container } = lock;
 	if (!container) throw new EngineError("not-found", `No such container: ${id}`);
 	if (container.state.status === "running") throw new EngineError("conflict", `container ${id} is already running`);
 	if (container.state.status === "removing") {

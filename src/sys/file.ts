@@ -2,7 +2,7 @@
  * Files by descriptor: what node:fs cannot say. Paths of images and containers are hostile; they are opened
  * beneath a directory with openat2(2) and RESOLVE_IN_ROOT, where ".." and absolute symlinks end at that directory.
  */
-import { EEXIST, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
+import { EEXIST, EINTR, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 
 export const O_RDONLY = 0;
@@ -97,7 +97,28 @@ export function lockFile(path: string): Fd {
 	return file;
 }
 
-/** The same without waiting: undefined when somebody else holds it. */
+const F_OFD_SETLKW = 38;
+const F_WRLCK = 1;
+
+/**
+ * Takes the lock on one byte of a file (fcntl(2), open file description locks), waiting for it. The byte need not be
+ * there, so one empty file holds as many locks as there are numbers.
+ */
+export function lockByte(path: string, offset: bigint): Fd {
+	const file = openat2(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600);
+	// struct flock { short type; short whence; off_t start; off_t len; pid_t pid; }
+	const lock = new DataView(new ArrayBuffer(32));
+	lock.setInt16(0, F_WRLCK, true);
+	lock.setBigInt64(8, offset, true);
+	lock.setBigInt64(16, 1n, true);
+	let result: number;
+	do result = trySyscall("fcntl", file.number, F_OFD_SETLKW, lock);
+	while (result === -EINTR);
+	if (result < 0) throw new SyscallError("fcntl", path, -result);
+	return file;
+}
+
+/** The same as lockFile() without waiting: undefined when somebody else holds it. */
 export function tryLockFile(path: string, shared = false): Fd | undefined {
 	const fd = tryOpenat2(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600, 0);
 	if (fd === -ENOENT) return undefined;
