@@ -32,9 +32,9 @@ struct client *client_add(struct monitor *m, int sock)
 	struct client *c = calloc(1, sizeof *c);
 	if (!c)
 		return close(sock), NULL;
-	c->sock = (struct watch){ W_CLIENT, sock, c, 0 };
-	c->in = (struct watch){ W_CLIENT_IN, -1, c, 0 };
-	c->out[0] = c->out[1] = (struct watch){ W_CLIENT_OUT, -1, c, 0 };
+	c->sock = watch_of(W_CLIENT, sock, c);
+	c->in = watch_of(W_CLIENT_IN, -1, c);
+	c->out[0] = c->out[1] = watch_of(W_CLIENT_OUT, -1, c);
 	c->next = m->clients;
 	m->clients = c;
 	watch_set(m, &c->sock, EPOLLIN);
@@ -87,25 +87,24 @@ void client_send(struct client *c, enum control_type type, uint32_t a, uint32_t 
 void clients_tell(struct monitor *m, enum control_type type, uint32_t a, uint32_t b, int with_streams)
 {
 	for (struct client *c = m->clients; c; c = c->next)
-		if (c->waits && !c->told && (with_streams || (c->out[0].fd < 0 && c->out[1].fd < 0))) {
+		if (c->waits && !c->told && (with_streams || (!c->late && c->out[0].fd < 0 && c->out[1].fd < 0))) {
 			client_send(c, type, a, b);
 			c->told = 1;
 		}
 }
 
-/* A descriptor that doesn't block. O_NONBLOCK belongs to the open file description, which the client shares with
- * its shell: so pipes and terminals are opened anew. Sockets have no path; they are few, and are set. Regular
- * files never block. */
-static int unblocked(int fd, int flags)
+/* Makes reading or writing it not wait. O_NONBLOCK belongs to the open file description, which the client shares with
+ * its shell and its parents: so pipes and terminals are opened anew, and sockets, which have no path, are asked call
+ * by call. Regular files never block. */
+static int unblocked(struct watch *w, int fd, int flags)
 {
 	char path[32];
 	struct stat st;
 	if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode))
 		return fd;
-	if (S_ISSOCK(st.st_mode)) {
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	w->socket = S_ISSOCK(st.st_mode);
+	if (w->socket)
 		return fd;
-	}
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	int fresh = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fresh < 0)
@@ -124,12 +123,12 @@ static void attach(struct monitor *m, struct client *c, struct control_msg *msg,
 	c->nkeys = nkeys > sizeof c->keys ? sizeof c->keys : (unsigned)nkeys;
 	memcpy(c->keys, keys, c->nkeys);
 	if (msg->a & ATTACH_STDIN && used < nfds) {
-		c->in.fd = unblocked(fds[used++], O_RDONLY);
+		c->in.fd = unblocked(&c->in, fds[used++], O_RDONLY);
 		stdin_resume(m);
 	}
 	for (int i = 0; i < 2; i++)
 		if (msg->a & (i ? ATTACH_STDERR : ATTACH_STDOUT) && used < nfds) {
-			c->out[i].fd = unblocked(fds[used++], O_WRONLY);
+			c->out[i].fd = unblocked(&c->out[i], fds[used++], O_WRONLY);
 			c->sent[i] = m->out[i].len; /* what is in the buffer came before this client */
 		}
 	while (used < nfds)
@@ -180,7 +179,8 @@ void client_read(struct monitor *m, struct client *c)
 		send(m->init.fd, "", 1, MSG_NOSIGNAL);
 	else if (in.msg.type == C_WAIT) {
 		c->waits = 1;
-		if (m->exited && (c->told = 1))
+		c->late = in.msg.a == 1;
+		if (m->exited && (!c->late || m->drained) && (c->told = 1))
 			client_send(c, C_EXITED, (uint32_t)m->status, 0);
 	} else if (in.msg.type == C_REAPED)
 		c->flags &= ~(unsigned)ATTACH_LEASE, c->waits = 2;

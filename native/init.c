@@ -34,7 +34,14 @@ static int op_setrlimit(struct init *in, struct op *o)
 	(void)in;
 	return result(setrlimit((int)o->n[0], &lim));
 }
-static int op_setsid(struct init *in, struct op *o) { (void)in; (void)o; return result(setsid()); }
+/* A session, and a session keyring (session-keyring(7)): the caller's keys stay the caller's. A kernel without keys has
+ * none to keep. */
+static int op_setsid(struct init *in, struct op *o)
+{
+	(void)in; (void)o;
+	syscall(SYS_keyctl, NC_KEYCTL_JOIN_SESSION_KEYRING, NULL);
+	return result(setsid());
+}
 static int op_keepcaps(struct init *in, struct op *o) { (void)in; return result(prctl(PR_SET_KEEPCAPS, o->n[0], 0, 0, 0)); }
 static int op_no_new_privs(struct init *in, struct op *o) { (void)in; (void)o; return result(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)); }
 static int op_umask(struct init *in, struct op *o) { (void)in; umask((mode_t)o->n[0]); return 0; }
@@ -64,6 +71,7 @@ static int op_sync(struct init *in, struct op *o)
 		return -errno;
 	return recv(in->monitor, &go, 1, 0) == 1 ? 0 : -ECANCELED;
 }
+static int op_scratch_dir(struct init *in, struct op *o) { (void)in; return result(mkdir(op_text(o, 0), (mode_t)o->n[0])); }
 static int op_skip(struct init *in, struct op *o) { (void)in; (void)o; return 0; }
 
 static const op_fn ops[OP_COUNT] = {
@@ -78,6 +86,7 @@ static const op_fn ops[OP_COUNT] = {
 	[OP_CAP_AMBIENT] = op_cap_ambient, [OP_KEEPCAPS] = op_keepcaps, [OP_SETGROUPS] = op_setgroups,
 	[OP_SETIDS] = op_setids, [OP_NO_NEW_PRIVS] = op_no_new_privs, [OP_SECCOMP] = op_seccomp, [OP_UMASK] = op_umask,
 	[OP_CHDIR] = op_chdir, [OP_INIT] = op_init, [OP_CLOSE_FDS] = op_close_fds, [OP_EXECVE] = op_execve,
+	[OP_SCRATCH] = op_scratch, [OP_SCRATCH_FILE] = op_scratch_file, [OP_SCRATCH_DIR] = op_scratch_dir,
 };
 
 static int64_t now_ns(void)

@@ -24,6 +24,8 @@ int op_write_file(struct init *, struct op *);
 int op_propagation(struct init *, struct op *);
 int op_overlay(struct init *, struct op *);
 int op_overlay_options(struct init *, struct op *);
+int op_scratch(struct init *, struct op *);
+int op_scratch_file(struct init *, struct op *);
 int op_root(struct init *, struct op *);
 int op_mkdir(struct init *, struct op *);
 int op_touch(struct init *, struct op *);
@@ -50,6 +52,8 @@ int op_execve(struct init *, struct op *);
 int op_init(struct init *, struct op *);
 
 int open_in_root(struct init *, const char *path, int flags);
+int open_exactly(struct init *, const char *path, int flags);
+int open_null(struct init *, int flags);
 int attach_in_root(struct init *, int mount_fd, const char *target);
 void init_run(struct plan *, struct init *) __attribute__((noreturn));
 int send_with_fd(int sock, const void *data, unsigned len, int fd);

@@ -16,6 +16,7 @@ struct nc_open_how { /* openat2(2) */
 	uint64_t flags, mode, resolve;
 };
 #define NC_RESOLVE_NO_MAGICLINKS 0x02
+#define NC_RESOLVE_NO_SYMLINKS 0x04
 #define NC_RESOLVE_IN_ROOT 0x10
 
 struct nc_mount_attr { /* mount_setattr(2) */
@@ -35,7 +36,10 @@ struct nc_mount_attr { /* mount_setattr(2) */
 #define NC_FSCONFIG_CMD_CREATE 6
 
 #define NC_PROC_SUPER_MAGIC 0x9fa0
+#define NC_SYSFS_MAGIC 0x62656572
 #define NC_DEVPTS_SUPER_MAGIC 0x1cd1
+
+#define NC_KEYCTL_JOIN_SESSION_KEYRING 1 /* keyctl(2) */
 
 #define NC_TIOCGPTPEER 0x5441 /* ioctl_tty(2): the slave of this master, whatever lies at its path */
 

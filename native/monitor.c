@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { F_TERMINAL = 1, F_STDIN = 2, F_STDIN_ONCE = 4 }; /* n[0] of OP_MONITOR */
+enum { F_TERMINAL = 1, F_STDIN = 2, F_STDIN_ONCE = 4, F_TIED = 8 }; /* n[0] of OP_MONITOR */
 enum { S_CONTROL = 1, S_LOG = 2, S_EXIT = 3, S_REAPER = 4 }; /* its strings; 0 is the id, for ps(1) */
 
 /* Changes what is waited for; 0 takes the descriptor out. */
@@ -105,8 +105,9 @@ static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, stru
 	if (pid == 0) {
 		sigset_t none;
 		sigemptyset(&none);
-		for (int sig = 1; sig < NSIG; sig++)
-			signal(sig, SIG_DFL); /* ignored signals would stay ignored over execve(2) */
+		struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } plain = { 0 };
+		for (int sig = 1; sig <= 64; sig++) /* ignored ones would stay ignored over execve(2); libc keeps two to itself */
+			syscall(SYS_rt_sigaction, sig, &plain, NULL, sizeof plain.mask);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		in.monitor = pair[1];
 		in.stdio[0] = pipes[0][0];
@@ -117,9 +118,9 @@ static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, stru
 		init_run(p, &in);
 	}
 	close(pair[1]);
-	m->init = (struct watch){ W_INIT, pair[0], NULL, 0 };
+	m->init = watch_of(W_INIT, pair[0], NULL);
 	watch_set(m, &m->init, EPOLLIN);
-	m->in = (struct watch){ W_STDIN, pipes[0][1], NULL, 0 };
+	m->in = watch_of(W_STDIN, pipes[0][1], NULL);
 	if (m->in.fd >= 0) {
 		close(pipes[0][0]);
 		fcntl(m->in.fd, F_SETFL, O_NONBLOCK);
@@ -274,7 +275,8 @@ static void serve(struct monitor *m, struct client *first, int quiet_ms)
 			if (w->fd >= 0 && w->events)
 				dispatch(m, w, first);
 		}
-		if (!m->started && first->gone) { /* the command died before the container lived */
+		/* the command died before the container lived; or is one without which it is of no use (a build) */
+		if ((!m->started || m->tied) && first->gone) {
 			kill(m->pid, SIGKILL);
 			_exit(1);
 		}
@@ -341,13 +343,13 @@ int main(void)
 	m.epoll = epoll_create1(EPOLL_CLOEXEC);
 	sigemptyset(&all);
 	sigaddset(&all, SIGCHLD);
-	m.signal = (struct watch){ W_SIGNAL, signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), NULL, 0 };
+	m.signal = watch_of(W_SIGNAL, signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), NULL);
 	watch_set(&m, &m.signal, EPOLLIN);
 	struct client *first = client_add(&m, 3);
 	for (int i = 0; i < 3; i++)
 		dup2(null, i);
 	close(null);
-	m.listen = (struct watch){ W_LISTEN, control_socket(op_text(conf, S_CONTROL)), NULL, 0 };
+	m.listen = watch_of(W_LISTEN, control_socket(op_text(conf, S_CONTROL)), NULL);
 	if (m.listen.fd == -2)
 		fail(first, errno);
 	watch_set(&m, &m.listen, EPOLLIN);
@@ -356,6 +358,7 @@ int main(void)
 		fail(first, errno);
 	m.terminal = !!(conf->n[0] & F_TERMINAL);
 	m.in_once = !!(conf->n[0] & F_STDIN_ONCE);
+	m.tied = !!(conf->n[0] & F_TIED);
 	m.exit_path = op_text(conf, S_EXIT);
 	m.in.fd = m.slave = -1;
 	client_read(&m, first); /* sent before we were started: who is attached, before there is output */
@@ -365,6 +368,7 @@ int main(void)
 	client_send(first, C_SYNC, (uint32_t)m.pid, 0); /* so that links are made while init mounts */
 	serve(&m, first, (int)conf->n[1]);
 	log_end(m.log);
+	m.drained = 1;
 	clients_tell(&m, C_EXITED, (uint32_t)m.status, 0, 1);
 	reap(&m, conf);
 	return 0;

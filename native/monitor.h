@@ -14,7 +14,7 @@ enum control_type {
 	C_ATTACH = 1,  /* a: ATTACH_ flags, data: detach keys; SCM_RIGHTS: a descriptor for each stream flag, in order */
 	C_RESIZE = 2,  /* a: rows, b: columns */
 	C_GO = 3,      /* the answer to C_SYNC */
-	C_WAIT = 4,    /* asks for C_EXITED */
+	C_WAIT = 4,    /* asks for C_EXITED; a: 1: once all output is in the log */
 	C_REAPED = 5,  /* the holder of the lease has done the reaper's work */
 	/* from the monitor */
 	C_SYNC = 64,     /* a: pid of init, b: number of the sync */
@@ -22,7 +22,7 @@ enum control_type {
 	C_STARTED = 66,  /* a: pid of init; it has become the container's program */
 	C_EXITED = 67,   /* a: wait status (wait(2)) */
 	C_DETACHED = 68, /* the detach keys were typed */
-	C_BROKEN = 69,   /* the client's output takes no more (EPIPE) */
+	C_BROKEN = 69,   /* the client's output takes no more; a: stream, b: errno */
 	C_REFUSED = 70,  /* a: errno */
 };
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4, ATTACH_LEASE = 8 };
@@ -37,7 +37,12 @@ struct watch {
 	int fd;
 	void *owner; /* the client or stream */
 	uint32_t events; /* 0: not in the epoll set */
+	int socket;      /* read and written without waiting by flag; others have an open description of their own */
 };
+static inline struct watch watch_of(enum watch_kind kind, int fd, void *owner)
+{
+	return (struct watch){ .kind = kind, .fd = fd, .owner = owner };
+}
 
 struct client {
 	struct client *next;
@@ -45,7 +50,7 @@ struct client {
 	size_t sent[2];      /* how much of each stream's buffer this client has */
 	unsigned flags;
 	int in_always_ready; /* a regular file: epoll(7) refuses those, they never block */
-	int gone, waits;
+	int gone, waits, late; /* late: the exit is told when all output is in the log */
 	unsigned char keys[16];
 	unsigned nkeys, matched;
 	int told; /* of the exit */
@@ -71,10 +76,12 @@ struct monitor {
 	int in_ending;       /* no more will come */
 	int in_once;         /* end of file of a client ends the container's stdin */
 	int terminal;
+	int tied;            /* init is killed when the first client goes */
 	struct client *clients;
 	struct watch init, listen, signal;
 	pid_t pid;
 	int started, exited, status;
+	int drained;         /* all output is in the log */
 	int log;
 	int slave;           /* of the pty, or -1 */
 	const char *exit_path;

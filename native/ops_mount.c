@@ -20,6 +20,32 @@ int open_in_root(struct init *in, const char *path, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* The same, but no part of the path may be a link. For what the container's safety hangs on: were /proc a link, we
+ * would mount procfs in one place, and mask paths in another. */
+int open_exactly(struct init *in, const char *path, int flags)
+{
+	struct nc_open_how how = { (uint64_t)(flags | O_CLOEXEC), 0,
+				   NC_RESOLVE_IN_ROOT | NC_RESOLVE_NO_MAGICLINKS | NC_RESOLVE_NO_SYMLINKS };
+	int fd = (int)syscall(SYS_openat2, in->root, path, &how, sizeof how);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The container's /dev/null, if it is the null device and nothing else: an image or a volume may have a link there, to
+ * what is to be hidden (CVE-2025-31133). */
+int open_null(struct init *in, int flags)
+{
+	struct stat st;
+	int fd = open_exactly(in, "/dev/null", O_PATH);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return close(fd), -ENODEV;
+	if (flags & O_PATH)
+		return fd;
+	close(fd);
+	return open_exactly(in, "/dev/null", flags);
+}
+
 static int attach(int mount_fd, int target)
 {
 	long r = syscall(SYS_move_mount, mount_fd, "", target, "", NC_MOVE_MOUNT_F_EMPTY_PATH | NC_MOVE_MOUNT_T_EMPTY_PATH);
@@ -56,13 +82,72 @@ static int open_parent(struct init *in, const char *path, const char **name)
 	return open_in_root(in, len ? dir : "/", O_PATH | O_DIRECTORY);
 }
 
-/* mkdir -p, one component at a time, each resolved anew in the root. */
-static int mkdir_parents(struct init *in, const char *path, mode_t mode)
+static int write_all(int fd, struct str *s)
 {
-	char part[4096];
-	size_t len = strlen(path);
-	if (len >= sizeof part)
+	ssize_t n = write(fd, s->text, s->len);
+	int r = n < 0 ? -errno : (uint32_t)n < s->len ? -EIO : 0;
+	close(fd);
+	return r;
+}
+
+/* Where `path` leads in the root, through links that point at nothing: the same place as text, without links. What is
+ * there is told by descriptors only; what is not there is taken as it is written. (systemd's /etc/resolv.conf is such a
+ * link.) */
+static int settle(struct init *in, const char *path, char *out)
+{
+	char rest[4096], link[4096], part[4096];
+	size_t used = 0;
+	if (strlen(path) >= sizeof rest)
 		return -ENAMETOOLONG;
+	strcpy(rest, path);
+	out[0] = 0;
+	for (int links = 0; *rest;) {
+		char *name = rest + strspn(rest, "/"), *end = name + strcspn(name, "/");
+		size_t len = (size_t)(end - name);
+		if (len == 0)
+			break;
+		if ((len == 1 && *name == '.') || (len == 2 && name[0] == '.' && name[1] == '.')) {
+			if (len == 2 && used)
+				used = (size_t)(strrchr(out, '/') - out), out[used] = 0;
+			memmove(rest, end, strlen(end) + 1);
+			continue;
+		}
+		if (used + len + 2 > sizeof part)
+			return -ENAMETOOLONG;
+		snprintf(part, sizeof part, "%s/%.*s", out, (int)len, name);
+		int fd = open_exactly(in, part, O_PATH | O_NOFOLLOW);
+		ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", link, sizeof link - 1);
+		if (fd >= 0)
+			close(fd);
+		if (n < 0) { /* no link, or nothing there */
+			used = (size_t)snprintf(out, 4096, "%s", part);
+			memmove(rest, end, strlen(end) + 1);
+			continue;
+		}
+		link[n] = 0;
+		if (++links > 40)
+			return -ELOOP;
+		if ((size_t)n + strlen(end) + 2 > sizeof rest)
+			return -ENAMETOOLONG;
+		if (link[0] == '/')
+			used = 0, out[0] = 0;
+		memmove(rest + n, end, strlen(end) + 1);
+		memcpy(rest, link, (size_t)n);
+	}
+	return 0;
+}
+
+/* mkdir -p, one component at a time, each resolved anew in the root. */
+static int mkdir_parents(struct init *in, const char *asked, mode_t mode)
+{
+	char part[4096], path[4096];
+	int there = open_in_root(in, asked, O_PATH | O_DIRECTORY);
+	if (there >= 0)
+		return close(there), 0;
+	int settled = settle(in, asked, path);
+	if (settled < 0)
+		return settled;
+	size_t len = strlen(path);
 	for (size_t i = 1; i <= len; i++) {
 		if (path[i] != '/' && path[i] != 0)
 			continue;
@@ -92,13 +177,16 @@ int op_mkdir(struct init *in, struct op *o) { return mkdir_parents(in, op_text(o
 /* Makes an empty file to mount a file on, unless something is there. */
 int op_touch(struct init *in, struct op *o)
 {
-	const char *name, *path = op_text(o, 0);
-	int fd = open_in_root(in, path, O_PATH);
+	const char *name;
+	char dir[4096], path[4096];
+	int fd = open_in_root(in, op_text(o, 0), O_PATH);
 	if (fd >= 0)
 		return close(fd), 0;
 	if (fd != -ENOENT)
 		return fd;
-	char dir[4096];
+	int settled = settle(in, op_text(o, 0), path);
+	if (settled < 0)
+		return settled;
 	const char *slash = strrchr(path, '/');
 	if (slash && slash != path && (size_t)(slash - path) < sizeof dir) {
 		memcpy(dir, path, (size_t)(slash - path));
@@ -148,22 +236,26 @@ static int new_mount(struct op *o, const char *type, uint32_t first, unsigned at
 	return r < 0 ? -saved : (int)r;
 }
 
-/* strings: type, target, options...; n: MOUNT_ATTR_ flags */
+/* strings: type, target, options...; n: MOUNT_ATTR_ flags, whether the target may be reached through links */
 int op_mount(struct init *in, struct op *o)
 {
 	int fd = new_mount(o, op_text(o, 0), 2, (unsigned)o->n[0]);
 	if (fd < 0)
 		return fd;
-	int r = attach_in_root(in, fd, op_text(o, 1));
+	int target = o->n[1] ? open_in_root(in, op_text(o, 1), O_PATH) : open_exactly(in, op_text(o, 1), O_PATH);
+	int r = target < 0 ? target : attach(fd, target);
+	if (target >= 0)
+		close(target);
 	close(fd);
 	return r;
 }
 
-/* strings: directory on the host, options (lowerdir+=... one each). The kernel has lowerdir+ since 6.5. */
-int op_overlay(struct init *in, struct op *o)
+/* A new file system on a directory of the host, as this mount namespace alone sees it. */
+static int mount_on_host(struct op *o, const char *type)
 {
-	(void)in;
-	int fd = new_mount(o, "overlay", 1, 0);
+	if (mkdir(op_text(o, 0), 0700) < 0 && errno != EEXIST)
+		return -errno;
+	int fd = new_mount(o, type, 1, 0);
 	if (fd < 0)
 		return fd;
 	int target = open(op_text(o, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -173,11 +265,33 @@ int op_overlay(struct init *in, struct op *o)
 	return r;
 }
 
+/* strings: directory on the host, options (lowerdir+=... one each). The kernel has lowerdir+ since 6.5. */
+int op_overlay(struct init *in, struct op *o) { (void)in; return mount_on_host(o, "overlay"); }
+
+/* A tmpfs to prepare mounts in: it ends with this mount namespace. strings: directory on the host, options */
+int op_scratch(struct init *in, struct op *o) { (void)in; return mount_on_host(o, "tmpfs"); }
+
+/* A file in it, of which no disk ever hears (a secret). strings: path, content; n: mode, uid, gid */
+int op_scratch_file(struct init *in, struct op *o)
+{
+	(void)in;
+	int fd = open(op_text(o, 0), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (fchown(fd, (uid_t)o->n[1], (gid_t)o->n[2]) < 0 || fchmod(fd, (mode_t)o->n[0]) < 0) {
+		int e = errno;
+		return close(fd), -e;
+	}
+	return write_all(fd, op_str(o, 1));
+}
+
 /* The same for older kernels: strings: directory on the host, options before the layers, lower directories...
  * mount(2) takes one page of options, too little for 128 paths; /proc/self/fd/N is short and always fits. */
 int op_overlay_options(struct init *in, struct op *o)
 {
 	char data[4096];
+	if (mkdir(op_text(o, 0), 0700) < 0 && errno != EEXIST)
+		return -errno;
 	size_t len = (size_t)snprintf(data, sizeof data, "%slowerdir=", op_text(o, 1));
 	int first = -1, last = -1;
 	for (uint32_t i = 2; i < o->nstr; i++) {
@@ -203,15 +317,34 @@ int op_root(struct init *in, struct op *o)
 	return in->root < 0 ? -errno : 0;
 }
 
-/* strings: source (a path of the host), target; n: AT_RECURSIVE or 0, attributes to set, MS_ propagation */
+/* `path` as a process with the root directory `root` would open it: what an image or a build context has there may
+ * be a link. */
+static int open_beneath(const char *root, const char *path)
+{
+	struct init other = { .root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) };
+	if (other.root < 0)
+		return -errno;
+	int fd = open_in_root(&other, path, O_PATH);
+	close(other.root);
+	return fd;
+}
+
+/* strings: source (a path of the host), target, and maybe the root directory that the source is resolved in;
+ * n: AT_RECURSIVE or 0, attributes to set, MS_ propagation */
 int op_bind(struct init *in, struct op *o)
 {
 	unsigned recursive = (unsigned)o->n[0];
 	struct nc_mount_attr attr = { (uint64_t)o->n[1], 0, (uint64_t)o->n[2], 0 };
-	int fd = (int)syscall(SYS_open_tree, AT_FDCWD, op_text(o, 0), NC_OPEN_TREE_CLONE | NC_OPEN_TREE_CLOEXEC | recursive);
+	int source = o->nstr > 2 ? open_beneath(op_text(o, 2), op_text(o, 0)) : AT_FDCWD;
+	if (source < 0 && source != AT_FDCWD)
+		return source;
+	int fd = (int)syscall(SYS_open_tree, source, o->nstr > 2 ? "" : op_text(o, 0),
+			      NC_OPEN_TREE_CLONE | NC_OPEN_TREE_CLOEXEC | recursive | (o->nstr > 2 ? AT_EMPTY_PATH : 0));
+	int r = fd < 0 ? -errno : 0;
+	if (source >= 0)
+		close(source);
 	if (fd < 0)
-		return -errno;
-	int r = 0;
+		return r;
 	if (attr.propagation && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | recursive,
 					&(struct nc_mount_attr){ 0, 0, attr.propagation, 0 }, sizeof attr) < 0)
 		r = -errno;
@@ -238,24 +371,55 @@ int op_setattr(struct init *in, struct op *o)
 	return r < 0 ? -e : 0;
 }
 
-/* Hides a path: a file behind the container's /dev/null, a directory behind an empty read-only tmpfs. */
+/* Opens what is to be masked or made read-only. 0: it is not there, or no file of the kernel's. Everything in /proc must
+ * be procfs by now: if it is not, masking something else would hide nothing. */
+static int open_kernel_path(struct init *in, const char *path)
+{
+	struct statfs fs;
+	int fd = open_exactly(in, path, O_PATH), proc = strncmp(path, "/proc/", 6) == 0;
+	if (fd == -ENOENT || fd == -ENOTDIR) {
+		int top = proc ? open_exactly(in, "/proc", O_PATH) : -1;
+		int r = proc && (top < 0 || fstatfs(top, &fs) < 0 || fs.f_type != NC_PROC_SUPER_MAGIC) ? -EXDEV : 0;
+		if (top >= 0)
+			close(top);
+		return r;
+	}
+	if (fd < 0)
+		return fd;
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != (proc ? NC_PROC_SUPER_MAGIC : NC_SYSFS_MAGIC))
+		return close(fd), proc ? -EXDEV : 0;
+	return fd;
+}
+
+/* A mount of the null device that nobody can change: the container's, or, where that is none, the host's. */
+static int null_mount(struct init *in)
+{
+	struct nc_mount_attr attr = { NC_MOUNT_ATTR_RDONLY, 0, 0, 0 };
+	int null = open_null(in, O_PATH);
+	if (null < 0)
+		null = open("/dev/null", O_PATH | O_CLOEXEC); /* we have not pivoted yet */
+	if (null < 0)
+		return -errno;
+	int fd = (int)syscall(SYS_open_tree, null, "", NC_OPEN_TREE_CLONE | NC_OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	int r = fd < 0 ? -errno : fd;
+	close(null);
+	if (fd >= 0 && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0) {
+		r = -errno;
+		close(fd);
+	}
+	return r;
+}
+
+/* Hides a path: a file behind the null device, a directory behind an empty read-only tmpfs. */
 int op_mask(struct init *in, struct op *o)
 {
 	struct stat st;
-	int target = open_in_root(in, op_text(o, 0), O_PATH), cover, r;
-	if (target == -ENOENT || target == -ENOTDIR)
-		return 0;
-	if (target < 0)
+	int target = open_kernel_path(in, op_text(o, 0));
+	if (target <= 0)
 		return target;
-	if (fstat(target, &st) == 0 && S_ISDIR(st.st_mode)) {
-		cover = new_mount(o, "tmpfs", 1, NC_MOUNT_ATTR_RDONLY);
-	} else {
-		int null = open_in_root(in, "/dev/null", O_PATH);
-		cover = (int)syscall(SYS_open_tree, null, "", NC_OPEN_TREE_CLONE | NC_OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-		cover = cover < 0 ? -errno : cover;
-		close(null);
-	}
-	r = cover < 0 ? cover : attach(cover, target);
+	int directory = fstat(target, &st) == 0 && S_ISDIR(st.st_mode);
+	int cover = directory ? new_mount(o, "tmpfs", 1, NC_MOUNT_ATTR_RDONLY) : null_mount(in);
+	int r = cover < 0 ? cover : attach(cover, target);
 	if (cover >= 0)
 		close(cover);
 	close(target);
@@ -265,10 +429,8 @@ int op_mask(struct init *in, struct op *o)
 int op_readonly(struct init *in, struct op *o)
 {
 	struct nc_mount_attr attr = { NC_MOUNT_ATTR_RDONLY, 0, 0, 0 };
-	int target = open_in_root(in, op_text(o, 0), O_PATH), r = 0;
-	if (target == -ENOENT || target == -ENOTDIR)
-		return 0;
-	if (target < 0)
+	int target = open_kernel_path(in, op_text(o, 0)), r = 0;
+	if (target <= 0)
 		return target;
 	int fd = (int)syscall(SYS_open_tree, target, "", NC_OPEN_TREE_CLONE | NC_OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | NC_AT_RECURSIVE);
 	if (fd < 0 || syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | NC_AT_RECURSIVE, &attr, sizeof attr) < 0)
@@ -300,7 +462,7 @@ int op_symlink(struct init *in, struct op *o)
 	int parent = open_parent(in, op_text(o, 1), &name), r = 0;
 	if (parent < 0)
 		return parent;
-	if (symlinkat(op_text(o, 0), parent, name) < 0 && !(o->n[0] && errno == EEXIST))
+	if (symlinkat(op_text(o, 0), parent, name) < 0)
 		r = -errno;
 	close(parent);
 	return r;
@@ -316,14 +478,6 @@ int op_pivot_root(struct init *in, struct op *o)
 	return 0;
 }
 
-static int write_all(int fd, struct str *s)
-{
-	ssize_t n = write(fd, s->text, s->len);
-	int r = n < 0 ? -errno : (uint32_t)n < s->len ? -EIO : 0;
-	close(fd);
-	return r;
-}
-
 /* A file of the host (a cgroup's, /proc/self/oom_score_adj): strings: path, content */
 int op_write_file(struct init *in, struct op *o)
 {
@@ -332,12 +486,12 @@ int op_write_file(struct init *in, struct op *o)
 	return fd < 0 ? -errno : write_all(fd, op_str(o, 1));
 }
 
-/* A sysctl through the container's /proc, once that has proved to be procfs: a volume mounted there could
- * otherwise send the write elsewhere (CVE-2019-16884). */
+/* A sysctl through the container's /proc, once that has proved to be procfs, and by a path without links: a volume could
+ * otherwise send the write elsewhere (CVE-2019-16884), or a fifo keep it waiting. */
 int op_sysctl(struct init *in, struct op *o)
 {
 	struct statfs fs;
-	int fd = open_in_root(in, op_text(o, 0), O_WRONLY);
+	int fd = open_exactly(in, op_text(o, 0), O_WRONLY | O_NONBLOCK);
 	if (fd < 0)
 		return fd;
 	if (fstatfs(fd, &fs) < 0 || fs.f_type != NC_PROC_SUPER_MAGIC)

@@ -52,17 +52,33 @@ int op_console(struct init *in, struct op *o)
 	return r;
 }
 
+/* In place of a stream that the container has not: its own null device, never the host's, whose mode and owner it could
+ * change through the descriptor. If there is none, a pipe that nobody writes to. */
+static int nothing_to_read(struct init *in)
+{
+	int ends[2], fd = open_null(in, O_RDWR);
+	if (fd >= 0)
+		return fd;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	close(ends[1]);
+	return ends[0];
+}
+
 /* n: uid, gid that will own the streams, so that an unprivileged process can reopen /dev/stdout */
 int op_stdio(struct init *in, struct op *o)
 {
 	struct stat st;
 	for (int i = 0; i < 3; i++) {
 		int fd = in->tty >= 0 ? in->tty : in->stdio[i];
-		if (fd < 0)
-			continue; /* stays the monitor's /dev/null: the container's may be anything */
-		if (dup2(fd, i) < 0)
+		int nothing = fd < 0 ? nothing_to_read(in) : -1;
+		if (fd < 0 && nothing < 0)
+			return nothing;
+		if (dup2(fd < 0 ? nothing : fd, i) < 0)
 			return -errno;
-		if (fstat(i, &st) == 0 && st.st_uid != (uid_t)o->n[0] && fchown(i, (uid_t)o->n[0], in->tty >= 0 ? st.st_gid : (gid_t)o->n[1]) < 0)
+		if (nothing >= 0)
+			close(nothing);
+		else if (fstat(i, &st) == 0 && st.st_uid != (uid_t)o->n[0] && fchown(i, (uid_t)o->n[0], in->tty >= 0 ? st.st_gid : (gid_t)o->n[1]) < 0)
 			return -errno;
 	}
 	if (in->tty >= 0 && ioctl(0, TIOCSCTTY, 0) < 0)

@@ -73,6 +73,9 @@ enum opcode {
 	OP_INIT = 38,
 	OP_CLOSE_FDS = 39,
 	OP_EXECVE = 40,
+	OP_SCRATCH = 41,
+	OP_SCRATCH_FILE = 42,
+	OP_SCRATCH_DIR = 43,
 	OP_COUNT
 };
 

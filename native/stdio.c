@@ -24,7 +24,7 @@ void stream_open(struct monitor *m, int which, int fd)
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	s->which = which;
 	s->open = 1;
-	s->src = (struct watch){ W_STREAM, fd, s, 0 };
+	s->src = watch_of(W_STREAM, fd, s);
 	s->buf = buffer(STREAM_BUFFER);
 	watch_set(m, &s->src, EPOLLIN);
 }
@@ -43,7 +43,9 @@ static int deliver(struct monitor *m, struct stream *s)
 	for (struct client *c = m->clients; c; c = c->next) {
 		struct watch *w = &c->out[s->which];
 		while (w->fd >= 0 && c->sent[s->which] < s->len) {
-			ssize_t n = write(w->fd, s->buf + c->sent[s->which], s->len - c->sent[s->which]);
+			const char *from = s->buf + c->sent[s->which];
+			size_t left = s->len - c->sent[s->which];
+			ssize_t n = w->socket ? send(w->fd, from, left, MSG_DONTWAIT | MSG_NOSIGNAL) : write(w->fd, from, left);
 			if (n >= 0) {
 				c->sent[s->which] += (size_t)n;
 			} else if (errno == EAGAIN) {
@@ -51,8 +53,7 @@ static int deliver(struct monitor *m, struct stream *s)
 				all = 0;
 				break;
 			} else if (errno != EINTR) {
-				if (errno == EPIPE)
-					client_send(c, C_BROKEN, (uint32_t)s->which, 0);
+				client_send(c, C_BROKEN, (uint32_t)s->which, (uint32_t)errno);
 				client_close_stream(m, w);
 			}
 		}
@@ -196,7 +197,9 @@ void stdin_pump(struct monitor *m, struct client *c)
 		if (c->in.fd < 0)
 			return;
 		int scan = c->nkeys > 0;
-		ssize_t n = read(c->in.fd, scan ? typed : m->in_buf, scan ? sizeof typed : STDIN_BUFFER);
+		char *to = scan ? typed : m->in_buf;
+		size_t room = scan ? sizeof typed : STDIN_BUFFER;
+		ssize_t n = c->in.socket ? recv(c->in.fd, to, room, MSG_DONTWAIT) : read(c->in.fd, to, room);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {

@@ -16,23 +16,31 @@ export function paths(root: string, run: string) {
 		databaseLock: `${run}/state.lock`,
 		blobs: `${root}/blobs/sha256`,
 		layers: `${root}/layers`,
+		/** The layer below all others: src/store/base-layer.ts. */
+		emptyLayer: `${root}/base/empty`,
+		baseLayer: `${root}/base/places`,
 		/** Half-made blobs and layers, swept when nobody holds their lock. */
 		staging: `${root}/staging`,
+		/** Directories of `RUN --mount=type=cache`, by the digest of their ID. */
+		buildMounts: `${root}/build/mounts`,
 		volumes: `${root}/volumes`,
 		volume: (name: string) => `${root}/volumes/${name}/_data`,
 		container: (id: string) => containerPaths(`${root}/containers/${id}`),
 		containers: `${root}/containers`,
 		/** An empty directory: every container mounts its root here, each in its own mount namespace. */
 		rootfs: `${run}/rootfs`,
+		/** Where a build step prepares its mounts, each step in its own mount namespace. */
+		scratch: `${run}/scratch`,
 		live: (id: string) => `${run}/containers/${id}`,
 		locks: `${run}/locks`,
+		volumeLocks: `${run}/locks/volumes`,
 		containerLocks: `${run}/locks/containers`,
 	};
 }
 
 export type ContainerPaths = ReturnType<typeof containerPaths>;
 
-function containerPaths(dir: string) {
+export function containerPaths(dir: string) {
 	return {
 		dir,
 		upper: `${dir}/upper`,

@@ -110,6 +110,8 @@ function parseLogDriver(name: string): "json-file" | "none" {
 
 function parseSecurityOpt(option: string): string {
 	if (/^no-new-privileges([:=](true|false))?$/.test(option) || /^seccomp[:=]./.test(option)) return option;
+	// What these ask for is how it is: no container is confined by either.
+	if (/^(apparmor[:=]unconfined|label[:=]disable|systempaths[:=]unconfined)$/.test(option)) return option;
 	if (/^(apparmor|label|systempaths)[:=]/.test(option)) throw new Error(`security option "${option}" is not supported`);
 	throw new Error(`invalid --security-opt: "${option}"`);
 }
@@ -203,9 +205,9 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 			pidsLimit: flags["pids-limit"],
 		},
 		securityOpt: [...flags["security-opt"]],
-		shmSize: flags["shm-size"] ?? DEFAULT_SHM,
+		shmSize: flags["shm-size"] || DEFAULT_SHM,
 		sysctls: Object.fromEntries(flags.sysctl),
-		ulimits: [...flags.ulimit],
+		ulimits: [...new Map(flags.ulimit.map((limit) => [limit.name, limit])).values()],
 	};
 }
 

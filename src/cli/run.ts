@@ -12,6 +12,7 @@ import { renderPlan, renderPlanJson } from "../runtime/explain.ts";
 import type { Launched } from "../runtime/launch.ts";
 import type { Operation } from "../runtime/operations.ts";
 import type { Container } from "../store/container-record.ts";
+import { EPIPE, errnoText } from "../sys/errno.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import type { Command, Context } from "./command.ts";
 import {
@@ -72,8 +73,9 @@ export function runFailed(context: Context, error: unknown): number {
 	complain(
 		`docker: ${error.code === "usage" ? "" : "Error response from daemon: "}${error.message}\n\nRun '${context.program} run --help' for more information\n`,
 	);
-	if (error.code === "command-not-found") return 127;
-	if (error.code === "command-not-executable") return 126;
+	// docker's rule looks at the text, whatever the reason.
+	if (/executable file not found|no such file or directory/.test(error.message)) return 127;
+	if (error.code === "command-not-executable" || /permission denied|is a directory/.test(error.message)) return 126;
 	return 125;
 }
 
@@ -98,7 +100,7 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 	const { tty } = container.config;
 	const streams = container.config.attach;
 	const keys = detachKeys(flags["detach-keys"], tty);
-	const proxied = flags["sig-proxy"] && !tty && !flags.detach;
+	const proxied = flags["sig-proxy"] && !flags.detach;
 	const signals = catchSignals(proxied, tty);
 	let started: Started;
 	try {
@@ -171,7 +173,9 @@ export function exitCodeOfSession(end: SessionEnd): number {
 		case "detached":
 			return 0;
 		case "broken":
-			return 128 + SIGPIPE; // as if the write had been ours
+			if (end.errno === EPIPE) return 128 + SIGPIPE; // as if the write had been ours
+			complain(`write /dev/${end.stream}: ${errnoText(end.errno)}\n`);
+			return 1;
 		case "lost":
 			complain("The container's monitor was killed: how the container ended is not known\n");
 			return 255;

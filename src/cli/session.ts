@@ -20,7 +20,9 @@ export interface SessionOptions {
 
 export type SessionEnd =
 	| { readonly kind: "exited"; readonly code: number }
-	| { readonly kind: "detached" | "broken" | "lost" | "forced" };
+	/** An output of ours takes no more, for the reason `errno`. */
+	| { readonly kind: "broken"; readonly stream: "stdout" | "stderr"; readonly errno: number }
+	| { readonly kind: "detached" | "lost" | "forced" };
 
 /** The keys of --detach-keys, or docker's; without a terminal none. */
 export function detachKeys(given: string | undefined, tty: boolean): Uint8Array {
@@ -60,7 +62,7 @@ export async function attend(client: MonitorClient, options: SessionOptions): Pr
 	let asked = 0;
 	options.signals.deliver((signal) => {
 		options.forward?.(signal);
-		if (options.tty || !options.stdin || (signal !== SIGINT && signal !== SIGTERM) || ++asked < GIVE_UP_AFTER) return;
+		if ((signal !== SIGINT && signal !== SIGTERM) || ++asked < GIVE_UP_AFTER) return;
 		complain(`got ${GIVE_UP_AFTER} SIGTERM/SIGINTs, forcefully exiting\n`);
 		forced.resolve({ kind: "forced" });
 	});
@@ -82,7 +84,7 @@ function endOf(event: MonitorEvent): SessionEnd | undefined {
 		case "detached":
 			return { kind: "detached" };
 		case "broken":
-			return { kind: "broken" };
+			return { kind: "broken", stream: event.a === 0 ? "stdout" : "stderr", errno: event.b };
 		case "closed":
 			return { kind: "lost" };
 		default:

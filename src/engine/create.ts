@@ -3,7 +3,9 @@ import { existsSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { EngineError } from "../errors.ts";
 import type { ImageConfig } from "../image/spec.ts";
+import { parseMac } from "../network/ipam.ts";
 import { parseSignal } from "../runtime/signals.ts";
+import { availableCapabilities } from "../security/available.ts";
 import { containerCapabilities } from "../security/capabilities.ts";
 import {
 	type Container,
@@ -14,14 +16,11 @@ import {
 } from "../store/container-record.ts";
 import { insertContainer } from "../store/containers.ts";
 import type { ImageRecord } from "../store/images.ts";
-import { layerPath } from "../store/layers.ts";
+import { copyRootAttributes, layerPath } from "../store/layers.ts";
 import { ensureVolume, useVolume } from "../store/volumes.ts";
-import { syscall } from "../sys/errno.ts";
-import { fstat, openDir } from "../sys/file.ts";
 import { checkResources } from "./check-resources.ts";
 import type { Engine } from "./engine.ts";
 import { checkName, newId, newName, shortId } from "./identifiers.ts";
-import { availableCapabilities } from "./kernel.ts";
 import { removeContainer } from "./remove.ts";
 
 export interface CreateOptions {
@@ -82,19 +81,9 @@ export function create(
 export function ensureDirectories(engine: Engine, container: Container, layers: readonly string[]): void {
 	const files = engine.paths.container(container.id);
 	mkdirSync(files.work, { recursive: true, mode: 0o700 });
-	makeUpper(engine, files.upper, layers);
-}
-
-/** The upper directory is the container's "/": it has the owner and mode of the image's. */
-function makeUpper(engine: Engine, upper: string, layers: readonly string[]): void {
-	if (mkdirSync(upper, { recursive: true, mode: 0o755 }) === undefined) return; // it was there
+	if (mkdirSync(files.upper, { recursive: true, mode: 0o755 }) === undefined) return; // it was there
 	const topmost = layers.at(-1);
-	if (topmost === undefined) return;
-	using from = openDir(layerPath(engine.paths, topmost));
-	using to = openDir(upper);
-	const { mode, uid, gid } = fstat(from.number);
-	if (uid !== 0 || gid !== 0) syscall("fchown", upper, to.number, uid, gid);
-	if ((mode & 0o7777) !== 0o755) syscall("fchmod", upper, to.number, mode & 0o7777);
+	if (topmost !== undefined) copyRootAttributes(layerPath(engine.paths, topmost), files.upper);
 }
 
 function record(
@@ -213,9 +202,13 @@ function validate(config: ContainerConfig): void {
 		throw new EngineError("invalid", `Invalid signal: ${config.stopSignal}`);
 	}
 	if (config.hostname.length > 63) throw new EngineError("invalid", `invalid hostname: ${config.hostname}`);
-	if (config.macAddress && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(config.macAddress)) {
+	if (config.macAddress && !parseMac(config.macAddress)) {
 		throw new EngineError("invalid", `invalid MAC address: ${config.macAddress}`);
 	}
+	if (config.macAddress && host.networkMode === "host") {
+		throw new EngineError("invalid", "conflicting options: mac-address and the network mode");
+	}
+	checkMounts(host.mounts);
 	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
 	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);
 	const missing = host.mounts.find(
@@ -228,14 +221,28 @@ function validate(config: ContainerConfig): void {
 		);
 	}
 	containerCapabilities({ privileged: host.privileged, add: host.capAdd, drop: host.capDrop }, availableCapabilities());
-	const seen = new Set<string>();
-	for (const { destination } of host.mounts) {
-		if (destination === "/") throw new EngineError("invalid", "invalid volume specification: destination can't be '/'");
-		if (seen.has(destination)) throw new EngineError("invalid", `Duplicate mount point: ${destination}`);
-		seen.add(destination);
-	}
 	for (const text of [...config.env, ...config.cmd, ...(config.entrypoint ?? []), ...Object.values(config.labels)]) {
 		if (text.includes("\0"))
 			throw new EngineError("invalid", "a NUL character is in the command, environment or labels");
+	}
+}
+
+/** Files of /proc that something like lxcfs may mount its own over (runc has the same list). */
+const IN_PROC = new Set(
+	"cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo net/dev sys/kernel/ns_last_pid sys/crypto/fips_enabled"
+		.split(" ")
+		.map((name) => `/proc/${name}`),
+);
+
+function checkMounts(mounts: readonly MountPoint[]): void {
+	const seen = new Set<string>();
+	for (const { destination } of mounts) {
+		if (destination === "/") throw new EngineError("invalid", "invalid volume specification: destination can't be '/'");
+		if (seen.has(destination)) throw new EngineError("invalid", `Duplicate mount point: ${destination}`);
+		seen.add(destination);
+		// Who decides what is in /proc decides what masks, limits and sysctls mean.
+		if (`${destination}/`.startsWith("/proc/") && !IN_PROC.has(destination)) {
+			throw new EngineError("invalid", `"${destination}" cannot be mounted because it is inside /proc`);
+		}
 	}
 }

@@ -22,7 +22,7 @@ export function hostDevices(host: HostConfig): Device[] {
 		const found = devicesAt(from, to);
 		if (found.length === 0) {
 			throw new EngineError(
-				"command-not-found", // docker's 127 rule is textual: "no such file or directory"
+				"invalid",
 				`error gathering device information while adding custom device "${from}": ${
 					statSync(from, { throwIfNoEntry: false }) ? "not a device node" : "no such file or directory"
 				}`,

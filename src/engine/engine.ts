@@ -81,9 +81,9 @@ export class Engine {
 	}
 }
 
-/** The last directory that ensureStore() makes is there. */
-function isComplete({ run, containers }: Paths): boolean {
-	return exists(`${run}/containers`) && exists(containers);
+/** The last directories that ensureStore() makes are there. */
+function isComplete({ run, baseLayer }: Paths): boolean {
+	return exists(`${run}/containers`) && exists(baseLayer);
 }
 
 function exists(path: string): boolean {

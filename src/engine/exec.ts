@@ -5,17 +5,18 @@ import { FIRST_PLAN_FD, type Launched, launch, monitorOperation } from "../runti
 import type { Attachment } from "../runtime/monitor.ts";
 import type { Operation } from "../runtime/operations.ts";
 import { compileExecPlan } from "../runtime/plan-exec.ts";
+import { resolveUser } from "../runtime/users.ts";
+import { availableCapabilities } from "../security/available.ts";
 import { containerCapabilities } from "../security/capabilities.ts";
 import type { Container } from "../store/container-record.ts";
 import { findContainer } from "../store/containers.ts";
+import { ENOENT, ESRCH, SyscallError } from "../sys/errno.ts";
 import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot } from "../sys/file.ts";
 import { pidfdOpen, startTime } from "../sys/process.ts";
 import { mergeEnvironment } from "./create.ts";
 import type { Engine } from "./engine.ts";
-import { availableCapabilities } from "./kernel.ts";
 import { capabilitySets, environment, noNewPrivileges } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
-import { resolveUser } from "./users.ts";
 
 export interface ExecOptions {
 	readonly command: readonly string[];
@@ -37,6 +38,31 @@ export interface Executed extends Launched {
 const QUIET_MS = 100;
 
 export function exec(engine: Engine, nameOrId: string, options: ExecOptions): Executed {
+	try {
+		return execIn(engine, nameOrId, options);
+	} catch (error) {
+		// It ended while we were at it: then its /proc entry, its cgroup or its namespaces are gone.
+		if (hasEnded(error)) {
+			const { id, state } = findContainer(engine.db, nameOrId);
+			if (!state.init || startTime(state.init.pid) !== state.init.startTime) {
+				throw new EngineError("not-running", `container ${id} is not running`, { cause: error });
+			}
+		}
+		throw error;
+	}
+}
+
+/** ENOENT or ESRCH of a call, or of an operation of the plan that needs the container alive. */
+function hasEnded(error: unknown): boolean {
+	if (error instanceof SyscallError) return error.errno === ENOENT || error.errno === ESRCH;
+	return (
+		error instanceof EngineError &&
+		error.code === "failed" &&
+		/no such (process|file or directory)$/.test(error.message)
+	);
+}
+
+function execIn(engine: Engine, nameOrId: string, options: ExecOptions): Executed {
 	const container = findContainer(engine.db, nameOrId);
 	const { init } = container.state;
 	const pidfd = container.state.status === "running" && init ? pidfdOpen(init.pid) : undefined;
@@ -94,8 +120,8 @@ function processOf(container: Container, options: ExecOptions, initPid: number, 
 		readFileInRoot(root.number, "etc/group", 1 << 20) ?? "",
 		options.user === undefined ? config.host.groupAdd : [],
 	);
-	const cwd = options.workingDir ?? (config.workingDir || "/");
-	if (!cwd.startsWith("/")) throw new EngineError("invalid", "cwd must be an absolute path");
+	const cwd = options.workingDir || config.workingDir || "/";
+	if (!cwd.startsWith("/")) throw new EngineError("command-not-executable", "Cwd must be an absolute path");
 	return {
 		terminal: options.tty,
 		user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },

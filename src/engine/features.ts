@@ -1,9 +1,9 @@
 /** What this kernel lacks, in sentences: which feature, and what still works without it. */
 import { existsSync, readFileSync } from "node:fs";
 import { SyscallError } from "../sys/errno.ts";
+import { kernelAtLeast } from "../sys/kernel.ts";
 import { NfTables } from "../sys/nf-tables.ts";
 import type { Engine } from "./engine.ts";
-import { kernelAtLeast } from "./kernel.ts";
 
 const NAMESPACES = {
 	pid: "CONFIG_PID_NS",

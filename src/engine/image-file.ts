@@ -2,6 +2,8 @@
  * Reads one file of an image, as the merged tree would show it, without mounting anything: the layers are asked from
  * the top. Where a symbolic link or a mark of overlay is in the way, the merged tree itself is opened.
  */
+
+import { openRootfsView } from "../image/rootfs-view.ts";
 import { ENOENT, trySyscall } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import {
@@ -15,7 +17,6 @@ import {
 	readFileInRoot,
 	tryOpenat2,
 } from "../sys/file.ts";
-import { openRootfsView } from "./rootfs-view.ts";
 
 const LIMIT = 1024 * 1024;
 const PLAIN = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;

@@ -113,7 +113,7 @@ async function follow(engine: Engine, container: Container, path: string, reader
 		reader.read();
 		return;
 	}
-	monitor.wait();
+	monitor.wait({ afterOutput: true });
 	const stop = Promise.withResolvers<void>();
 	const untilMs = reader.options.until === undefined ? undefined : Date.parse(reader.options.until) - Date.now();
 	const timer = untilMs === undefined ? undefined : setTimeout(stop.resolve, Math.max(untilMs, 0));

@@ -1,12 +1,13 @@
 /** The engine's part of networking: which network a container gets, its address in it, its link. */
 import { EngineError } from "../errors.ts";
-import { ensureBridge, freeSubnet } from "../network/bridge.ts";
+import { ensureBridge, freeSubnet, isFreeSubnet } from "../network/bridge.ts";
 import { createEndpoint, type Endpoint, linkName } from "../network/endpoint.ts";
 import {
 	contains,
 	formatMac,
 	formatSubnet,
 	gatewayOf,
+	isReserved,
 	macOf,
 	nextAddress,
 	parseMac,
@@ -14,7 +15,7 @@ import {
 	type Subnet,
 } from "../network/ipam.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
-import { addressesOf, getNetwork, insertNetwork, takeAddress } from "../store/networks.ts";
+import { addressesOf, deleteNetwork, getNetwork, insertNetwork, takeAddress } from "../store/networks.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import { parseIpv4, Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Engine } from "./engine.ts";
@@ -32,10 +33,15 @@ export interface BridgeLease {
 function bridgeSubnet(engine: Engine): { subnet: Subnet; device: string } {
 	const known = getNetwork(engine.db, BRIDGE);
 	const subnet = known && parseSubnet(known.subnet);
-	if (known && subnet) return { subnet, device: known.bridge };
-	using rtnetlink = new Rtnetlink();
-	const chosen = freeSubnet(rtnetlink);
 	const device = engine.bridgeName;
+	using rtnetlink = new Rtnetlink();
+	if (known && subnet) {
+		// A bridge that is there holds its subnet. Without it, as after a boot, somebody else may have taken that.
+		const held = rtnetlink.linkIndex(known.bridge) !== undefined || addressesOf(engine.db, BRIDGE).length > 0;
+		if (held || isFreeSubnet(rtnetlink, subnet)) return { subnet, device: known.bridge };
+	}
+	const chosen = freeSubnet(rtnetlink);
+	if (known) deleteNetwork(engine.db, BRIDGE);
 	insertNetwork(engine.db, {
 		name: BRIDGE,
 		id: newId(),
@@ -77,6 +83,9 @@ function wantedAddress(text: string, subnet: Subnet, taken: readonly number[]): 
 			"invalid",
 			`invalid address ${text}: it does not belong to the network ${formatSubnet(subnet)}`,
 		);
+	}
+	if (isReserved(subnet, ip)) {
+		throw new EngineError("invalid", `invalid address ${text}: it is the network's own or its broadcast address`);
 	}
 	if (taken.includes(ip) || ip === gatewayOf(subnet)) throw new EngineError("conflict", "Address already in use");
 	return ip;

@@ -2,9 +2,9 @@
 import type { CgroupDriver } from "../cgroup/driver.ts";
 import type { ContainerPaths } from "../paths.ts";
 import type { CapabilitySets, Device, Mount, ProcessConfig, RuntimeConfig } from "../runtime/config.ts";
+import type { ContainerUser } from "../runtime/users.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../security/paths.ts";
 import type { Container, MountPoint } from "../store/container-record.ts";
-import type { ContainerUser } from "./users.ts";
 
 const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -62,6 +62,7 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 	const { config } = container;
 	const { host } = config;
 	const hostNetwork = host.networkMode === "host";
+	const openPaths = host.privileged || host.securityOpt.some((option) => /^systempaths[:=]unconfined$/.test(option));
 	return {
 		ociVersion: "1.2.0",
 		hostname: config.hostname,
@@ -75,14 +76,23 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 		),
 		linux: {
 			namespaces: ["pid", "uts", "ipc", "mount", "cgroup", ...(hostNetwork ? [] : (["network"] as const))],
-			devices: [...DEFAULT_DEVICES, ...inputs.devices],
-			sysctl: host.sysctls,
-			maskedPaths: host.privileged ? [] : MASKED_PATHS,
-			readonlyPaths: host.privileged ? [] : READONLY_PATHS,
+			devices: [
+				...DEFAULT_DEVICES.filter(({ path }) => !inputs.devices.some((own) => own.path === path)),
+				...inputs.devices,
+			],
+			sysctl: { ...(hostNetwork ? {} : DEFAULT_SYSCTLS), ...host.sysctls },
+			maskedPaths: openPaths ? [] : MASKED_PATHS,
+			readonlyPaths: openPaths ? [] : READONLY_PATHS,
 			seccomp: inputs.seccomp,
 		},
 	};
 }
+
+/** docker's: in a network namespace of its own, ports below 1024 and ping need no privilege. */
+const DEFAULT_SYSCTLS: Readonly<Record<string, string>> = {
+	"net.ipv4.ip_unprivileged_port_start": "0",
+	"net.ipv4.ping_group_range": "0 2147483647",
+};
 
 const DEFAULT_DEVICES: readonly Device[] = [
 	{ path: "/dev/null", type: "c", major: 1, minor: 3, fileMode: 0o666 },
@@ -132,15 +142,17 @@ function ownFiles(files: ContainerPaths, readonly: boolean): Mount[] {
 /** What the user mounts replaces ours at the same place. Outer destinations come first, so that none hides another. */
 function allMounts(defaults: readonly Mount[], own: readonly Mount[], user: readonly Mount[]): Mount[] {
 	const taken = new Set(user.map((mount) => mount.destination));
+	// What the user mounts brings, or has not, what is below it.
+	const covered = ({ destination }: Mount) => [...taken].some((place) => `${destination}/`.startsWith(`${place}/`));
 	const depth = (mount: Mount): number => mount.destination.split("/").length;
 	const rest = [...own.filter((mount) => !taken.has(mount.destination)), ...user].sort((a, b) => depth(a) - depth(b));
-	return [...defaults.filter((mount) => !taken.has(mount.destination)), ...rest];
+	return [...defaults.filter((mount) => !covered(mount)), ...rest];
 }
 
 function userMount(m: MountPoint, inputs: OciInputs): Mount {
 	if (m.type === "tmpfs") {
 		const options = ["nosuid", "nodev", "noexec", ...m.options, ...(m.readonly ? ["ro"] : [])];
-		return { destination: m.destination, type: "tmpfs", source: "tmpfs", options };
+		return { destination: m.destination, type: "tmpfs", source: "tmpfs", options, asked: true };
 	}
 	const source = m.type === "volume" ? inputs.volumePath(m.source) : m.source;
 	// "ro" reaches the mounts below too, unless bind-recursive says otherwise (docker from 25, Linux 5.12).

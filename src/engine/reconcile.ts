@@ -3,7 +3,7 @@
  * was killed, a host that went down leave records that are no longer true. Every command looks at the few that claim
  * to live, before it does anything else.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
 import type { ContainerState } from "../store/container-record.ts";
@@ -12,10 +12,12 @@ import { startTime } from "../sys/process.ts";
 import type { Engine } from "./engine.ts";
 import { reap, reapLocked } from "./reap.ts";
 import { finishRemoval } from "./remove.ts";
+import { releaseStep } from "./step-record.ts";
 
 interface Claim {
 	readonly id: string;
-	readonly status: ContainerState["status"];
+	/** "building": a step of a build, which is no container. */
+	readonly status: ContainerState["status"] | "building";
 	readonly init: number | null;
 	readonly initStart: number | null;
 	readonly monitor: number | null;
@@ -28,7 +30,8 @@ export function reconcile(engine: Engine): void {
 			`SELECT id, state->>'$.status' AS status,
 				state->>'$.init.pid' AS init, state->>'$.init.startTime' AS initStart,
 				state->>'$.monitor.pid' AS monitor, state->>'$.monitor.startTime' AS monitorStart
-			FROM containers WHERE status IN ('running', 'starting', 'removing')`,
+			FROM containers WHERE status IN ('running', 'starting', 'removing')
+			UNION ALL SELECT id, 'building', NULL, NULL, pid, start_time FROM build_steps`,
 		)
 		.all() as Claim[];
 	for (const claim of claims) {
@@ -46,12 +49,19 @@ const lives = (pid: number | null, started: number | null): boolean => pid !== n
 function settle(engine: Engine, claim: Claim): void {
 	switch (claim.status) {
 		case "running":
-			// While its monitor lives, the exit is in good hands: of the monitor, the lease's holder, or the reaper.
-			if (!lives(claim.init, claim.initStart) && !lives(claim.monitor, claim.monitorStart)) reap(engine, claim.id);
+			if (lives(claim.init, claim.initStart)) return;
+			// It has ended. Until its monitor has recorded how, that is the monitor's affair; what comes after may take
+			// long, if who reads the output is slow or stopped, and the container is not running meanwhile.
+			if (existsSync(engine.paths.container(claim.id).exit) || !lives(claim.monitor, claim.monitorStart)) {
+				reap(engine, claim.id);
+			}
 			return;
 		case "starting":
 			// Here `monitor` is the command that is starting it.
 			if (!lives(claim.monitor, claim.monitorStart)) adoptOrUndo(engine, claim.id);
+			return;
+		case "building":
+			if (!lives(claim.monitor, claim.monitorStart)) releaseStep(engine, claim.id);
 			return;
 		case "removing":
 			if (!lives(claim.monitor, claim.monitorStart)) finishRemoval(engine, claim.id);
@@ -74,6 +84,9 @@ function adoptOrUndo(engine: Engine, id: string): void {
 			status: "running",
 			init: { pid: init, startTime: initStart },
 			monitor: { pid: monitor, startTime: monitorStart },
+			startedAt: Date.now(),
+			finishedAt: null,
+			exitCode: 0,
 		};
 		engine.transaction(() => updateState(engine.db, id, state));
 		return;

@@ -15,26 +15,26 @@ export interface RemoveOptions {
 	readonly volumes: boolean;
 }
 
-/** Returns the name that was asked for. */
 export async function remove(engine: Engine, nameOrId: string, options: RemoveOptions): Promise<void> {
-	let container = findContainer(engine.db, nameOrId);
-	if (container.state.status === "running") {
-		if (!options.force) {
-			throw new EngineError(
-				"conflict",
-				`cannot remove container "${nameOrId}": container is running: stop the container before removing or force remove`,
-			);
+	for (let container: Container | undefined = findContainer(engine.db, nameOrId); container; ) {
+		if (container.state.status === "running") {
+			if (!options.force) {
+				throw new EngineError(
+					"conflict",
+					`cannot remove container "${nameOrId}": container is running: stop the container before removing or force remove`,
+				);
+			}
+			await killAndWait(engine, container);
 		}
-		await killAndWait(engine, container);
+		using lock = engine.lock(container.id);
+		const now = lock.container;
+		if (!now) return; // --rm, or another rm, was faster
+		if (now.state.status !== "running") {
+			removeContainer(engine, now, options.volumes);
+			return;
+		}
+		container = now; // another command has started it meanwhile
 	}
-	using lock = engine.lock(container.id);
-	const now = lock.container;
-	if (!now) return; // --rm, or another rm, was faster
-	if (now.state.status === "running" || now.state.status === "starting") {
-		throw new EngineError("conflict", `cannot remove container "${nameOrId}": it was started again`);
-	}
-	container = now;
-	removeContainer(engine, container, options.volumes);
 }
 
 /** The caller holds the container's lock, and it does not run. First its name goes, then its files. */

@@ -6,31 +6,33 @@
  */
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import type { Membership } from "../cgroup/driver.ts";
+import { cgroupPath } from "../cgroup/path.ts";
 import { EngineError, messageOf } from "../errors.ts";
+import { lowerDirectories } from "../image/rootfs-view.ts";
 import { insideMessages } from "../network/endpoint.ts";
 import { FIRST_PLAN_FD, type Launched, launch, monitorOperation } from "../runtime/launch.ts";
 import type { Attachment } from "../runtime/monitor.ts";
 import type { Operation } from "../runtime/operations.ts";
 import { cloneFlags, compilePlan } from "../runtime/plan.ts";
+import { resolveUser } from "../runtime/users.ts";
+import { availableCapabilities } from "../security/available.ts";
 import { containerCapabilities } from "../security/capabilities.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
 import { updateState } from "../store/containers.ts";
 import { getImage } from "../store/images.ts";
 import { releaseAddresses } from "../store/networks.ts";
 import { openDir } from "../sys/file.ts";
+import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { startTime } from "../sys/process.ts";
 import { ensureDirectories } from "./create.ts";
 import { deviceRules, hostDevices } from "./devices.ts";
 import type { Engine } from "./engine.ts";
 import { readImageFile } from "./image-file.ts";
-import { availableCapabilities, overlayLayersOneByOne } from "./kernel.ts";
 import { writeNamesFiles } from "./names-files.ts";
 import { BRIDGE, type BridgeLease, connect, endpointOf, leaseAddress } from "./network.ts";
 import { ociConfig } from "./oci-config.ts";
 import { release } from "./reap.ts";
-import { lowerDirectories } from "./rootfs-view.ts";
 import { seccompFilter } from "./seccomp.ts";
-import { resolveUser } from "./users.ts";
 import { prepareMounts } from "./volumes.ts";
 
 export interface Started extends Launched {
@@ -86,12 +88,11 @@ function inDockersWords(error: unknown): unknown {
 function claim(engine: Engine, container: Container): { container: Container; lease: BridgeLease | undefined } {
 	return engine.transaction(() => {
 		const lease = container.config.host.networkMode === BRIDGE ? leaseAddress(engine, container) : undefined;
-		const parent = container.config.host.cgroupParent.replace(/^\/+/, "") || "nanocontainer";
 		const state: ContainerState = {
 			...container.state,
 			status: "starting",
 			monitor: { pid: process.pid, startTime: startTime(process.pid) ?? 0 },
-			cgroup: engine.cgroups ? `${parent}/${container.id}` : "",
+			cgroup: engine.cgroups ? cgroupPath(container.config.host.cgroupParent, container.id) : "",
 			network: lease?.state ?? null,
 			oomKilled: false,
 			error: "",

@@ -17,14 +17,21 @@ export async function stop(
 	nameOrId: string,
 	options: { readonly timeout: number | undefined; readonly signal: string | undefined },
 ): Promise<void> {
-	const container = findContainer(engine.db, nameOrId);
-	if (container.state.status !== "running") return;
+	const container = settled(engine, findContainer(engine.db, nameOrId));
+	if (container?.state.status !== "running") return;
 	const name = options.signal || container.config.stopSignal;
 	const signal = name ? parseSignal(name) : SIGTERM;
 	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${name}`);
 	const timeout = options.timeout ?? container.config.stopTimeout ?? DEFAULT_TIMEOUT;
 	if (timeout === 0) return killAndWait(engine, container);
 	await endAndReap(engine, container, signal, timeout);
+}
+
+/** A container that is being started comes to run, or not, in a moment: what it is then counts. undefined: it is gone. */
+function settled(engine: Engine, container: Container): Container | undefined {
+	if (container.state.status !== "starting") return container;
+	using lock = engine.lock(container.id);
+	return lock.container;
 }
 
 /** Kills it and returns when it has been reaped. */
@@ -75,7 +82,8 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${signalName}`);
 	let container: Container;
 	try {
-		container = findContainer(engine.db, nameOrId);
+		const found = findContainer(engine.db, nameOrId);
+		container = settled(engine, found) ?? found;
 	} catch (error) {
 		if (!(error instanceof EngineError)) throw error;
 		throw new EngineError(error.code, `cannot kill container: ${nameOrId}: ${error.message}`);

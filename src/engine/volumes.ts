@@ -1,19 +1,20 @@
 /** Volumes of a container at its start: their directories, and the image's content in those that are new. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { EngineError } from "../errors.ts";
+import { openRootfsView } from "../image/rootfs-view.ts";
 import type { Container, MountPoint } from "../store/container-record.ts";
+import { volumeIsLive } from "../store/volumes.ts";
 import { copyTree } from "../sys/copy-tree.ts";
 import { Fd } from "../sys/fd.ts";
-import { lockFile, O_DIRECTORY, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../sys/file.ts";
+import { lockByte, O_DIRECTORY, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
-import { openRootfsView } from "./rootfs-view.ts";
 
 /** Makes what the container's mounts need on the host. `directories` are its own upper and its layers, top first. */
 export function prepareMounts(engine: Engine, container: Container, directories: readonly string[]): void {
 	for (const mount of container.config.host.mounts) {
 		if (mount.type === "bind") prepareBind(mount);
-		if (mount.type === "volume") prepareVolume(engine, mount, directories);
+		if (mount.type === "volume") prepareVolume(engine, container.id, mount, directories);
 	}
 }
 
@@ -29,19 +30,20 @@ function prepareBind(mount: MountPoint): void {
 }
 
 /**
- * An empty volume is filled once from the image's directory, whose owner and mode it takes. A directory that exists is
- * never replaced: another container may have it mounted.
+ * An empty volume is filled once from the image's directory, whose owner and mode it takes.
  */
-function prepareVolume(engine: Engine, mount: MountPoint, directories: readonly string[]): void {
+function prepareVolume(engine: Engine, containerId: string, mount: MountPoint, directories: readonly string[]): void {
 	const data = engine.paths.volume(mount.source);
 	const parent = `${engine.paths.volumes}/${mount.source}`;
-	using _lock = lockFile(`${engine.paths.locks}/volume-${mount.source}`);
+	using _lock = lockByte(engine.paths.volumeLocks, Bun.hash(mount.source) >> 1n);
 	mkdirSync(parent, { recursive: true, mode: 0o755 });
 	if (existsSync(data)) {
-		if (readdirSync(data).length === 0 && !mount.options.includes("nocopy")) fill(data, mount.destination, directories);
-		return;
+		if (mount.options.includes("nocopy") || readdirSync(data).length > 0) return;
+		// While a container has it mounted, it is that container's to change under our hands: then it stays empty.
+		if (volumeIsLive(engine.db, mount.source, containerId)) return;
 	}
-	// Made aside and renamed: one that was half filled when we were killed would never be filled again.
+	// Made aside and renamed: one that was half filled when we were killed would never be filled again. rename(2)
+	// replaces an empty directory.
 	const aside = `${parent}/.filling`;
 	removeTree(aside);
 	mkdirSync(aside, { mode: 0o755 });

@@ -22,6 +22,7 @@ import {
 	tryOpenat2,
 	writeAll,
 } from "../sys/file.ts";
+import { makedev, S_IFBLK, S_IFCHR, S_IFIFO, setTimes, tryStatAt, typeOf } from "../sys/stat.ts";
 import { removeTreeAt } from "../sys/tree.ts";
 import type { TarEntry } from "./tar-header.ts";
 import type { TarSink } from "./tar-reader.ts";
@@ -30,9 +31,6 @@ const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
 const OPAQUE_XATTR = "trusted.overlay.opaque";
 const Y = Uint8Array.of(0x79);
-const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const S_IFIFO = 0o010000;
 /** More than any image holds; a bomb ends here. */
 const MAX_BYTES = 2 ** 40;
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
@@ -203,11 +201,8 @@ export class LayerWriter implements TarSink, Disposable {
 	}
 
 	#isWhiteout(dir: number, name: string): boolean {
-		const stat = new DataView(new ArrayBuffer(256));
-		const STATX_TYPE = 1;
-		if (trySyscall("statx", dir, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, stat) < 0) return false;
-		const isChar = (stat.getUint16(0x1c, true) & 0o170000) === S_IFCHR;
-		return isChar && stat.getUint32(0x80, true) === 0 && stat.getUint32(0x84, true) === 0;
+		const stat = tryStatAt(dir, name);
+		return stat !== undefined && typeOf(stat.mode) === S_IFCHR && stat.major === 0 && stat.minor === 0;
 	}
 
 	#hardLink(entry: TarEntry, dir: number, name: string): void {
@@ -302,18 +297,4 @@ function checkXattr(name: string, result: number): void {
 	if (result >= 0 || result === -EOPNOTSUPP) return;
 	if (result === -EPERM && name.startsWith("user.")) return; // not on links and devices
 	throw new SyscallError("setxattr", name, -result);
-}
-
-const times = new BigInt64Array(4);
-
-function setTimes(dir: number, name: string | null, mtime: bigint, flags: number): void {
-	const seconds = mtime >= 0n ? mtime / 1_000_000_000n : (mtime - 999_999_999n) / 1_000_000_000n;
-	times[0] = times[2] = seconds;
-	times[1] = times[3] = mtime - seconds * 1_000_000_000n;
-	syscall("utimensat", name ?? "", dir, name, times, flags);
-}
-
-/** glibc's makedev(3). */
-function makedev(major: number, minor: number): number {
-	return (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12);
 }

@@ -6,16 +6,23 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { EngineError } from "../errors.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
-import { chooseSubnet, gatewayOf, type Subnet } from "./ipam.ts";
+import { chooseSubnet, gatewayOf, overlaps, type Subnet } from "./ipam.ts";
 import { ensureTable } from "./table.ts";
 
 export const BRIDGE_MTU = 1500;
 const EEXIST = 17;
 const EOPNOTSUPP = 95;
 
+const subnetsOfHost = (rtnetlink: Rtnetlink): Subnet[] =>
+	rtnetlink.networks().map(({ ip, prefix }) => ({ network: ip, prefix }));
+
+/** Whether no address or route of this host is in it. */
+export const isFreeSubnet = (rtnetlink: Rtnetlink, subnet: Subnet): boolean =>
+	!subnetsOfHost(rtnetlink).some((other) => overlaps(other, subnet));
+
 /** A subnet that no address or route of this host is in. */
 export function freeSubnet(rtnetlink: Rtnetlink): Subnet {
-	const subnet = chooseSubnet(rtnetlink.networks().map(({ ip, prefix }) => ({ network: ip, prefix })));
+	const subnet = chooseSubnet(subnetsOfHost(rtnetlink));
 	if (!subnet) throw new EngineError("failed", "all predefined address pools have been fully subnetted");
 	return subnet;
 }

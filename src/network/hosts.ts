@@ -19,7 +19,14 @@ const STANDARD = [
 ];
 
 export function renderHosts(options: HostsOptions): string {
-	const own = options.domainname ? `${options.hostname}.${options.domainname} ${options.hostname}` : options.hostname;
+	const { hostname, domainname } = options;
+	const dot = hostname.indexOf(".");
+	// A host name with dots is known by its first part too.
+	const own = domainname
+		? `${hostname}.${domainname} ${hostname}`
+		: dot > 0
+			? `${hostname} ${hostname.slice(0, dot)}`
+			: hostname;
 	const extra = options.extra.map((line) => {
 		const colon = line.indexOf(":");
 		return `${line.slice(colon + 1)}\t${line.slice(0, colon)}`;

@@ -28,6 +28,10 @@ export function overlaps(a: Subnet, b: Subnet): boolean {
 
 export const contains = (subnet: Subnet, ip: Ipv4): boolean => base(ip, subnet.prefix) === subnet.network;
 
+/** The first address names the network, the last reaches all of it. */
+export const isReserved = (subnet: Subnet, ip: Ipv4): boolean =>
+	ip === subnet.network || ip === subnet.network + size(subnet.prefix) - 1;
+
 /** docker's pools: sixteen /16 networks, then /20 ones. */
 const POOLS: readonly { from: string; to: string; prefix: number }[] = [
 	{ from: "172.17.0.0", to: "172.31.0.0", prefix: 16 },

@@ -47,6 +47,8 @@ export interface Mount {
 	readonly options: readonly string[];
 	/** Whether the destination, if it has to be made for a bind, is a file. */
 	readonly file?: boolean;
+	/** The user's own, not one of ours that the container's safety hangs on. */
+	readonly asked?: boolean;
 }
 
 export interface LinuxConfig {

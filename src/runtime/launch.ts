@@ -13,7 +13,7 @@
  * A failing operation comes back as (index, errno) instead and is told in a sentence.
  */
 import { EngineError } from "../errors.ts";
-import { EACCES, EINVAL, ENODEV, ENOENT, ENOSYS, ENOTDIR, errnoText, syscall } from "../sys/errno.ts";
+import { EACCES, EINVAL, ELOOP, ENODEV, ENOENT, ENOSYS, ENOTDIR, errnoText, syscall } from "../sys/errno.ts";
 import { close, type Fd } from "../sys/fd.ts";
 import { memfd, spawn } from "../sys/process.ts";
 import { seqpacketPair } from "../sys/unix-socket.ts";
@@ -38,13 +38,16 @@ export interface MonitorOptions {
 	readonly stdin: boolean;
 	/** End of the first client's input ends the container's. */
 	readonly stdinOnce: boolean;
+	/** It is killed when the command that started it goes. */
+	readonly tied?: boolean;
 	/** How long a silent stream is waited for after the process has ended. */
 	readonly quietMs: number;
 }
 
 /** The configuration of the monitor, which is the plan's first operation (native/monitor.c reads it). */
 export function monitorOperation(options: MonitorOptions): Operation {
-	const flags = (options.terminal ? 1 : 0) | (options.stdin ? 2 : 0) | (options.stdinOnce ? 4 : 0);
+	const flags =
+		(options.terminal ? 1 : 0) | (options.stdin ? 2 : 0) | (options.stdinOnce ? 4 : 0) | (options.tied ? 8 : 0);
 	const strings = [options.id, options.liveDir, options.log, options.exit, ...options.reaper];
 	return op.monitor(flags, options.quietMs, strings);
 }
@@ -118,6 +121,8 @@ function awaitStart(client: MonitorClient, { plan, onCreated }: Launch): number 
 			case "closed":
 				throw new EngineError("failed", "the monitor ended before the container started");
 			default:
+				// Output can come, and its reader be gone, before we are told that the program runs.
+				client.defer(event);
 		}
 	}
 }
@@ -143,6 +148,9 @@ function missingFeature(operation: Operation | undefined, errno: number): string
 	}
 	if (operation?.code === "monitor" && (errno === EINVAL || errno === ENOSYS)) {
 		return "This kernel lacks clone3(2) or a namespace (pid, uts, ipc, mount, network): containers cannot be started; pull, images and inspect work";
+	}
+	if (operation?.code === "mount" && errno === ELOOP) {
+		return `The image has a symbolic link at ${operation.strings[1]}, where a file system of the kernel must be mounted: such an image is not started`;
 	}
 	if (operation?.code === "mount" && errno === ENODEV) {
 		return `This kernel has no file system "${operation.strings[0]}", which every container gets: containers cannot be started; pull, images and inspect work`;

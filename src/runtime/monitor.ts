@@ -41,6 +41,7 @@ export interface Attachment {
 export class MonitorClient implements Disposable {
 	readonly #socket: Fd;
 	readonly #buffer = new Uint8Array(64);
+	readonly #deferred: MonitorEvent[] = [];
 
 	constructor(socket: Fd) {
 		this.#socket = socket;
@@ -74,9 +75,9 @@ export class MonitorClient implements Disposable {
 		this.#send(GO);
 	}
 
-	/** Asks to be told the exit. */
-	wait(): void {
-		this.#send(WAIT);
+	/** Asks to be told the exit: at once, or when all output is in the log. */
+	wait(options: { readonly afterOutput: boolean } = { afterOutput: false }): void {
+		this.#send(WAIT, options.afterOutput ? 1 : 0);
 	}
 
 	/** Gives the lease back: the reaper's work is done. */
@@ -84,13 +85,20 @@ export class MonitorClient implements Disposable {
 		this.#send(REAPED);
 	}
 
-	/** The next event, blocking the process. */
+	/** Puts an event back for the next one who asks: it came before its time. */
+	defer(event: MonitorEvent): void {
+		this.#deferred.push(event);
+	}
+
+	/** The next event, blocking the process. Not one that was deferred. */
 	nextBlocking(): MonitorEvent {
 		return decode(receiveBlocking(this.#socket.number, this.#buffer));
 	}
 
 	/** The next event if it comes within `timeoutMs`, blocking the process. */
 	nextWithin(timeoutMs: number): MonitorEvent | undefined {
+		const deferred = this.#deferred.shift();
+		if (deferred) return deferred;
 		if (!poll(this.#socket.number, timeoutMs)) return undefined;
 		const bytes = receiveNow(this.#socket.number, this.#buffer);
 		return bytes && decode(bytes);
@@ -98,7 +106,7 @@ export class MonitorClient implements Disposable {
 
 	/** The next event, while signals and timers go on. */
 	async next(): Promise<MonitorEvent> {
-		return decode(await receive(this.#socket.number, this.#buffer));
+		return this.#deferred.shift() ?? decode(await receive(this.#socket.number, this.#buffer));
 	}
 
 	#send(type: number, a = 0, b = 0, data: Uint8Array = new Uint8Array(), fds: readonly number[] = []): void {

@@ -46,6 +46,9 @@ export const OPCODES = {
 	init: 38,
 	"close-fds": 39,
 	execve: 40,
+	scratch: 41,
+	"scratch-file": 42,
+	"scratch-dir": 43,
 } as const;
 
 export interface Operation {
@@ -101,21 +104,27 @@ export const op = {
 			"make mounts private",
 		),
 
-	overlay: (target: string, upper: string, work: string, lowers: readonly string[]) =>
+	overlay: (target: string, upper: string, work: string, lowers: readonly string[], more: readonly string[] = []) =>
 		operation(
 			"overlay",
 			[],
-			[target, ...lowers.map((dir) => `lowerdir+=${dir}`), `upperdir=${upper}`, `workdir=${work}`],
+			[target, ...lowers.map((dir) => `lowerdir+=${dir}`), `upperdir=${upper}`, `workdir=${work}`, ...more],
 			`fsopen("overlay"); fsconfig(lowerdir+ × ${lowers.length}, upperdir=${upper}); fsmount(); move_mount(→ "${target}")`,
 			"the image's layers, and one of the container's own on top",
 			"mount the container's overlay",
 		),
 
-	overlayOptions: (target: string, upper: string, work: string, lowers: readonly string[]) =>
+	overlayOptions: (
+		target: string,
+		upper: string,
+		work: string,
+		lowers: readonly string[],
+		more: readonly string[] = [],
+	) =>
 		operation(
 			"overlay-options",
 			[],
-			[target, `upperdir=${upper},workdir=${work},`, ...lowers],
+			[target, `upperdir=${upper},workdir=${work},${more.map((option) => `${option},`).join("")}`, ...lowers],
 			`mount("overlay", "${target}", "overlay", 0, "lowerdir=…×${lowers.length},upperdir=${upper}")`,
 			"the image's layers, and one of the container's own on top",
 			"mount the container's overlay",
@@ -130,21 +139,55 @@ export const op = {
 	touch: (path: string, mode: number, why: string) =>
 		operation("touch", [mode], [path], `openat(root, "${path}", O_CREAT|O_EXCL|O_NOFOLLOW)`, why, `create ${path}`),
 
-	mount: (type: string, target: string, attributes: number, options: readonly string[], why: string) =>
+	/** `throughLinks`: whether the target may be reached through links of the image. Not where safety hangs on it. */
+	mount: (
+		type: string,
+		target: string,
+		attributes: number,
+		options: readonly string[],
+		why: string,
+		throughLinks = false,
+	) =>
 		operation(
 			"mount",
-			[attributes],
+			[attributes, throughLinks ? 1 : 0],
 			[type, target, ...options],
 			`fsopen("${type}"); fsconfig(${options.join(", ")}); fsmount(${attributeNames(attributes)}); move_mount(→ "${target}")`,
 			why,
 			`mount ${type} on ${target}`,
 		),
 
-	bind: (source: string, target: string, bind: BindFlags, why: string) =>
+	/** A file system in memory on a directory of the host, as this mount namespace alone sees it. */
+	scratch: (path: string) =>
+		operation(
+			"scratch",
+			[],
+			[path, "mode=700"],
+			`fsopen("tmpfs"); fsmount(); move_mount(→ "${path}")`,
+			"a place to prepare mounts, gone with the namespace",
+			"mount a scratch tmpfs",
+		),
+
+	/** A file in it. The content is shown to nobody. */
+	scratchFile: (path: string, content: Uint8Array, owner: { mode: number; uid: number; gid: number }) =>
+		operation(
+			"scratch-file",
+			[owner.mode, owner.uid, owner.gid],
+			[path, content],
+			`open("${path}", O_CREAT|O_EXCL); write(${content.length} bytes); fchown(${owner.uid}, ${owner.gid}); fchmod(${octal(owner.mode)})`,
+			"a secret, in memory only",
+			"write a secret",
+		),
+
+	scratchDirectory: (path: string) =>
+		operation("scratch-dir", [0o755], [path], `mkdir("${path}", 0755)`, "for what is thrown away", `mkdir ${path}`),
+
+	/** With `root`, the source is resolved in that directory of the host, and leads nowhere else. */
+	bind: (source: string, target: string, bind: BindFlags, why: string, root?: string) =>
 		operation(
 			"bind",
 			[bind.recursive, bind.attributes, bind.propagation, bind.attributesRecursive],
-			[source, target],
+			[source, target, ...(root === undefined ? [] : [root])],
 			`open_tree("${source}", OPEN_TREE_CLONE${bind.recursive ? "|AT_RECURSIVE" : ""}); mount_setattr(${attributeNames(bind.attributes)}); move_mount(→ "${target}")`,
 			why,
 			`mount ${source} on ${target}`,
@@ -190,10 +233,10 @@ export const op = {
 			`mknod ${path}`,
 		),
 
-	symlink: (target: string, path: string, mayExist = false) =>
+	symlink: (target: string, path: string) =>
 		operation(
 			"symlink",
-			[mayExist ? 1 : 0],
+			[],
 			[target, path],
 			`symlinkat("${target}", root, "${path}")`,
 			"a link that every program expects",
@@ -266,7 +309,15 @@ export const op = {
 	sync: (number: number, why: string) =>
 		operation("sync", [number], [], "send(SYNC); recv(GO)", why, "wait for NanoContainer"),
 
-	setsid: () => operation("setsid", [], [], "setsid()", "a session of its own", "setsid"),
+	setsid: () =>
+		operation(
+			"setsid",
+			[],
+			[],
+			"keyctl(JOIN_SESSION_KEYRING); setsid()",
+			"a session and a keyring of its own",
+			"setsid",
+		),
 
 	capBounding: (mask: bigint) =>
 		operation(

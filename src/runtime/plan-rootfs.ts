@@ -12,18 +12,20 @@ const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 
 export function rootfs(config: RuntimeConfig, inputs: PlanInputs): Operation[] {
+	const own = inputs.plainOverlay ? ["redirect_dir=off", "metacopy=off", "index=off"] : [];
 	const plan: Operation[] = [
 		// Before anything is mounted: with shared propagation, systemd's default, the host would see it all.
 		op.propagation(MS_REC | MS_PRIVATE),
 		inputs.overlayLayersOneByOne
-			? op.overlay(inputs.mountpoint, inputs.upper, inputs.work, inputs.layers)
-			: op.overlayOptions(inputs.mountpoint, inputs.upper, inputs.work, inputs.layers),
+			? op.overlay(inputs.mountpoint, inputs.upper, inputs.work, inputs.layers, own)
+			: op.overlayOptions(inputs.mountpoint, inputs.upper, inputs.work, inputs.layers, own),
 		op.root(inputs.mountpoint),
 	];
 	for (const mount of config.mounts) {
 		plan.push(...mountOne(mount));
 		if (mount.destination === "/dev" && mount.type === "tmpfs") plan.push(...devices(config.linux.devices));
 	}
+	plan.push(...(inputs.furtherMounts ?? []));
 	if (config.process.terminal) {
 		plan.push(op.pty(inputs.terminalSize.rows, inputs.terminalSize.columns));
 		plan.push(op.touch("/dev/console", 0o600, "a file to mount the terminal on"), op.console("/dev/console"));
@@ -32,8 +34,6 @@ export function rootfs(config: RuntimeConfig, inputs: PlanInputs): Operation[] {
 	for (const [name, value] of Object.entries(config.linux.sysctl)) plan.push(op.sysctl(name, value));
 	plan.push(...config.linux.readonlyPaths.map(op.readonly));
 	plan.push(...config.linux.maskedPaths.map(op.mask));
-	plan.push(op.touch("/.dockerenv", 0o755, "programs look for it to know where they are"));
-	plan.push(op.mkdir("/etc", 0o755, "for the next"), op.symlink("/proc/mounts", "/etc/mtab", true));
 	// The working directory is made in the root as it will be, so before the root may turn read-only.
 	plan.push(op.mkdir(config.process.cwd, 0o755, "the working directory"));
 	if (config.root.readonly) plan.push(op.setattr("/", 0, MOUNT_ATTR_RDONLY, "--read-only"));
@@ -51,7 +51,7 @@ function mountOne(mount: Mount): Operation[] {
 		const { attributes, data } = mountOptions(mount.options);
 		return [
 			op.mkdir(destination, 0o755, "a place to mount on"),
-			op.mount(mount.type, destination, attributes, data, REASONS[destination] ?? "asked for"),
+			op.mount(mount.type, destination, attributes, data, REASONS[destination] ?? "asked for", mount.asked ?? false),
 		];
 	}
 	const place = mount.file

@@ -34,6 +34,10 @@ export interface PlanInputs {
 	readonly terminalSize: { readonly rows: number; readonly columns: number };
 	/** --init */
 	readonly initProcess: boolean;
+	/** The container's own layer is to become a layer of an image: overlay must not refer to those below from it. */
+	readonly plainOverlay?: boolean;
+	/** Mounts that the OCI configuration has no words for: those of build steps. */
+	readonly furtherMounts?: readonly Operation[];
 }
 
 /** All namespaces but cgroup's are made by clone3(2) itself. */

@@ -19,6 +19,7 @@ const NAMES = [
 	"TERM",
 	"STKFLT",
 	"CHLD",
+	"TSTP",
 	"CONT",
 	"STOP",
 	"TSTP",

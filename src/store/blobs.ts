@@ -1,6 +1,7 @@
 /** Content by digest, exactly as an OCI image layout has it: blobs/sha256/<hex>. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import type { Paths } from "../paths.ts";
+import { ensureBaseLayer } from "./base-layer.ts";
 import { hexOf } from "./layers.ts";
 
 export const sha256 = (bytes: Uint8Array | string): string =>
@@ -28,6 +29,7 @@ export function ensureStore(paths: Paths): void {
 	for (const dir of [paths.blobs, paths.layers, paths.staging, paths.volumes, paths.containers]) {
 		mkdirSync(dir, { recursive: true, mode: 0o700 });
 	}
+	ensureBaseLayer(paths);
 	mkdirSync(paths.run, { recursive: true, mode: 0o700 });
 	for (const dir of [paths.rootfs, paths.locks, `${paths.run}/containers`]) {
 		mkdirSync(dir, { recursive: true, mode: 0o700 });

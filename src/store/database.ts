@@ -64,6 +64,33 @@ const MIGRATIONS: readonly string[] = [
 		PRIMARY KEY (volume, container)
 	);
 	`,
+	`
+	CREATE TABLE build_results (
+		key TEXT PRIMARY KEY,
+		diff_id TEXT NOT NULL,
+		description TEXT NOT NULL,
+		created INTEGER NOT NULL,
+		used INTEGER NOT NULL
+	);
+	CREATE INDEX build_results_by_layer ON build_results (diff_id);
+	ALTER TABLE layers ADD COLUMN archive_size INTEGER;
+	CREATE TABLE build_mounts (
+		id TEXT PRIMARY KEY,
+		description TEXT NOT NULL,
+		created INTEGER NOT NULL,
+		used INTEGER NOT NULL
+	);
+	CREATE TABLE build_steps (
+		id TEXT PRIMARY KEY,
+		pid INTEGER NOT NULL,
+		start_time INTEGER NOT NULL,
+		cgroup TEXT NOT NULL
+	);
+	CREATE TABLE content_hashes (
+		key TEXT PRIMARY KEY,
+		digest TEXT NOT NULL
+	) WITHOUT ROWID;
+	`,
 ];
 
 const LOG_PAGES = 200;

@@ -79,17 +79,35 @@ export function deleteReference(db: Db, reference: string): void {
 	db.query("DELETE FROM digests WHERE reference = ?").run(reference);
 }
 
-/** Remembers how many bytes of files a layer holds. */
-export function putLayerSize(db: Db, diffId: string, size: number): void {
-	db.query("INSERT OR REPLACE INTO layers (diff_id, size) VALUES (?, ?)").run(diffId, size);
+/** Remembers how many bytes of files a layer holds, and how many its archive has, if we made it. */
+export function putLayerSize(db: Db, diffId: string, size: number, archiveSize?: number): void {
+	db.query("INSERT OR REPLACE INTO layers (diff_id, size, archive_size) VALUES (?, ?, ?)").run(
+		diffId,
+		size,
+		archiveSize ?? null,
+	);
+}
+
+/** Bytes of a layer's archive, uncompressed; undefined: it was pulled, and its blob is there. */
+export function layerArchiveSize(db: Db, diffId: string): number | undefined {
+	const row = db.query("SELECT archive_size FROM layers WHERE diff_id = ?").get(diffId);
+	return (row as { archive_size: number | null } | null)?.archive_size ?? undefined;
 }
 
 export function layerSize(db: Db, diffId: string): number | undefined {
 	return (db.query("SELECT size FROM layers WHERE diff_id = ?").get(diffId) as { size: number } | null)?.size;
 }
 
-/** DiffIDs and blobs that some image needs. */
+/** DiffIDs that some image, or the build cache, needs. */
 export function layersInUse(db: Db): Set<string> {
+	const rows = db
+		.query("SELECT DISTINCT value FROM images, json_each(images.layers) UNION SELECT diff_id FROM build_results")
+		.all() as { value: string }[];
+	return new Set(rows.map((row) => row.value));
+}
+
+/** DiffIDs that some image needs. */
+export function layersOfImages(db: Db): Set<string> {
 	const rows = db.query("SELECT DISTINCT value FROM images, json_each(images.layers)").all() as { value: string }[];
 	return new Set(rows.map((row) => row.value));
 }

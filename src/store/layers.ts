@@ -4,8 +4,9 @@
  */
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import type { Paths } from "../paths.ts";
+import { syscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { tryLockFile } from "../sys/file.ts";
+import { fstat, openDir, tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 
 /** "sha256:<hex>" → "<hex>" */
@@ -36,6 +37,17 @@ export function removeLayer(paths: Paths, diffId: string): void {
 		return;
 	}
 	removeTree(doomed);
+}
+
+/**
+ * Owner and mode of a directory, for another. An overlay's "/" is what its upperdir is: it has to look like the image's.
+ */
+export function copyRootAttributes(source: string, target: string): void {
+	using from = openDir(source);
+	using to = openDir(target);
+	const { mode, uid, gid } = fstat(from.number);
+	if (uid !== 0 || gid !== 0) syscall("fchown", target, to.number, uid, gid);
+	if ((mode & 0o7777) !== 0o755) syscall("fchmod", target, to.number, mode & 0o7777);
 }
 
 const POLL_MS = 20;

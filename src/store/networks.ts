@@ -25,6 +25,10 @@ export function insertNetwork(db: Db, network: NetworkRecord): void {
 	);
 }
 
+export function deleteNetwork(db: Db, name: string): void {
+	db.query("DELETE FROM networks WHERE name = ?").run(name);
+}
+
 /** Addresses in use, in order. */
 export function addressesOf(db: Db, network: string): number[] {
 	const rows = db.query("SELECT ip FROM addresses WHERE network = ? ORDER BY ip").all(network) as { ip: number }[];

@@ -48,6 +48,18 @@ export function releaseVolumes(db: Db, container: string): string[] {
 const isUsed = (db: Db, name: string): boolean =>
 	db.query("SELECT 1 FROM volume_uses WHERE volume = ?").get(name) !== null;
 
+/** Whether a container other than this one runs with it, or is about to. */
+export function volumeIsLive(db: Db, volume: string, exceptContainer: string): boolean {
+	return (
+		db
+			.query(
+				`SELECT 1 FROM volume_uses JOIN containers ON containers.id = volume_uses.container
+				WHERE volume = ?1 AND container <> ?2 AND state->>'$.status' IN ('running', 'starting')`,
+			)
+			.get(volume, exceptContainer) !== null
+	);
+}
+
 export function deleteVolume(db: Db, name: string): void {
 	db.query("DELETE FROM volumes WHERE name = ?").run(name);
 }

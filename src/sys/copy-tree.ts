@@ -13,22 +13,9 @@ import {
 	openat2,
 	openDir,
 } from "./file.ts";
+import { type FileStat, makedev, S_IFDIR, S_IFLNK, S_IFREG, setTimes, statAt, typeOf } from "./stat.ts";
 
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFREG = 0o100000;
-const S_IFLNK = 0o120000;
 const COPY_CHUNK = 1 << 30;
-
-interface Attributes {
-	readonly mode: number;
-	readonly uid: number;
-	readonly gid: number;
-	readonly rdev: number;
-	readonly links: number;
-	readonly inode: string;
-	readonly times: BigInt64Array;
-}
 
 /** Copies everything in the directory `from` into the directory `to`. */
 export function copyTree(from: number, to: string): void {
@@ -42,7 +29,7 @@ function copyEntries(from: number, to: number, linked: Map<string, string>, top:
 		const name = Buffer.concat([entry, Buffer.of(0)]);
 		const stat = statAt(from, name);
 		const path = `${prefix}${entry.toString("latin1")}`;
-		const kind = stat.mode & S_IFMT;
+		const kind = typeOf(stat.mode);
 		if (kind === S_IFDIR) {
 			ensureDirAt(to, name, 0o700);
 			using source = openat2(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -62,19 +49,24 @@ function copyEntries(from: number, to: number, linked: Map<string, string>, top:
 	}
 }
 
-function copyFile(from: number, to: number, name: Buffer, stat: Attributes): void {
+function copyFile(from: number, to: number, name: Buffer, stat: FileStat): void {
 	using source = openat2(from, name, O_RDONLY | O_NOFOLLOW);
 	using target = openat2(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+	copyContent(source.number, target.number);
+	finish(source.number, target.number, stat);
+}
+
+/** All that is left to read of one open file, to another. */
+export function copyContent(source: number, target: number): void {
 	for (;;) {
 		// The kernel copies, and shares blocks where the file system can (copy_file_range(2)).
-		const n = trySyscall("copy_file_range", source.number, null, target.number, null, COPY_CHUNK, 0);
-		if (n === 0) break;
+		const n = trySyscall("copy_file_range", source, null, target, null, COPY_CHUNK, 0);
+		if (n === 0) return;
 		if (n < 0) {
-			copyByHand(source.number, target.number);
-			break;
+			copyByHand(source, target);
+			return;
 		}
 	}
-	finish(source.number, target.number, stat);
 }
 
 function copyByHand(source: number, target: number): void {
@@ -86,24 +78,24 @@ function copyByHand(source: number, target: number): void {
 	}
 }
 
-function copyNode(from: number, to: number, name: Buffer, stat: Attributes, kind: number): void {
+function copyNode(from: number, to: number, name: Buffer, stat: FileStat, kind: number): void {
 	if (kind === S_IFLNK) {
 		const target = Buffer.alloc(4097);
 		syscall("readlinkat", name.toString(), from, name, target, 4096);
 		syscall("symlinkat", name.toString(), target, to, name);
 	} else {
-		syscall("mknodat", name.toString(), to, name, stat.mode, stat.rdev);
+		syscall("mknodat", name.toString(), to, name, stat.mode, makedev(stat.major, stat.minor));
 	}
 	syscall("fchownat", name.toString(), to, name, stat.uid, stat.gid, AT_SYMLINK_NOFOLLOW);
 	if (kind !== S_IFLNK) syscall("fchmodat", name.toString(), to, name, stat.mode & 0o7777);
-	syscall("utimensat", name.toString(), to, name, stat.times, AT_SYMLINK_NOFOLLOW);
+	setTimes(to, name, stat.mtime, AT_SYMLINK_NOFOLLOW);
 }
 
-function finish(source: number, target: number, stat: Attributes): void {
+function finish(source: number, target: number, stat: FileStat): void {
 	syscall("fchown", "", target, stat.uid, stat.gid);
 	syscall("fchmod", "", target, stat.mode & 0o7777);
 	copyCapability(source, target);
-	syscall("utimensat", "", target, null, stat.times, 0);
+	setTimes(target, null, stat.mtime);
 }
 
 /** File capabilities are the attribute that programs stop working without. */
@@ -113,22 +105,4 @@ function copyCapability(source: number, target: number): void {
 	if (n <= 0) return;
 	const result = trySyscall("fsetxattr", target, "security.capability", value, n, 0);
 	if (result < 0 && result !== -EOPNOTSUPP) throw new SyscallError("fsetxattr", "security.capability", -result);
-}
-
-function statAt(dir: number, name: Buffer): Attributes {
-	const stat = new DataView(new ArrayBuffer(256));
-	const STATX_BASIC_STATS = 0x7ff;
-	syscall("statx", name.toString(), dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
-	const time = (at: number) => [stat.getBigInt64(at, true), BigInt(stat.getUint32(at + 8, true))] as const;
-	const major = stat.getUint32(0x80, true);
-	const minor = stat.getUint32(0x84, true);
-	return {
-		mode: stat.getUint16(0x1c, true),
-		uid: stat.getUint32(0x14, true),
-		gid: stat.getUint32(0x18, true),
-		links: stat.getUint32(0x10, true),
-		inode: `${stat.getUint32(0x88, true)}:${stat.getUint32(0x8c, true)}:${stat.getBigUint64(0x20, true)}`,
-		rdev: (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12),
-		times: new BigInt64Array([...time(0x40), ...time(0x70)]),
-	};
 }

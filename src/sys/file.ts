@@ -2,7 +2,7 @@
  * Files by descriptor: what node:fs cannot say. Paths of images and containers are hostile; they are opened
  * beneath a directory with openat2(2) and RESOLVE_IN_ROOT, where ".." and absolute symlinks end at that directory.
  */
-import { EEXIST, EINTR, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
+import { EACCES, EAGAIN, EEXIST, EINTR, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 
 export const O_RDONLY = 0;
@@ -76,6 +76,23 @@ export function ensureDirAt(dir: number, name: string | Buffer, mode: number): v
 	if (result < 0 && result !== -EEXIST) throw new SyscallError("mkdirat", String(name), -result);
 }
 
+/** Where a symbolic link points (readlinkat(2)). `name` is text or NUL-terminated bytes. */
+export function readLinkAt(dir: number, name: string | Buffer): Buffer {
+	const target = Buffer.alloc(4096);
+	return target.subarray(0, syscall("readlinkat", String(name), dir, name, target, target.length));
+}
+
+/** Everything that an open file holds from where it stands. */
+export function readWhole(fd: number): Buffer {
+	const parts: Buffer[] = [];
+	for (;;) {
+		const part = Buffer.allocUnsafe(256 * 1024);
+		const n = syscall("read", "", fd, part, part.length);
+		if (n === 0) return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+		parts.push(part.subarray(0, n));
+	}
+}
+
 /** Writes all of `bytes`; a pipe or a full disk may take less at a time. */
 export function writeAll(fd: number, bytes: Uint8Array, path: string): void {
 	for (let at = 0; at < bytes.length; ) {
@@ -97,6 +114,7 @@ export function lockFile(path: string): Fd {
 	return file;
 }
 
+const F_OFD_SETLK = 37;
 const F_OFD_SETLKW = 38;
 const F_WRLCK = 1;
 
@@ -105,6 +123,15 @@ const F_WRLCK = 1;
  * there, so one empty file holds as many locks as there are numbers.
  */
 export function lockByte(path: string, offset: bigint): Fd {
+	const file = setByteLock(path, offset, F_OFD_SETLKW);
+	if (!file) throw new SyscallError("fcntl", path, EAGAIN);
+	return file;
+}
+
+/** The same without waiting: undefined when somebody else holds it. */
+export const tryLockByte = (path: string, offset: bigint): Fd | undefined => setByteLock(path, offset, F_OFD_SETLK);
+
+function setByteLock(path: string, offset: bigint, command: number): Fd | undefined {
 	const file = openat2(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600);
 	// struct flock { short type; short whence; off_t start; off_t len; pid_t pid; }
 	const lock = new DataView(new ArrayBuffer(32));
@@ -112,10 +139,12 @@ export function lockByte(path: string, offset: bigint): Fd {
 	lock.setBigInt64(8, offset, true);
 	lock.setBigInt64(16, 1n, true);
 	let result: number;
-	do result = trySyscall("fcntl", file.number, F_OFD_SETLKW, lock);
+	do result = trySyscall("fcntl", file.number, command, lock);
 	while (result === -EINTR);
-	if (result < 0) throw new SyscallError("fcntl", path, -result);
-	return file;
+	if (result >= 0) return file;
+	file[Symbol.dispose]();
+	if (result === -EAGAIN || result === -EACCES) return undefined;
+	throw new SyscallError("fcntl", path, -result);
 }
 
 /** The same as lockFile() without waiting: undefined when somebody else holds it. */

@@ -58,8 +58,16 @@ function moveUp(top: number, dir: number, entry: Buffer, moved: number): number 
 }
 
 /** Names as bytes, NUL-terminated: they need not be UTF-8. */
-const list = (dir: number): Buffer[] =>
-	readdirSync(`/proc/self/fd/${dir}`, { encoding: "buffer" }).map((name) => Buffer.concat([name, Buffer.of(0)]));
+function list(dir: number): Buffer[] {
+	try {
+		const names = readdirSync(`/proc/self/fd/${dir}`, { encoding: "buffer" });
+		return names.map((name) => Buffer.concat([name, Buffer.of(0)]));
+	} catch (error) {
+		// The directory itself is gone: somebody else removes the same tree.
+		if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+		throw error;
+	}
+}
 
 function check(call: string, name: string | Buffer, result: number): void {
 	if (result < 0 && result !== -ENOENT) throw new SyscallError(call, String(name), -result);

@@ -1,6 +1,6 @@
 /** Images that plant symbolic links where the engine mounts, makes or reads. The host's side must stay as it was. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { Host, loopbackUp } from "../fixture.ts";
 import { pushImage, type Registry, startRegistry, type TarFile, tarOf } from "../registry.ts";
 
@@ -95,6 +95,89 @@ describe("planted links", () => {
 		await runIn([link("proc", "/nowhere"), link("dev", "nowhere/too")], "/busybox true");
 		expect(existsSync("/nowhere")).toBe(false);
 		hostIsUntouched();
+	});
+});
+
+describe("what safety hangs on is not reached through links", () => {
+	const IMAGE = "nanocontainer/busybox";
+	test("/proc as a link into /dev cannot leave procfs unmasked elsewhere", async () => {
+		const { code, stdout, stderr } = await runIn(
+			[
+				{ path: "real/proc/", type: "Directory" },
+				{ path: "dev/", type: "Directory" },
+				link("dev/x", "/real"),
+				link("proc", "/dev/x/proc"),
+			],
+			"/busybox ls /real/proc/sys/kernel/core_pattern && /busybox echo reached",
+		);
+		expect(stdout).not.toContain("reached");
+		expect(code).toBe(125);
+		expect(stderr).toContain("symbolic link at /proc");
+	});
+	test("CVE-2025-31133: a planted /dev/null does not unmask what is masked", async () => {
+		await host.ok(
+			"run",
+			"--rm",
+			"--network",
+			"none",
+			"-v",
+			"planted:/dev",
+			IMAGE,
+			"ln",
+			"-sf",
+			"/proc/timer_list",
+			"/dev/null",
+		);
+		const { stdout } = await host.sh("cat /proc/timer_list; cat /proc/keys", "-v", "planted:/dev");
+		expect(stdout).toBe("");
+	});
+	test("nothing is mounted inside /proc", async () => {
+		const flags = [
+			["-v", "/tmp:/proc/sys/net"],
+			["-v", "/proc"],
+			["--tmpfs", "/proc/1"],
+		];
+		for (const flag of flags) {
+			const { code, stderr } = await host.sh("true", ...flag);
+			expect({ code, inside: stderr.includes("cannot be mounted because it is inside /proc") }).toEqual({
+				code: 125,
+				inside: true,
+			});
+		}
+	});
+	test("a container's standard input is a null device of its own, not the host's", async () => {
+		const before = statSync("/dev/null");
+		const { stdout } = await host.sh("chmod 640 /dev/stdin; chown 1234 /proc/self/fd/0; ls -ln /dev/null; cat");
+		expect(stdout).toStartWith("crw-r-----    1 1234");
+		expect([statSync("/dev/null").mode, statSync("/dev/null").uid]).toEqual([before.mode, before.uid]);
+	});
+	test("--cgroup-parent cannot lead out of the cgroup tree", async () => {
+		expect((await host.sh("echo fine", "--cgroup-parent", `../../../../..${trap}/group`)).stdout).toBe("fine\n");
+		hostIsUntouched();
+	});
+	test("a volume that another container has mounted is not filled under its hands", async () => {
+		await host.ok("run", "-d", "--name", "holder", "--network", "none", "-v", "held:/x", IMAGE, "sleep", "1000");
+		expect((await host.sh("ls /bin | head -1", "-v", "held:/bin:nocopy")).stdout).toBe("");
+		await host.sh("true", "-v", "held:/var");
+		expect(readdirSync(`${host.root}/volumes/held/_data`)).toEqual([]);
+		await host.ok("rm", "-f", "holder");
+		await host.sh("true", "-v", "held:/var");
+		expect(readdirSync(`${host.root}/volumes/held/_data`)).not.toEqual([]);
+	});
+	test("a link at a mount target that leads nowhere is followed inside the image", async () => {
+		const { stdout } = await runIn(
+			[
+				{ path: "etc/", type: "Directory" },
+				link("etc/resolv.conf", "../run/systemd/resolve/stub-resolv.conf"),
+				link("w", "/not/there"),
+			],
+			"/busybox pwd; /busybox grep -c nameserver /etc/resolv.conf; /busybox ls /run/systemd/resolve",
+			"-w",
+			"/w",
+			"--dns",
+			"9.9.9.9",
+		);
+		expect(stdout).toBe("/not/there\n1\nstub-resolv.conf\n");
 	});
 });
 

@@ -120,7 +120,7 @@ describe("pull", () => {
 			},
 		});
 		expect((await host.nc("run", "--rm", "--network", "none", name("user"))).stdout).toBe(
-			"uid=100(web) gid=101(web) groups=200(extra)\n1 /home/web\n",
+			"uid=100(web) gid=101(web) groups=101(web),200(extra)\n1 /home/web\n",
 		);
 	});
 	test("128 layers work", async () => {

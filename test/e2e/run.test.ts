@@ -85,7 +85,9 @@ describe("process", () => {
 		expect(await host.ok("run", "--rm", "--network", "none", IMAGE, "echo", odd)).toBe(odd);
 	});
 	test("run -u takes names and numbers, and drops root's capabilities", async () => {
-		expect((await host.sh("id", "-u", "nobody")).stdout).toBe("uid=65534(nobody) gid=65534(nogroup)\n");
+		expect((await host.sh("id", "-u", "nobody")).stdout).toBe(
+			"uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n",
+		);
 		expect((await host.sh("id -u; id -g", "-u", "1234:99")).stdout).toBe("1234\n99\n");
 		expect((await host.sh("grep CapEff /proc/self/status", "-u", "1")).stdout).toContain("0000000000000000");
 		expect((await host.sh("id -G", "-u", "1", "--group-add", "tty", "--group-add", "77")).stdout).toBe("1 5 77\n");

@@ -28,7 +28,7 @@ const fields = (text: string): string[][] =>
 		.filter((line) => line && !line.startsWith("#"))
 		.map((line) => line.split(":"));
 
-const isNumber = (text: string | undefined): text is string => text !== undefined && /^\d{1,10}$/.test(text);
+const isNumber = (text: string | undefined): text is string => text !== undefined && /^-?\d+$/.test(text);
 
 function parsePasswd(text: string): PasswdEntry[] {
 	return fields(text).flatMap(([name = "", , uid, gid, , home = ""]) =>
@@ -43,7 +43,7 @@ function parseGroup(text: string): GroupEntry[] {
 }
 
 function checkId(id: number): number {
-	if (id > MAX_ID) throw new EngineError("invalid", "uids and gids must be in range 0-2147483647");
+	if (id < 0 || id > MAX_ID) throw new EngineError("invalid", "uids and gids must be in range 0-2147483647");
 	return id;
 }
 
@@ -63,11 +63,13 @@ export function resolveUser(spec: string, passwd: string, group: string, extra: 
 	const groupId = (text: string): number => {
 		const found = groups.find((g) => g.name === text);
 		if (!found && !isNumber(text)) {
-			throw new EngineError("failed", `unable to find group ${text}: no matching entries in group file`);
+			throw new EngineError("failed", `Unable to find group ${text}: no matching entries in group file`);
 		}
 		return checkId(found?.gid ?? Number(text));
 	};
 	const gid = groupText ? groupId(groupText) : (entry?.gid ?? 0);
 	const own = groupText || !entry ? [] : groups.filter((g) => g.members.includes(entry.name)).map((g) => g.gid);
-	return { uid, gid, groups: [...new Set([...own, ...extra.map(groupId)])], home: entry?.home || "/" };
+	// The primary group is among them: without it, a program that drops its group could get around a negative entry in
+	// an access control list (CVE-2022-36109).
+	return { uid, gid, groups: [...new Set([gid, ...own, ...extra.map(groupId)])], home: entry?.home || "/" };
 }

@@ -1,0 +1,89 @@
+/**
+ * A layer that is being made: an overlay upperdir in the staging directory. When its step is through, the directory *is*
+ * the layer: its archive is read once, for its digest, and it is renamed to where layers are.
+ */
+import { mkdirSync, readdirSync } from "node:fs";
+import { type DiffSummary, writeChangeset } from "../image/diff.ts";
+import { openWritableRootfs } from "../image/rootfs-view.ts";
+import type { Paths } from "../paths.ts";
+import { type Db, transaction } from "../store/database.ts";
+import { putLayerSize } from "../store/images.ts";
+import { commitLayer, copyRootAttributes, hasLayer, lockLayer } from "../store/layers.ts";
+import type { Fd } from "../sys/fd.ts";
+import { openDir } from "../sys/file.ts";
+import { startTime } from "../sys/process.ts";
+import { removeTree } from "../sys/tree.ts";
+
+let made = 0;
+
+/** A directory of our own in staging, named after this process: what it leaves behind when killed is swept by others. */
+export function stagingDirectory(paths: Paths): string {
+	const dir = `${paths.staging}/build-${process.pid}-${startTime(process.pid) ?? 0}-${made++}`;
+	mkdirSync(dir, { mode: 0o700 });
+	return dir;
+}
+
+/** Removes what builds that were killed left. */
+export function sweepBuilds(paths: Paths): void {
+	for (const entry of readdirSync(paths.staging)) {
+		const [, pid, started] = /^build-(\d+)-(\d+)-\d+$/.exec(entry) ?? [];
+		if (pid !== undefined && startTime(Number(pid)) !== Number(started)) removeTree(`${paths.staging}/${entry}`);
+	}
+}
+
+export class NewLayer implements Disposable {
+	readonly #paths: Paths;
+	readonly #dir: string;
+	/** Layers below, top first. */
+	readonly directories: readonly string[];
+	readonly upper: string;
+	readonly work: string;
+
+	constructor(paths: Paths, directories: readonly string[]) {
+		this.#paths = paths;
+		this.#dir = stagingDirectory(paths);
+		this.directories = directories;
+		this.upper = `${this.#dir}/upper`;
+		this.work = `${this.#dir}/work`;
+		mkdirSync(this.upper, { mode: 0o755 });
+		mkdirSync(this.work, { mode: 0o700 });
+		const [topmost] = directories;
+		if (topmost !== undefined) copyRootAttributes(topmost, this.upper);
+	}
+
+	/** Opens the root that is being built, to write to. */
+	open(): Fd {
+		if (this.directories.length === 0) return openDir(this.upper);
+		return openWritableRootfs(this.directories, this.upper, this.work);
+	}
+
+	/** Takes its digest and puts it with the other layers. Returns its DiffID. */
+	async seal(db: Db, clampTo: number | undefined): Promise<string> {
+		const { diffId, size, archiveSize } = digestLayer(this.upper, clampTo);
+		using _lock = await lockLayer(this.#paths, diffId);
+		if (!hasLayer(this.#paths, diffId)) commitLayer(this.#paths, diffId, this.upper);
+		transaction(db, this.#paths, () => putLayerSize(db, diffId, size, archiveSize));
+		return diffId;
+	}
+
+	[Symbol.dispose](): void {
+		removeTree(this.#dir);
+	}
+}
+
+export function digestLayer(
+	directory: string,
+	clampTo?: number,
+): DiffSummary & { diffId: string; archiveSize: number } {
+	const hash = new Bun.CryptoHasher("sha256");
+	let archiveSize = 0;
+	const summary = writeChangeset(
+		directory,
+		(chunk) => {
+			hash.update(chunk);
+			archiveSize += chunk.length;
+		},
+		clampTo === undefined ? {} : { clampTo },
+	);
+	return { ...summary, diffId: `sha256:${hash.digest("hex")}`, archiveSize };
+}

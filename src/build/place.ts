@@ -1,0 +1,210 @@
+/**
+ * Putting files into a root file system that is being built: an overlay of the layers below and the new one, attached
+ * nowhere. Every destination is resolved in it as a process with that root would see it; the last name is replaced, not
+ * followed.
+ */
+import { EngineError } from "../errors.ts";
+import { copyContent } from "../sys/copy-tree.ts";
+import {
+	EEXIST,
+	EISDIR,
+	ELOOP,
+	ENOENT,
+	ENOTDIR,
+	EOPNOTSUPP,
+	EPERM,
+	errnoText,
+	SyscallError,
+	syscall,
+	trySyscall,
+} from "../sys/errno.ts";
+import { Fd } from "../sys/fd.ts";
+import {
+	AT_SYMLINK_NOFOLLOW,
+	O_CREAT,
+	O_DIRECTORY,
+	O_EXCL,
+	O_NOFOLLOW,
+	O_PATH,
+	O_RDONLY,
+	O_WRONLY,
+	openat2,
+	openInRoot,
+	RESOLVE_IN_ROOT,
+	RESOLVE_NO_MAGICLINKS,
+	tryOpenat2,
+	writeAll,
+} from "../sys/file.ts";
+import { makedev, S_IFDIR, S_IFLNK, S_IFREG, S_IFSOCK, setTimes, typeOf } from "../sys/stat.ts";
+import { baseName, dirName } from "./path.ts";
+import type { Found } from "./tree.ts";
+
+const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+
+export interface Owner {
+	readonly uid: number;
+	readonly gid: number;
+}
+
+export interface PlaceOptions {
+	/** --chown; undefined: what the source has, or root. */
+	readonly owner: Owner | undefined;
+	/** --chmod */
+	readonly chmod: ((mode: number) => number) | undefined;
+	/** Whether owners and attributes of the source mean something here. */
+	readonly keepsOwners: boolean;
+}
+
+export class Destination {
+	readonly #root: number;
+	readonly #options: PlaceOptions;
+	/** First names of files that have several, among those copied together. */
+	readonly #linked = new Map<string, string>();
+	readonly #dirTimes = new Map<string, bigint>();
+
+	constructor(root: number, options: PlaceOptions) {
+		this.#root = root;
+		this.#options = options;
+	}
+
+	isDirectory(path: string): boolean {
+		const fd = tryOpenat2(this.#root, path, O_PATH | O_DIRECTORY, 0, IN_ROOT);
+		if (fd < 0) return false;
+		new Fd(fd)[Symbol.dispose]();
+		return true;
+	}
+
+	/** Makes a directory and those above it, 0755, owned by --chown's user or root. Those that are there stay. */
+	ensureDirectory(path: string): void {
+		let done = "/";
+		for (const part of path.split("/").filter(Boolean)) {
+			const next = done === "/" ? `/${part}` : `${done}/${part}`;
+			const there = tryOpenat2(this.#root, next, O_PATH | O_DIRECTORY, 0, IN_ROOT);
+			if (there >= 0) new Fd(there)[Symbol.dispose]();
+			else if (there === -ENOENT) this.#makeDirectory(done, part);
+			else throw new EngineError("failed", `cannot make directory ${next}: ${errnoText(-there)}`);
+			done = next;
+		}
+	}
+
+	#makeDirectory(parent: string, name: string): void {
+		using dir = openInRoot(this.#root, parent, O_RDONLY | O_DIRECTORY);
+		syscall("mkdirat", `${parent}/${name}`, dir.number, name, 0o755);
+		using made = openat2(dir.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+		syscall("fchmod", name, made.number, 0o755);
+		const { owner } = this.#options;
+		if (owner) syscall("fchown", name, made.number, owner.uid, owner.gid);
+	}
+
+	/** Puts one file of a walk at `path`. The directory above it exists. */
+	put(found: Found, path: string): void {
+		const kind = typeOf(found.stat.mode);
+		if (kind === S_IFSOCK) return;
+		using parent = openInRoot(this.#root, dirName(path) || "/", O_RDONLY | O_DIRECTORY);
+		const name = baseName(path);
+		if (kind === S_IFDIR) {
+			this.#putDirectory(found, parent.number, name, path);
+			return;
+		}
+		const first = found.stat.links > 1 ? this.#linked.get(found.stat.inode) : undefined;
+		clear(parent.number, name, path);
+		if (first !== undefined) {
+			using from = openInRoot(this.#root, dirName(first) || "/", O_RDONLY | O_DIRECTORY);
+			syscall("linkat", path, from.number, baseName(first), parent.number, name, 0);
+			return;
+		}
+		if (found.stat.links > 1) this.#linked.set(found.stat.inode, path);
+		if (kind === S_IFREG) this.#putFile(found, parent.number, name);
+		else this.#putNode(found, parent.number, name, kind);
+	}
+
+	/** A directory that exists takes over mode and owner of the one that is copied onto it. */
+	#putDirectory(found: Found, parent: number, name: string, path: string): void {
+		const made = trySyscall("mkdirat", parent, name, 0o700);
+		if (made < 0 && made !== -EEXIST) throw new SyscallError("mkdirat", path, -made);
+		const fd = tryOpenat2(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+		if (fd === -ENOTDIR || fd === -ELOOP) throw new EngineError("failed", `cannot copy to non-directory: ${path}`);
+		if (fd < 0) throw new SyscallError("openat2", path, -fd);
+		using self = new Fd(fd);
+		this.#finish(self.number, found);
+		this.#dirTimes.set(path, found.stat.mtime);
+	}
+
+	/** The directory that is copied takes over the one at `path`, which was made for it. */
+	adopt(found: Found, path: string): void {
+		using self = openInRoot(this.#root, path, O_RDONLY | O_DIRECTORY);
+		this.#finish(self.number, found);
+		this.#dirTimes.set(path, found.stat.mtime);
+	}
+
+	/** An empty or a small file that comes from no tree. */
+	write(content: Uint8Array, path: string, mode: number, mtime: bigint): void {
+		using parent = openInRoot(this.#root, dirName(path) || "/", O_RDONLY | O_DIRECTORY);
+		clear(parent.number, baseName(path), path);
+		using file = openat2(parent.number, baseName(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+		writeAll(file.number, content, path);
+		const { uid, gid } = this.#options.owner ?? { uid: 0, gid: 0 };
+		syscall("fchown", path, file.number, uid, gid);
+		syscall("fchmod", path, file.number, this.#mode(S_IFREG | mode));
+		setTimes(file.number, null, mtime);
+	}
+
+	/** Sets the times of the directories that were copied, which the files in them have changed. */
+	finish(): void {
+		for (const [path, mtime] of this.#dirTimes) {
+			using dir = openInRoot(this.#root, path, O_RDONLY | O_DIRECTORY);
+			setTimes(dir.number, null, mtime);
+		}
+	}
+
+	#putFile(found: Found, parent: number, name: string): void {
+		using source = found.open();
+		using target = openat2(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+		copyContent(source.number, target.number);
+		this.#finish(target.number, found);
+	}
+
+	#putNode(found: Found, parent: number, name: string, kind: number): void {
+		const { mode, major, minor, mtime } = found.stat;
+		if (kind === S_IFLNK) {
+			syscall("symlinkat", name, Buffer.concat([found.target(), Buffer.of(0)]), parent, name);
+		} else {
+			syscall("mknodat", name, parent, name, mode, makedev(major, minor));
+			syscall("fchmodat", name, parent, name, this.#mode(mode));
+		}
+		const { uid, gid } = this.#owner(found);
+		syscall("fchownat", name, parent, name, uid, gid, AT_SYMLINK_NOFOLLOW);
+		setTimes(parent, name, mtime, AT_SYMLINK_NOFOLLOW);
+	}
+
+	/** Owner first: chown(2) clears set-user-ID bits and file capabilities. */
+	#finish(fd: number, found: Found): void {
+		const { uid, gid } = this.#owner(found);
+		syscall("fchown", found.path, fd, uid, gid);
+		syscall("fchmod", found.path, fd, this.#mode(found.stat.mode));
+		if (this.#options.keepsOwners) {
+			for (const [name, value] of found.xattrs()) {
+				if (name.startsWith("trusted.overlay.")) continue;
+				const result = trySyscall("fsetxattr", fd, name, value.length ? value : null, value.length, 0);
+				if (result < 0 && result !== -EOPNOTSUPP && result !== -EPERM)
+					throw new SyscallError("fsetxattr", name, -result);
+			}
+		}
+		setTimes(fd, null, found.stat.mtime);
+	}
+
+	#owner({ stat }: Found): Owner {
+		return this.#options.owner ?? (this.#options.keepsOwners ? stat : { uid: 0, gid: 0 });
+	}
+
+	#mode(mode: number): number {
+		return (this.#options.chmod?.(mode) ?? mode) & 0o7777;
+	}
+}
+
+/** Takes away what is at a name, unless it is a directory: a file doesn't replace one. */
+function clear(dir: number, name: string, path: string): void {
+	const gone = trySyscall("unlinkat", dir, name, 0);
+	if (gone === -EISDIR || gone === -EPERM) throw new EngineError("failed", `cannot copy to directory: ${path}`);
+	if (gone < 0 && gone !== -ENOENT) throw new SyscallError("unlinkat", path, -gone);
+}

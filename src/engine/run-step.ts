@@ -1,0 +1,176 @@
+/**
+ * A step of a build: a process in a container that is on no list. It is made and started as any other (start.ts), tied
+ * to this command: when the command goes, whatever way, the monitor kills it.
+ */
+import { mkdirSync } from "node:fs";
+import type { RunStep } from "../build/host.ts";
+import { cgroupPath } from "../cgroup/path.ts";
+import { EngineError } from "../errors.ts";
+import { insideMessages } from "../network/endpoint.ts";
+import { containerPaths } from "../paths.ts";
+import { FIRST_PLAN_FD, type Launched, launch, monitorOperation } from "../runtime/launch.ts";
+import type { Operation } from "../runtime/operations.ts";
+import { cloneFlags, compilePlan } from "../runtime/plan.ts";
+import { exitCodeOf } from "../runtime/signals.ts";
+import { resolveUser } from "../runtime/users.ts";
+import { availableCapabilities } from "../security/available.ts";
+import { containerCapabilities } from "../security/capabilities.ts";
+import type { Container } from "../store/container-record.ts";
+import { close } from "../sys/fd.ts";
+import { openDir } from "../sys/file.ts";
+import { overlayLayersOneByOne } from "../sys/kernel.ts";
+import { pipe } from "../sys/pipe.ts";
+import { deviceRules, hostDevices } from "./devices.ts";
+import type { Engine } from "./engine.ts";
+import { newId } from "./identifiers.ts";
+import { readImageFile } from "./image-file.ts";
+import { writeNamesFiles } from "./names-files.ts";
+import { BRIDGE, type BridgeLease, connect, endpointOf, leaseAddress } from "./network.ts";
+import { ociConfig } from "./oci-config.ts";
+import { seccompFilter } from "./seccomp.ts";
+import { stepContainer } from "./step-container.ts";
+import { stepMounts, stubDirectory } from "./step-mounts.ts";
+import { recordStep, releaseStep, stepDirectory } from "./step-record.ts";
+
+const NO_KEYS = new Uint8Array();
+const QUIET_MS = 100;
+
+/** Runs it to its end; returns the exit code. Everything it took is given back, and `step.upper` holds what it wrote. */
+export async function runStep(engine: Engine, step: RunStep): Promise<number> {
+	step.signal.throwIfAborted();
+	const claimed = claim(engine, step);
+	try {
+		return await carryOut(engine, step, claimed.container, claimed.lease);
+	} finally {
+		releaseStep(engine, claimed.container.id);
+	}
+}
+
+function claim(engine: Engine, step: RunStep): { container: Container; lease: BridgeLease | undefined } {
+	const container = stepContainer(newId(), step);
+	const cgroup = engine.cgroups ? cgroupPath(step.cgroupParent, `build-${container.id}`) : "";
+	return engine.transaction(() => {
+		recordStep(engine, container.id, cgroup);
+		const lease = step.network === BRIDGE ? leaseAddress(engine, container) : undefined;
+		return { container: { ...container, state: { ...container.state, cgroup, network: lease?.state ?? null } }, lease };
+	});
+}
+
+async function carryOut(
+	engine: Engine,
+	step: RunStep,
+	container: Container,
+	lease: BridgeLease | undefined,
+): Promise<number> {
+	const { cgroups } = engine;
+	const { host } = container.config;
+	const dir = stepDirectory(engine, container.id);
+	mkdirSync(dir, { recursive: true, mode: 0o700 });
+	writeNamesFiles(container, containerPaths(dir), container.state.network);
+	const membership = cgroups?.create(container.state.cgroup, host.resources);
+	if (!host.privileged) {
+		if (!cgroups) throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
+		cgroups.restrictDevices(container.state.cgroup, deviceRules(host));
+	}
+	const { plan, namespaces } = planOf(engine, step, container, membership?.procs ?? []);
+	using cgroup = membership?.directory === undefined ? undefined : openDir(membership.directory);
+	const stdout = pipe();
+	const stderr = pipe();
+	let launched: Launched;
+	try {
+		launched = launch({
+			header: { cloneFlags: cloneFlags(namespaces), cgroupFd: cgroup ? FIRST_PLAN_FD : -1, pidNamespaceFd: -1 },
+			plan,
+			fds: cgroup ? [cgroup.number] : [],
+			name: container.id,
+			attachment: { stdout: stdout.write, stderr: stderr.write, detachKeys: NO_KEYS, lease: false },
+			onCreated: (pid) => lease && connect(lease, pid),
+		});
+	} catch (error) {
+		close(stdout.read);
+		close(stderr.read);
+		throw error;
+	} finally {
+		close(stdout.write);
+		close(stderr.write);
+	}
+	using client = launched.client;
+	const stop = () => client[Symbol.dispose](); // the monitor is tied to us: it kills and ends
+	step.signal.addEventListener("abort", stop, { once: true });
+	await Promise.all([forward(stdout.read, "stdout", step), forward(stderr.read, "stderr", step)]);
+	step.signal.removeEventListener("abort", stop);
+	step.signal.throwIfAborted();
+	const end = client.nextBlocking(); // both streams have ended: the monitor has said it, and is gone
+	if (end.type === "exited") return exitCodeOf(end.a);
+	throw new EngineError("failed", "the monitor of the step was killed");
+}
+
+async function forward(fd: number, stream: "stdout" | "stderr", step: RunStep): Promise<void> {
+	try {
+		for await (const chunk of Bun.file(fd).stream()) step.onOutput(stream, chunk);
+	} finally {
+		close(fd);
+	}
+}
+
+function planOf(
+	engine: Engine,
+	step: RunStep,
+	container: Container,
+	cgroupJoins: readonly string[],
+): { plan: readonly Operation[]; namespaces: Parameters<typeof cloneFlags>[0] } {
+	const { host } = container.config;
+	const { paths, cgroups } = engine;
+	const dir = stepDirectory(engine, container.id);
+	const capabilities = containerCapabilities(
+		{ privileged: host.privileged, add: [], drop: [] },
+		availableCapabilities(),
+	);
+	const user = resolveUser(
+		step.user,
+		readImageFile(step.directories, "etc/passwd"),
+		step.user ? readImageFile(step.directories, "etc/group") : "",
+		[],
+	);
+	const oci = ociConfig(container, {
+		user,
+		capabilities,
+		seccomp: seccompFilter(host, capabilities, paths.run),
+		files: containerPaths(dir),
+		cgroupMounts: cgroups?.mounts(container.state.cgroup, !host.privileged) ?? [],
+		volumePath: paths.volume,
+		devices: hostDevices(host),
+		isFile: () => false,
+	});
+	const home = step.env.some((line) => line.startsWith("HOME=")) ? [] : [`HOME=${user.home}`];
+	const plan = compilePlan(
+		{ ...oci, process: { ...oci.process, env: [...step.env, ...home] } },
+		{
+			monitor: monitorOperation({
+				id: container.id,
+				liveDir: "",
+				log: "",
+				exit: "",
+				reaper: [],
+				terminal: false,
+				stdin: false,
+				stdinOnce: false,
+				tied: true,
+				quietMs: QUIET_MS,
+			}),
+			// What the step mounts things on lies in a layer below all others, so that it leaves no trace in the new one.
+			layers: [...step.directories, stubDirectory(dir, step.mounts), paths.baseLayer],
+			upper: step.upper,
+			work: step.work,
+			mountpoint: paths.rootfs,
+			plainOverlay: true,
+			overlayLayersOneByOne: overlayLayersOneByOne(),
+			cgroupJoins,
+			network: container.state.network ? insideMessages(endpointOf(container.state.network)) : undefined,
+			terminalSize: { rows: 0, columns: 0 },
+			initProcess: false,
+			furtherMounts: stepMounts(step.mounts, paths.scratch, overlayLayersOneByOne()),
+		},
+	);
+	return { plan, namespaces: oci.linux.namespaces };
+}

@@ -1,0 +1,27 @@
+/**
+ * The lowest layer of every container: what must be there to mount on, where an image lacks it. Without it init would
+ * make these files in the container's own layer, and a copy of /etc with them; docker has a layer for the same, above
+ * the image. Here it lies below: what the image has, wins.
+ */
+import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import type { Paths } from "../paths.ts";
+
+const DIRECTORIES = ["dev", "etc", "proc", "sys"];
+/** Programs look for .dockerenv to know where they are. */
+const FILES = [".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf"];
+
+/** Makes it, whole or not at all, and an empty one. */
+export function ensureBaseLayer(paths: Paths): void {
+	mkdirSync(paths.emptyLayer, { recursive: true, mode: 0o755 });
+	if (existsSync(paths.baseLayer)) return;
+	const aside = `${paths.staging}/base-${process.pid}`;
+	mkdirSync(aside, { mode: 0o755 });
+	for (const dir of DIRECTORIES) mkdirSync(`${aside}/${dir}`, { mode: 0o755 });
+	for (const file of FILES) writeFileSync(`${aside}/${file}`, "", { mode: 0o755 });
+	symlinkSync("/proc/mounts", `${aside}/etc/mtab`);
+	try {
+		renameSync(aside, paths.baseLayer);
+	} catch (error) {
+		if (!existsSync(paths.baseLayer)) throw error; // another command was faster
+	}
+}
