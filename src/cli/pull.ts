@@ -53,8 +53,10 @@ export async function pullWithProgress(
 	const say = (line: string) => (options.toError ? complain : print)(line);
 	const show = options.quiet ? undefined : progress(options.toError ? 2 : 1);
 	const typedTag = /[:@][^/]*$/.test(name);
-	if (!options.quiet && !typedTag) say("Using default tag: latest\n");
-	if (!options.quiet) say(`${reference.tag ?? reference.digest}: Pulling from ${reference.path}\n`);
+	if (!options.quiet && !typedTag && !options.toError) say("Using default tag: latest\n");
+	const onManifest = () => {
+		if (!options.quiet) say(`${reference.tag ?? reference.digest}: Pulling from ${reference.path}\n`);
+	};
 	let pulled: Awaited<ReturnType<typeof pullImage>>;
 	try {
 		pulled = await pullImage(engine.db, engine.paths, reference, {
@@ -62,7 +64,7 @@ export async function pullWithProgress(
 			credentials: (host) => findCredentials(context.global.configDir, host),
 			insecureRegistries: config.insecureRegistries,
 			mirrors: config.registryMirrors,
-			hooks: { onLayer: (...event) => show?.onLayer(...event) },
+			hooks: { onManifest, onLayer: (...event) => show?.onLayer(...event) },
 		});
 	} catch (error) {
 		show?.end();

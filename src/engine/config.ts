@@ -5,9 +5,24 @@ import { EngineError } from "../errors.ts";
 
 export const CONFIG_FILE = "/etc/nanocontainer/config.json";
 
+function isBaseUrl(text: string): boolean {
+	if (!URL.canParse(text) || /\s/.test(text)) return false;
+	const { protocol, search, hash, username } = new URL(text);
+	return (protocol === "http:" || protocol === "https:") && !search && !hash && !username;
+}
+
+function isHost(text: string): boolean {
+	const bits = /^\d+\.\d+\.\d+\.\d+\/(\d+)$/.exec(text)?.[1];
+	if (bits !== undefined) return Number(bits) <= 32;
+	return /^(?:\[[0-9a-fA-F:]+\]|[\w.-]+)(?::\d{1,5})?$/.test(text);
+}
+
 const Config = v.strictObject({
-	"registry-mirrors": v.optional(v.array(v.pipe(v.string(), v.url("is not a URL"))), []),
-	"insecure-registries": v.optional(v.array(v.string()), []),
+	"registry-mirrors": v.optional(v.array(v.pipe(v.string(), v.check(isBaseUrl, "is not a URL like https://host"))), []),
+	"insecure-registries": v.optional(
+		v.array(v.pipe(v.string(), v.check(isHost, "is not host[:port] or a network"))),
+		[],
+	),
 });
 
 export interface EngineConfig {
@@ -32,11 +47,15 @@ export function readConfig(path = process.env["NANOCONTAINER_CONFIG"] || CONFIG_
 	} catch (error) {
 		throw new EngineError("invalid", `${path} is not JSON: ${(error as Error).message}`);
 	}
+	if (typeof json !== "object" || json === null || Array.isArray(json)) {
+		throw new EngineError("invalid", `${path}: it must hold one JSON object`);
+	}
 	const result = v.safeParse(Config, json);
 	if (!result.success) {
 		const [issue] = result.issues;
 		const key = issue?.path?.map((item) => String(item.key)).join(".") ?? "";
-		throw new EngineError("invalid", `${path}: "${key}": ${issue?.message}`);
+		const unknown = issue?.type === "strict_object";
+		throw new EngineError("invalid", `${path}: "${key}": ${unknown ? "is not a key of this file" : issue?.message}`);
 	}
 	return {
 		registryMirrors: result.output["registry-mirrors"],

@@ -29,6 +29,7 @@ export class Engine {
 	#cgroups: CgroupDriver | undefined | null = null;
 
 	private constructor(options: EngineOptions) {
+		process.umask(0o022); // what is made here does not depend on who calls
 		this.paths = paths(options.root, options.run);
 		this.self = options.self;
 		if (!isComplete(this.paths)) ensureStore(this.paths);

@@ -1,9 +1,8 @@
 /** Finding images by what users type, and removing them. */
-import { rmSync } from "node:fs";
 import { EngineError } from "../errors.ts";
 import { canonical, EMBEDDED_REFERENCE, familiar, parseReference } from "../image/reference.ts";
-import { type ImageConfig, ImageConfig as ImageConfigSchema, Manifest, parseDocument } from "../image/spec.ts";
-import { blobPath, hasBlob, readBlob } from "../store/blobs.ts";
+import { type ImageConfig, ImageConfig as ImageConfigSchema, parseDocument } from "../image/spec.ts";
+import { blobsOf, dropBlob, dropLayer } from "../image/sweep.ts";
 import { containersOfImage } from "../store/containers.ts";
 import {
 	deleteImage,
@@ -17,7 +16,6 @@ import {
 	listImages,
 	tagsOf,
 } from "../store/images.ts";
-import { removeLayer } from "../store/layers.ts";
 import type { Engine } from "./engine.ts";
 import { shortId } from "./identifiers.ts";
 
@@ -126,23 +124,10 @@ function canonicalOrEmpty(text: string): string {
 
 /** Removes layers and blobs that no other image has. Returns the layers' DiffIDs. */
 function removeUnused(engine: Engine, image: ImageRecord): string[] {
-	const inUse = layersInUse(engine.db);
-	const layers = image.layers.filter((diffId) => !inUse.has(diffId));
-	for (const diffId of layers) removeLayer(engine.paths, diffId);
-	const kept = new Set(listImages(engine.db).flatMap((other) => blobsOf(engine, other)));
-	for (const digest of blobsOf(engine, image)) {
-		if (!kept.has(digest)) rmSync(blobPath(engine.paths, digest), { force: true });
-	}
+	const { db, paths } = engine;
+	const inUse = layersInUse(db);
+	const layers = image.layers.filter((diffId) => !inUse.has(diffId) && dropLayer(paths, diffId));
+	const kept = new Set(listImages(db).flatMap((other) => blobsOf(paths, other)));
+	for (const digest of blobsOf(paths, image)) if (!kept.has(digest)) dropBlob(paths, digest);
 	return layers.reverse();
-}
-
-function blobsOf(engine: Engine, image: ImageRecord): string[] {
-	if (!hasBlob(engine.paths, image.manifest)) return [image.id];
-	let manifest: Manifest;
-	try {
-		manifest = parseDocument(Manifest, readBlob(engine.paths, image.manifest).toString(), "stored manifest");
-	} catch {
-		return [image.manifest, image.id]; // damaged: its layers' blobs cannot be named
-	}
-	return [image.manifest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)];
 }

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 
-const CHUNK = 1024 * 1024;
+const CHUNK = 256 * 1024;
 
 /** Reads a file up to the point that was announced, and goes on as it moves. */
 export class FileFollower implements AsyncIterable<Uint8Array> {
@@ -32,17 +32,18 @@ export class FileFollower implements AsyncIterable<Uint8Array> {
 		this.#wake?.();
 	}
 
+	/** Each chunk is good until the next is asked for. */
 	async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
 		const file = openSync(this.path, "r");
+		const buffer = Buffer.allocUnsafe(CHUNK);
 		try {
 			for (let at = 0; ; ) {
 				if (this.#error) throw this.#error;
-				if (at < this.#available) {
-					const buffer = Buffer.allocUnsafe(Math.min(CHUNK, this.#available - at));
-					const n = readSync(file, buffer, 0, buffer.length, at);
+				const n = at < this.#available ? readSync(file, buffer, 0, Math.min(CHUNK, this.#available - at), at) : 0;
+				if (n > 0) {
 					at += n;
 					yield buffer.subarray(0, n);
-				} else if (this.#ended) return;
+				} else if (this.#ended && at >= this.#available) return;
 				else {
 					await new Promise<void>((resolve) => {
 						this.#wake = resolve;

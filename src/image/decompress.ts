@@ -3,7 +3,7 @@
  * what is small. Bun's zlib runs native code on its own threads: six times as fast where there is much to do. zstd is
  * Bun's alone. NANOCONTAINER_INFLATE=fflate or =zlib chooses for gzip.
  */
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { constants, crc32, createGunzip, createZstdDecompress } from "node:zlib";
 import { Gunzip } from "fflate";
 import { EngineError } from "../errors.ts";
 
@@ -11,14 +11,24 @@ export type Compression = "none" | "gzip" | "zstd";
 
 /** Below this many compressed bytes fflate is done before zlib's stream is set up (bench/inflate.ts). */
 const FFLATE_BELOW = 64 * 1024;
-const CHUNK = 256 * 1024;
-const PIECE = 64 * 1024;
+/** What comes out at a time, what goes in, and how much may wait between inflating and unpacking. */
+const CHUNK = 1024 * 1024;
+const PIECE = 256 * 1024;
+const QUEUE = 4;
+/** fflate holds all that one piece unfolds to, a thousandfold at worst. */
+const FFLATE_PIECE = 4 * 1024;
+/** A frame may ask for a window as large as this; more is a bomb, or made for another use. 2^27 is what `zstd --long` makes. */
+const ZSTD_WINDOW_LOG = 27;
+/** Longest mark of a compression. */
+const MARK_BYTES = 6;
 
 /** By content, as docker does: media types of registries are not always true. */
 export function detectCompression(head: Uint8Array): Compression {
 	const starts = (...bytes: number[]) => bytes.every((byte, i) => head[i] === byte);
 	if (starts(0x1f, 0x8b)) return "gzip";
 	if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";
+	// A skippable frame (RFC 8878, 3.1.2), with which parallel compressors begin.
+	if (((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18) return "zstd";
 	if (starts(0x42, 0x5a, 0x68) || starts(0xfd, 0x37, 0x7a, 0x58, 0x5a)) {
 		throw new EngineError("unsupported", "The layer is compressed with bzip2 or xz, which images may not be");
 	}
@@ -33,21 +43,37 @@ export async function decompress(
 	choice: string | undefined = process.env["NANOCONTAINER_INFLATE"],
 ): Promise<void> {
 	const iterator = source[Symbol.asyncIterator]();
-	const first = await iterator.next();
-	if (first.done) return;
-	const chunks = prepend(first.value, iterator);
-	const compression = detectCompression(first.value);
+	const head = await readHead(iterator);
+	if (head.length === 0) return;
+	const chunks = prepend(head, iterator);
+	const compression = detectCompression(head);
 	if (compression === "none") {
 		for await (const chunk of chunks) sink(chunk);
 	} else if (compression === "gzip" && (choice === "fflate" || (choice !== "zlib" && size < FFLATE_BELOW))) {
 		await withFflate(chunks, sink);
 	} else {
 		await withStream(
-			compression === "gzip" ? createGunzip({ chunkSize: CHUNK }) : createZstdDecompress({ chunkSize: CHUNK }),
+			compression === "gzip"
+				? createGunzip({ chunkSize: CHUNK })
+				: createZstdDecompress({
+						chunkSize: CHUNK,
+						params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
+					}),
 			chunks,
 			sink,
 		);
 	}
+}
+
+/** The first bytes, at least enough to tell what they are, however small the chunks that they come in. */
+async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+	let head = new Uint8Array();
+	while (head.length < MARK_BYTES) {
+		const next = await iterator.next();
+		if (next.done) break;
+		head = Buffer.concat([head, next.value]);
+	}
+	return head;
 }
 
 async function* prepend(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -59,25 +85,58 @@ async function* prepend(first: Uint8Array, rest: AsyncIterator<Uint8Array>): Asy
 	}
 }
 
+/**
+ * fflate neither checks a member's checksum and length (RFC 1952) nor minds bytes behind the last one. So its end is
+ * looked at here: the last eight bytes that are not padding must be those of what came out.
+ */
 async function withFflate(chunks: AsyncIterable<Uint8Array>, sink: (bytes: Uint8Array) => void): Promise<void> {
+	let sum = 0;
+	let length = 0;
+	let tail = new Uint8Array();
 	let ended = false;
 	const inflate = new Gunzip((bytes, final) => {
+		sum = crc32(bytes, sum);
+		length += bytes.length;
 		sink(bytes);
 		ended = final;
 	});
+	inflate.onmember = () => {
+		sum = length = 0; // each member after the first has a checksum of its own
+	};
 	try {
-		// One chunk is held back, so that the last can be pushed as the last.
+		// One piece is held back, so that the last can be pushed as the last.
 		let held: Uint8Array | undefined;
 		for await (const chunk of chunks) {
-			if (held) inflate.push(held);
-			held = chunk.slice();
+			for (let at = 0; at < chunk.length; at += FFLATE_PIECE) {
+				if (held) inflate.push(held);
+				held = new Uint8Array(chunk.subarray(at, at + FFLATE_PIECE)); // the chunk is good only until the next
+				tail = Buffer.concat([tail, held]).subarray(-TAIL_BYTES);
+			}
 		}
-		inflate.push(held ?? new Uint8Array(), true);
+		inflate.push(withoutPadding(held ?? new Uint8Array()), true);
 	} catch (cause) {
 		if (cause instanceof EngineError) throw cause;
 		throw corrupt(cause);
 	}
-	if (!ended) throw corrupt(undefined);
+	if (!ended || !endsWith(tail, sum, length)) throw corrupt(undefined);
+}
+
+const TAIL_BYTES = 1024;
+
+/** Zeros behind the last member are padding, as gzip(1) takes them; up to four belong to a length of less than 2^24. */
+function withoutPadding(piece: Uint8Array): Uint8Array {
+	let end = piece.length;
+	while (end > 0 && piece[end - 1] === 0) end--;
+	return piece.subarray(0, Math.min(piece.length, end + 4));
+}
+
+/** Whether the stream's last eight bytes, before any padding, are this checksum and this length. */
+function endsWith(tail: Uint8Array, sum: number, length: number): boolean {
+	const expected = Buffer.alloc(8);
+	expected.writeUInt32LE(sum >>> 0, 0);
+	expected.writeUInt32LE(length >>> 0, 4);
+	const at = Buffer.from(tail).lastIndexOf(expected);
+	return at >= 0 && tail.subarray(at + 8).every((byte) => byte === 0);
 }
 
 /**
@@ -91,20 +150,45 @@ async function withStream(
 ): Promise<void> {
 	let failure: unknown;
 	const end = Promise.withResolvers<void>();
+	const queue: Uint8Array[] = [];
+	let ended = false;
+	let scheduled = false;
 	const fail = (error: unknown) => {
 		failure ??= error;
 		stream.destroy();
 		end.resolve();
 	};
-	stream.on("data", (bytes: Uint8Array) => {
+	const settle = () => {
+		if (failure !== undefined || (ended && queue.length === 0)) end.resolve();
+	};
+	// What has come out is worked on while zlib's own thread inflates the next.
+	const drain = () => {
+		scheduled = false;
+		const bytes = queue.shift();
 		try {
-			if (failure === undefined) sink(bytes);
+			if (bytes && failure === undefined) sink(bytes);
 		} catch (error) {
 			fail(error);
 		}
+		if (queue.length) schedule();
+		if (queue.length < QUEUE / 2 && stream.isPaused()) stream.resume();
+		settle();
+	};
+	const schedule = () => {
+		if (scheduled) return;
+		scheduled = true;
+		setImmediate(drain);
+	};
+	stream.on("data", (bytes: Uint8Array) => {
+		queue.push(bytes);
+		if (queue.length >= QUEUE) stream.pause();
+		schedule();
 	});
 	stream.on("error", (cause) => fail(corrupt(cause)));
-	stream.on("end", () => end.resolve());
+	stream.on("end", () => {
+		ended = true;
+		settle();
+	});
 	try {
 		for await (const chunk of chunks) {
 			for (let at = 0; at < chunk.length && failure === undefined; at += PIECE) {

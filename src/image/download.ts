@@ -3,14 +3,26 @@ import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs
 import { EngineError, messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
 import { failureOf, type RegistryClient } from "../registry/client.ts";
-import { delayBefore } from "../registry/transport.ts";
+import { delayBefore, plainMessage } from "../registry/transport.ts";
 import { errnoText } from "../sys/errno.ts";
 import type { Descriptor } from "./spec.ts";
 
 const ATTEMPTS_WITHOUT_PROGRESS = 5;
 const HASH_CHUNK = 4 * 1024 * 1024;
 
+/** A body that stands still for so long is given up, and asked for again. */
+const IDLE_MS = 60_000;
+
+/** What was sent can never become the blob: no part of it is worth keeping. */
+export class WrongBlob extends EngineError {
+	constructor(message: string) {
+		super("failed", message);
+	}
+}
+
 export interface DownloadHooks {
+	/** Ends the download: another layer has failed. */
+	readonly signal: AbortSignal;
 	/** So many bytes of the file are there. */
 	readonly onBytes: (total: number) => void;
 }
@@ -27,30 +39,25 @@ export async function downloadBlob(
 	try {
 		const state = readExisting(file, descriptor.size);
 		if (state.bytes) hooks.onBytes(state.bytes);
-		let idle = 0;
-		while (state.bytes < descriptor.size) {
+		for (let idle = 0; state.bytes < descriptor.size; ) {
 			const before = state.bytes;
+			let reason = `the registry sent ${state.bytes} of ${descriptor.size} bytes`;
 			try {
 				await fetchRest(client, descriptor, file, state, familiar, hooks);
 			} catch (error) {
-				if (error instanceof EngineError) throw error;
+				if (error instanceof EngineError || hooks.signal.aborted) throw error;
 				debug("pull", () => `${descriptor.digest}: ${messageOf(error)}`);
-				idle = state.bytes > before ? 0 : idle + 1;
-				if (idle >= ATTEMPTS_WITHOUT_PROGRESS)
-					throw new EngineError("failed", `the download broke off: ${messageOf(error)}`);
+				reason = `the download broke off: ${plainMessage(error)}`;
 			}
-			if (state.bytes < descriptor.size) {
-				if (state.bytes === before && ++idle >= ATTEMPTS_WITHOUT_PROGRESS) {
-					throw new EngineError("failed", `the registry sent ${state.bytes} of ${descriptor.size} bytes`);
-				}
-				await Bun.sleep(delayBefore(idle + 1, null));
-			}
+			if (state.bytes >= descriptor.size) break;
+			idle = state.bytes > before ? 0 : idle + 1;
+			if (idle >= ATTEMPTS_WITHOUT_PROGRESS) throw new EngineError("failed", reason);
+			await Bun.sleep(delayBefore(idle + 1, null));
 		}
 		const digest = `sha256:${state.hash.digest("hex")}`;
 		if (digest !== descriptor.digest) {
 			ftruncateSync(file, 0);
-			throw new EngineError(
-				"failed",
+			throw new WrongBlob(
 				`filesystem layer verification failed for digest ${descriptor.digest}: the registry sent ${digest}`,
 			);
 		}
@@ -92,16 +99,17 @@ function readExisting(file: number, size: number): State {
 		state.hash.update(buffer.subarray(0, n));
 		state.bytes += n;
 	}
-	if (state.bytes > size) restart(file, state);
+	if (state.bytes > size) {
+		ftruncateSync(file, 0);
+		return { bytes: 0, hash: new Bun.CryptoHasher("sha256") };
+	}
 	return state;
 }
 
-function restart(file: number, state: State): void {
-	ftruncateSync(file, 0);
-	state.bytes = 0;
-	state.hash = new Bun.CryptoHasher("sha256");
-}
-
+/**
+ * One request for what is still missing. The file only ever grows: who unpacks behind the download has read all of it
+ * that is there.
+ */
 async function fetchRest(
 	client: RegistryClient,
 	descriptor: Descriptor,
@@ -111,27 +119,41 @@ async function fetchRest(
 	hooks: DownloadHooks,
 ): Promise<void> {
 	const headers: Record<string, string> = state.bytes ? { Range: `bytes=${state.bytes}-` } : {};
-	const response = await client.get(`blobs/${descriptor.digest}`, headers);
+	const idle = new AbortController();
+	const signal = AbortSignal.any([hooks.signal, idle.signal]);
+	const response = await client.get(`blobs/${descriptor.digest}`, headers, signal);
 	if (response.status === 416) {
 		await response.body?.cancel();
-		restart(file, state);
-		return;
+		throw new WrongBlob(`the registry has less than the ${descriptor.size} bytes of ${descriptor.digest}`);
 	}
 	if (!response.ok) throw await failureOf(response, familiar, "layer");
-	// A registry that ignores Range sends everything again.
-	if (state.bytes && response.status !== 206) restart(file, state);
 	if (!response.body) throw new EngineError("failed", "the registry sent no body");
-	for await (const chunk of response.body) {
-		if (state.bytes + chunk.length > descriptor.size) {
-			throw new EngineError(
-				"failed",
-				`the registry sends more than the ${descriptor.size} bytes of ${descriptor.digest}`,
-			);
+	// A registry that ignores Range sends everything again: what is there already is passed over.
+	let skip = response.status === 206 ? 0 : state.bytes;
+	const start = /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1];
+	if (response.status === 206 && start !== undefined && Number(start) !== state.bytes) {
+		await response.body.cancel();
+		throw new Error(`the registry sent bytes from ${start} instead of ${state.bytes}`);
+	}
+	const stopIdle = () => idle.abort(new Error(`nothing came for ${IDLE_MS / 1000} s`));
+	let timer = setTimeout(stopIdle, IDLE_MS);
+	try {
+		for await (const all of response.body) {
+			clearTimeout(timer);
+			timer = setTimeout(stopIdle, IDLE_MS);
+			const chunk = all.subarray(Math.min(skip, all.length));
+			skip -= all.length - chunk.length;
+			if (chunk.length === 0) continue;
+			if (state.bytes + chunk.length > descriptor.size) {
+				throw new WrongBlob(`the registry sends more than the ${descriptor.size} bytes of ${descriptor.digest}`);
+			}
+			write(file, chunk);
+			state.hash.update(chunk);
+			state.bytes += chunk.length;
+			hooks.onBytes(state.bytes);
 		}
-		write(file, chunk);
-		state.hash.update(chunk);
-		state.bytes += chunk.length;
-		hooks.onBytes(state.bytes);
+	} finally {
+		clearTimeout(timer);
 	}
 }
 

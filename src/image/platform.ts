@@ -14,20 +14,27 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
 	"x86-64": "amd64",
 	aarch64: "arm64",
 	i386: "386",
+	armhf: "arm/v7",
+	armel: "arm/v6",
 };
+const KNOWN_ARCHITECTURES = new Set(
+	"386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm".split(" "),
+);
 /** A variant that is the same as none. */
 const DEFAULT_VARIANT: Readonly<Record<string, string>> = { arm64: "v8", amd64: "v1", arm: "v7" };
 
 /** "linux/arm64/v8", "arm64" (of linux), "linux" (of this machine). */
 export function parsePlatform(text: string): Platform {
 	const parts = text.toLowerCase().split("/");
-	const bad = () => new EngineError("usage", `"${text}": unknown operating system or architecture: invalid platform`);
+	const bad = () =>
+		new EngineError("usage", `error parsing specified platform: "${text}": unknown operating system or architecture`);
 	if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) throw bad();
-	const architecture = (word: string) => ARCHITECTURES[word] ?? word;
 	const [first = "", second, variant] = parts;
-	if (second !== undefined) return { os: first, architecture: architecture(second), variant: variant ?? "" };
+	const [name = "", implied = ""] = (ARCHITECTURES[second ?? first] ?? second ?? first).split("/");
+	if (second !== undefined) return { os: first, architecture: name, variant: variant ?? implied };
 	if (first === "linux") return hostPlatform();
-	return { os: "linux", architecture: architecture(first), variant: "" };
+	if (!KNOWN_ARCHITECTURES.has(name)) throw bad();
+	return { os: "linux", architecture: name, variant: implied };
 }
 
 export const formatPlatform = (platform: Platform): string =>
@@ -40,7 +47,7 @@ export function platformMatches(want: Platform, have: Platform): boolean {
 	return (
 		want.os === have.os &&
 		want.architecture === have.architecture &&
-		(!have.variant || variantOf(want) === variantOf(have))
+		(variantOf(want) === variantOf(have) || (!have.variant && want.architecture !== "arm"))
 	);
 }
 

@@ -5,22 +5,23 @@
  */
 import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { EngineError } from "../errors.ts";
+import { debug } from "../log.ts";
 import type { Paths } from "../paths.ts";
 import { failureOf, isInsecure, RegistryClient } from "../registry/client.ts";
 import type { Credentials } from "../registry/credentials.ts";
-import { Unreachable } from "../registry/transport.ts";
 import { blobPath, hasBlob, sha256, writeBlob } from "../store/blobs.ts";
 import { type Db, transaction } from "../store/database.ts";
 import { putLayerSize } from "../store/images.ts";
-import { hasLayer, hexOf, lockBlob, lockLayer } from "../store/layers.ts";
+import { hasLayer, hexOf, lockLayerAndBlob } from "../store/layers.ts";
 import { tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
-import { downloadBlob, verifyBlob } from "./download.ts";
+import { downloadBlob, verifyBlob, WrongBlob } from "./download.ts";
 import { choosePlatform, formatPlatform, hostPlatform, platformMatches } from "./platform.ts";
 import { recordImage } from "./record.ts";
 import { canonical, familiar, type Reference, repositoryOf } from "./reference.ts";
 import { type Descriptor, ImageConfig, Index, Manifest, MEDIA, type Platform, parseDocument } from "./spec.ts";
-import { UnpackPool } from "./unpack-pool.ts";
+import { sweepOrphans } from "./sweep.ts";
+import { type Unpacking, UnpackPool } from "./unpack-pool.ts";
 
 export type LayerStatus =
 	| "Pulling fs layer"
@@ -31,6 +32,8 @@ export type LayerStatus =
 	| "Already exists";
 
 export interface PullHooks {
+	/** The image is there to be pulled. */
+	readonly onManifest: () => void;
 	/** `short` are the first twelve digits of the layer's digest; bytes are given while downloading. */
 	readonly onLayer: (short: string, status: LayerStatus, current?: number, total?: number) => void;
 }
@@ -52,11 +55,35 @@ export interface Pulled {
 const CONCURRENT_DOWNLOADS = 3;
 const MAX_DOCUMENT = 8 * 1024 * 1024;
 
+/** Asks the mirrors of Docker Hub first, then the registry itself. */
 export async function pullImage(db: Db, paths: Paths, reference: Reference, options: PullOptions): Promise<Pulled> {
 	Bun.unsafe.setJITPolicy(1); // this is the one command that runs long enough to be compiled (build.ts)
+	const { host, path } = reference;
+	const base = { host, repository: path, credentials: () => options.credentials(host) };
+	for (const mirror of host === "docker.io" ? options.mirrors : []) {
+		const insecure = isInsecure(new URL(mirror).host, options.insecureRegistries);
+		try {
+			return await pullFrom(new RegistryClient({ ...base, mirror, insecure }), db, paths, reference, options);
+		} catch (error) {
+			if (!(error instanceof EngineError)) throw error;
+			debug("pull", () => `${mirror}: ${error.message}`);
+		}
+	}
+	const client = new RegistryClient({ ...base, insecure: isInsecure(host, options.insecureRegistries) });
+	return pullFrom(client, db, paths, reference, options);
+}
+
+async function pullFrom(
+	client: RegistryClient,
+	db: Db,
+	paths: Paths,
+	reference: Reference,
+	options: PullOptions,
+): Promise<Pulled> {
 	const name = familiar(canonical(reference));
-	const { client, top } = await connect(reference, options);
+	const top = await fetchManifest(client, reference.digest ?? reference.tag ?? "latest", name);
 	const { manifest, bytes } = await resolveManifest(client, top, name, options.platform);
+	checkMediaTypes(manifest, name);
 	const configBytes = await fetchDocument(
 		client,
 		`blobs/${manifest.config.digest}`,
@@ -69,8 +96,11 @@ export async function pullImage(db: Db, paths: Paths, reference: Reference, opti
 	const config = parseDocument(ImageConfig, configText, `configuration of ${name}`);
 	const diffIds = config.rootfs.diff_ids ?? [];
 	checkConfig(config, manifest, name, options.platform);
+	options.hooks.onManifest();
 
-	await pullLayers(db, paths, client, manifest.layers, diffIds, name, options.hooks);
+	// Nobody may remove what this image is made of, until the image is on record.
+	using held = new DisposableStack();
+	await pullLayers({ db, paths, client, name, hooks: options.hooks, held }, manifest.layers, diffIds);
 
 	writeBlob(paths, configBytes);
 	recordImage(db, paths, {
@@ -82,6 +112,7 @@ export async function pullImage(db: Db, paths: Paths, reference: Reference, opti
 		digests: [`${repositoryOf(reference)}@${top.digest}`],
 	});
 	sweepStaging(paths);
+	sweepOrphans(db, paths);
 	return { imageId: manifest.config.digest, digest: top.digest };
 }
 
@@ -91,34 +122,18 @@ interface Document {
 	readonly digest: string;
 }
 
-/** Asks the mirrors of Docker Hub first, then the registry itself. */
-async function connect(reference: Reference, options: PullOptions): Promise<{ client: RegistryClient; top: Document }> {
-	const { host, path } = reference;
-	const name = familiar(canonical(reference));
-	const base = { host, repository: path, credentials: () => options.credentials(host) };
-	const mirrors = host === "docker.io" ? options.mirrors : [];
-	for (const mirror of mirrors) {
-		const client = new RegistryClient({
-			...base,
-			mirror,
-			insecure: isInsecure(new URL(mirror).host, options.insecureRegistries),
-		});
-		try {
-			return { client, top: await fetchManifest(client, reference.digest ?? reference.tag ?? "latest", name) };
-		} catch (error) {
-			if (!(error instanceof EngineError) && !(error instanceof Unreachable)) throw error;
-		}
-	}
-	const client = new RegistryClient({ ...base, insecure: isInsecure(host, options.insecureRegistries) });
-	return { client, top: await fetchManifest(client, reference.digest ?? reference.tag ?? "latest", name) };
-}
-
 const ACCEPT = [MEDIA.ociIndex, MEDIA.ociManifest, MEDIA.dockerIndex, MEDIA.dockerManifest, MEDIA.schema1Signed];
 
 async function fetchManifest(client: RegistryClient, reference: string, name: string): Promise<Document> {
-	const response = await client.get(`manifests/${reference}`, { Accept: ACCEPT.join(", ") });
-	if (!response.ok) throw await failureOf(response, name, "manifest");
-	const bytes = await readLimited(response, "manifest");
+	const { bytes, response } = await client.read(
+		`manifests/${reference}`,
+		{ Accept: ACCEPT.join(", ") },
+		"manifest",
+		MAX_DOCUMENT,
+		async (answer) => {
+			if (!answer.ok) throw await failureOf(answer, name, "manifest");
+		},
+	);
 	const digest = sha256(bytes);
 	if (reference.startsWith("sha256:") && digest !== reference) {
 		throw new EngineError("failed", `manifest verification failed for digest ${reference}`);
@@ -134,24 +149,14 @@ async function fetchDocument(
 	accept: readonly string[],
 	descriptor: Descriptor,
 ): Promise<Uint8Array> {
-	const response = await client.get(path, accept.length ? { Accept: accept.join(", ") } : {});
-	if (!response.ok) throw await failureOf(response, name, what);
-	const bytes = await readLimited(response, what);
+	const headers: Record<string, string> = accept.length ? { Accept: accept.join(", ") } : {};
+	const { bytes } = await client.read(path, headers, what, MAX_DOCUMENT, async (answer) => {
+		if (!answer.ok) throw await failureOf(answer, name, what);
+	});
 	if (sha256(bytes) !== descriptor.digest) {
 		throw new EngineError("failed", `${what} verification failed for digest ${descriptor.digest}`);
 	}
 	return bytes;
-}
-
-async function readLimited(response: Response, what: string): Promise<Uint8Array> {
-	const parts: Uint8Array[] = [];
-	let size = 0;
-	for await (const chunk of response.body ?? []) {
-		size += chunk.length;
-		if (size > MAX_DOCUMENT) throw new EngineError("failed", `The ${what} is larger than ${MAX_DOCUMENT} bytes`);
-		parts.push(chunk);
-	}
-	return Buffer.concat(parts);
 }
 
 /** From an index to the manifest for the platform. */
@@ -162,7 +167,7 @@ async function resolveManifest(
 	platform: Platform | undefined,
 ): Promise<{ manifest: Manifest; bytes: Uint8Array }> {
 	const text = new TextDecoder().decode(top.bytes);
-	const kind = kindOf(top.mediaType, text);
+	const kind = kindOf(top.mediaType, text, name);
 	if (kind === "schema1") {
 		throw new EngineError(
 			"unsupported",
@@ -184,15 +189,46 @@ async function resolveManifest(
 	return { manifest: parseDocument(Manifest, new TextDecoder().decode(bytes), `manifest of ${name}`), bytes };
 }
 
-function kindOf(mediaType: string, text: string): "index" | "manifest" | "schema1" {
-	if (mediaType === MEDIA.ociIndex || mediaType === MEDIA.dockerIndex) return "index";
-	if (mediaType === MEDIA.ociManifest || mediaType === MEDIA.dockerManifest) return "manifest";
-	const { schemaVersion, manifests } = parseLoosely(text);
+/** By its type, its own word, and its content: they must agree, or one of two readers sees another image (CVE-2021-41190). */
+function kindOf(mediaType: string, text: string, name: string): "index" | "manifest" | "schema1" {
+	const { schemaVersion, manifests, layers, config, mediaType: own } = parseLoosely(text);
 	if (mediaType === MEDIA.schema1 || mediaType === MEDIA.schema1Signed || schemaVersion === 1) return "schema1";
-	return Array.isArray(manifests) ? "index" : "manifest";
+	const said = KINDS[mediaType];
+	const ownKind = typeof own === "string" ? KINDS[own] : undefined;
+	const seen = manifests !== undefined ? "index" : "manifest";
+	const both = manifests !== undefined && (layers !== undefined || config !== undefined);
+	if (both || (said ?? seen) !== seen || (ownKind ?? seen) !== seen) {
+		throw new EngineError("failed", `The manifest of ${name} contradicts itself: is it an index or a manifest?`);
+	}
+	return seen;
 }
 
-function parseLoosely(text: string): { schemaVersion?: unknown; manifests?: unknown } {
+const KINDS: Readonly<Record<string, "index" | "manifest">> = {
+	[MEDIA.ociIndex]: "index",
+	[MEDIA.dockerIndex]: "index",
+	[MEDIA.ociManifest]: "manifest",
+	[MEDIA.dockerManifest]: "manifest",
+};
+
+const CONFIG_TYPES = [
+	"",
+	"application/vnd.oci.image.config.v1+json",
+	"application/vnd.docker.container.image.v1+json",
+	"application/octet-stream",
+];
+const LAYER_TYPES =
+	/^(|application\/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+(gzip|zstd))?|application\/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?|application\/octet-stream)$/;
+
+/** Registries hold other things than images: charts, signatures, plugins. */
+function checkMediaTypes(manifest: Manifest, name: string): void {
+	const strange = [
+		...(CONFIG_TYPES.includes(manifest.config.mediaType) ? [] : [manifest.config.mediaType]),
+		...manifest.layers.map(({ mediaType }) => mediaType).filter((type) => !LAYER_TYPES.test(type)),
+	];
+	if (strange[0]) throw new EngineError("unsupported", `${name} is not an image: it holds "${strange[0]}"`);
+}
+
+function parseLoosely(text: string): Record<string, unknown> {
 	try {
 		return JSON.parse(text) ?? {};
 	} catch {
@@ -216,105 +252,122 @@ function checkConfig(config: ImageConfig, manifest: Manifest, name: string, plat
 	}
 }
 
+interface Work {
+	readonly db: Db;
+	readonly paths: Paths;
+	readonly client: RegistryClient;
+	readonly name: string;
+	readonly hooks: PullHooks;
+	/** Locks that are kept until the image is recorded. */
+	readonly held: DisposableStack;
+}
+
 /** All layers at once: three downloads, an unpacking for each core. The first failure stops the others. */
-async function pullLayers(
-	db: Db,
-	paths: Paths,
-	client: RegistryClient,
-	layers: readonly Descriptor[],
-	diffIds: readonly string[],
-	name: string,
-	hooks: PullHooks,
-): Promise<void> {
-	using pool = new UnpackPool(paths);
-	const unique = new Map(layers.map((layer, i) => [diffIds[i] ?? "", layer]));
-	for (const layer of unique.values()) hooks.onLayer(hexOf(layer.digest).slice(0, 12), "Pulling fs layer");
-	const queue = [...unique];
+async function pullLayers(work: Work, layers: readonly Descriptor[], diffIds: readonly string[]): Promise<void> {
+	using pool = new UnpackPool(work.paths);
+	const stop = new AbortController();
+	const queue = [...new Map(layers.map((layer, i) => [diffIds[i] ?? "", layer]))];
+	let failure: unknown;
+	const fail = (error: unknown) => {
+		failure ??= error;
+		queue.length = 0;
+		stop.abort(error);
+	};
+	const unpackings: Promise<void>[] = [];
 	const lanes = Array.from({ length: Math.min(CONCURRENT_DOWNLOADS, queue.length) }, async () => {
-		const unpackings: Promise<void>[] = [];
 		for (let next = queue.shift(); next; next = queue.shift()) {
 			const [diffId, layer] = next;
 			try {
-				unpackings.push((await pullLayer(db, paths, client, pool, layer, diffId, name, hooks)).unpacked);
+				const { unpacked } = await pullLayer(work, pool, layer, diffId, stop.signal);
+				unpackings.push(unpacked.catch(fail));
 			} catch (error) {
-				queue.length = 0;
-				await Promise.allSettled(unpackings);
-				throw error;
+				fail(error);
 			}
 		}
-		await Promise.all(unpackings);
 	});
-	const results = await Promise.allSettled(lanes);
-	const failed = results.find((result) => result.status === "rejected");
-	if (failed) throw failed.reason;
+	await Promise.all(lanes);
+	await Promise.all(unpackings);
+	if (failure !== undefined) throw failure;
 }
 
 /** Downloads a layer. What is returned is its unpacking, which the next download need not await. */
 async function pullLayer(
-	db: Db,
-	paths: Paths,
-	client: RegistryClient,
+	work: Work,
 	pool: UnpackPool,
 	layer: Descriptor,
 	diffId: string,
-	name: string,
-	hooks: PullHooks,
+	signal: AbortSignal,
 ): Promise<{ readonly unpacked: Promise<void> }> {
+	const { paths, hooks } = work;
 	const short = hexOf(layer.digest).slice(0, 12);
-	// By what it unpacks to, so that it is unpacked once; and by what is downloaded, which two layers may share.
-	const locks = [await lockLayer(paths, diffId), await lockBlob(paths, layer.digest)];
-	const unlock = () => {
-		for (const lock of locks) lock[Symbol.dispose]();
-	};
+	if (!hasLayer(paths, diffId)) hooks.onLayer(short, "Pulling fs layer");
+	const locks = await lockLayerAndBlob(paths, diffId, layer.digest);
+	if (locks.present) {
+		hooks.onLayer(short, "Already exists");
+		work.held.use(locks);
+		return { unpacked: Promise.resolve() };
+	}
 	try {
-		const present = hasLayer(paths, diffId);
-		const stored = hasBlob(paths, layer.digest);
-		if (present && stored) {
-			hooks.onLayer(short, "Already exists");
-			unlock();
-			return { unpacked: Promise.resolve() };
-		}
-		// What is committed is never written to: it is only read, and verified again.
-		const file = stored ? blobPath(paths, layer.digest) : `${paths.staging}/blob-${hexOf(layer.digest)}.partial`;
-		if (!stored) closeSync(openSync(file, "a", 0o600)); // there for who reads behind the download
-		const unpacking = present ? undefined : pool.start(file, diffId, layer.size);
-		const onBytes = (bytes: number) => {
-			unpacking?.advance(bytes);
-			hooks.onLayer(short, "Downloading", bytes, layer.size);
-		};
-		try {
-			if (stored) await verifyBlob(file, layer, onBytes);
-			else await downloadBlob(client, layer, file, name, { onBytes });
-		} catch (error) {
-			await unpacking?.fail("the download failed");
-			if (!stored && statSync(file).size === 0) rmSync(file);
-			throw error;
-		}
-		hooks.onLayer(short, "Download complete");
+		const { unpacking, settle } = await download(work, pool, layer, diffId, signal);
 		const done = async () => {
 			try {
-				if (unpacking) {
-					hooks.onLayer(short, "Extracting");
-					const bytes = await unpacking.finish();
-					transaction(db, paths, () => putLayerSize(db, diffId, bytes));
-				}
-				if (!stored) renameSync(file, blobPath(paths, layer.digest));
-				hooks.onLayer(short, "Pull complete");
+				await settle(unpacking);
 			} catch (error) {
-				if (!stored) rmSync(file, { force: true }); // whole, and yet of no use
+				locks[Symbol.dispose]();
 				throw error;
-			} finally {
-				unlock();
 			}
+			locks.share();
+			work.held.use(locks);
 		};
-		const finished = done();
-		finished.catch(() => {}); // awaited with the others
-		return { unpacked: finished };
+		return { unpacked: done() };
 	} catch (error) {
-		unlock();
+		locks[Symbol.dispose]();
 		throw error;
 	}
 }
+
+/** Downloads, with the unpacking on its heels; `settle` awaits that, and puts the blob in its place. */
+async function download(work: Work, pool: UnpackPool, layer: Descriptor, diffId: string, signal: AbortSignal) {
+	const { db, paths, client, name, hooks } = work;
+	const short = hexOf(layer.digest).slice(0, 12);
+	const stored = hasBlob(paths, layer.digest);
+	// What is committed is never written to: it is only read, and verified again.
+	const file = stored ? blobPath(paths, layer.digest) : `${paths.staging}/blob-${hexOf(layer.digest)}.partial`;
+	if (!stored) closeSync(openSync(file, "a", 0o600)); // there for who reads behind the download
+	const unpacking = hasLayer(paths, diffId) ? undefined : pool.start(file, diffId, layer.size);
+	const onBytes = (bytes: number) => {
+		unpacking?.advance(bytes);
+		hooks.onLayer(short, "Downloading", bytes, layer.size);
+	};
+	try {
+		if (stored) await verifyBlob(file, layer, onBytes);
+		else await downloadBlob(client, layer, file, name, { onBytes, signal });
+	} catch (error) {
+		await unpacking?.fail("the download failed");
+		// A part that filled the disk is no good beginning.
+		if (!stored && (statSync(file).size === 0 || error instanceof WrongBlob || isDiskFull(error))) rmSync(file);
+		throw error;
+	}
+	hooks.onLayer(short, "Download complete");
+	const settle = async (work: Unpacking | undefined) => {
+		try {
+			if (work) {
+				hooks.onLayer(short, "Extracting");
+				const bytes = await work.finish();
+				transaction(db, paths, () => putLayerSize(db, diffId, bytes));
+			}
+			if (!stored) renameSync(file, blobPath(paths, layer.digest));
+			hooks.onLayer(short, "Pull complete");
+		} catch (error) {
+			if (!stored) rmSync(file, { force: true }); // whole, and yet of no use
+			throw error;
+		}
+	};
+	return { unpacking, settle };
+}
+
+const isDiskFull = (error: unknown): boolean =>
+	error instanceof Error && error.message.endsWith("no space left on device");
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

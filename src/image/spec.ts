@@ -18,7 +18,7 @@ export const digest = v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/, "is no
 const size = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const Descriptor = v.object({
-	mediaType: v.optional(v.string(), ""),
+	mediaType: v.nullish(v.string(), ""),
 	digest,
 	size,
 	annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
@@ -26,15 +26,15 @@ export const Descriptor = v.object({
 export type Descriptor = v.InferOutput<typeof Descriptor>;
 
 export const Platform = v.object({
-	os: v.optional(v.string(), ""),
-	architecture: v.optional(v.string(), ""),
-	variant: v.optional(v.string(), ""),
+	os: v.nullish(v.string(), ""),
+	architecture: v.nullish(v.string(), ""),
+	variant: v.nullish(v.string(), ""),
 });
 export type Platform = v.InferOutput<typeof Platform>;
 
 export const Index = v.object({
 	schemaVersion: v.literal(2),
-	mediaType: v.optional(v.string(), ""),
+	mediaType: v.nullish(v.string(), ""),
 	manifests: v.pipe(
 		v.array(v.object({ ...Descriptor.entries, platform: v.optional(v.nullable(Platform)) })),
 		v.maxLength(1000),
@@ -46,7 +46,7 @@ export const MAX_LAYERS = 128;
 
 export const Manifest = v.object({
 	schemaVersion: v.literal(2),
-	mediaType: v.optional(v.string(), ""),
+	mediaType: v.nullish(v.string(), ""),
 	config: Descriptor,
 	layers: v.pipe(v.array(Descriptor), v.maxLength(MAX_LAYERS, `has more than ${MAX_LAYERS} layers`)),
 });
@@ -57,22 +57,22 @@ const listOf = v.nullish(v.array(v.string()), []);
 const setOf = v.nullish(v.record(v.string(), v.unknown()), {});
 
 export const ImageConfig = v.object({
-	architecture: v.optional(v.string(), ""),
-	os: v.optional(v.string(), ""),
-	variant: v.optional(v.string(), ""),
+	architecture: v.nullish(v.string(), ""),
+	os: v.nullish(v.string(), ""),
+	variant: v.nullish(v.string(), ""),
 	created: v.nullish(v.string(), ""),
-	author: v.optional(v.string(), ""),
+	author: v.nullish(v.string(), ""),
 	config: v.nullish(
 		v.object({
-			User: v.optional(v.string(), ""),
+			User: v.nullish(v.string(), ""),
 			Env: listOf,
 			Entrypoint: v.nullish(v.array(v.string())),
 			Cmd: v.nullish(v.array(v.string())),
-			WorkingDir: v.optional(v.string(), ""),
-			Labels: v.nullish(v.record(v.string(), v.string()), {}),
+			WorkingDir: v.nullish(v.string(), ""),
+			Labels: v.nullish(v.record(v.string(), v.nullish(v.string(), "")), {}),
 			ExposedPorts: setOf,
 			Volumes: setOf,
-			StopSignal: v.optional(v.string(), ""),
+			StopSignal: v.nullish(v.string(), ""),
 		}),
 		{},
 	),

@@ -56,10 +56,27 @@ export interface Block {
 	readonly flag: string;
 }
 
+/** A NUL-terminated field of a block. */
+function field(raw: Buffer, at: number, length: number): string {
+	const end = raw.indexOf(0, at);
+	return raw.toString("latin1", at, end < 0 ? at + length : Math.min(end, at + length));
+}
+
+/** POSIX archives have a second field, for the directories before the name (GNU's have other things there). */
+function rawPath(raw: Buffer): string {
+	const prefix = raw.toString("latin1", 257, 263) === "ustar\0" ? field(raw, 345, 155) : "";
+	return prefix ? `${prefix}/${field(raw, 0, 100)}` : field(raw, 0, 100);
+}
+
 const SIZE_LIMIT = 2 ** 43; // 8 TiB
 
 export function decodeBlock(bytes: Buffer): Block {
-	const header = new Header(bytes);
+	let header: Header;
+	try {
+		header = new Header(bytes);
+	} catch {
+		throw malformed("a header's number is impossible");
+	}
 	if (header.nullBlock) return { kind: "end", size: 0, header, flag: "" };
 	if (!header.cksumValid) throw malformed("a header's checksum is wrong");
 	const flag = String.fromCharCode(bytes[156] ?? 0);
@@ -83,6 +100,7 @@ export function decodeBlock(bytes: Buffer): Block {
 /** Records "length key=value\n"; the length counts itself. Values are bytes. */
 export function decodePax(bytes: Uint8Array): Map<string, Uint8Array> {
 	const records = new Map<string, Uint8Array>();
+	const pieces: string[] = [];
 	for (let at = 0; at < bytes.length; ) {
 		const space = bytes.indexOf(0x20, at);
 		const length = Number(text(bytes.subarray(at, Math.max(space, at))));
@@ -99,18 +117,26 @@ export function decodePax(bytes: Uint8Array): Map<string, Uint8Array> {
 		) {
 			throw malformed("a PAX record is broken");
 		}
-		records.set(text(bytes.subarray(space + 1, equals)), bytes.subarray(equals + 1, end - 1));
+		const key = text(bytes.subarray(space + 1, equals));
+		const value = bytes.subarray(equals + 1, end - 1);
+		// GNU's sparse format 0.0 repeats these two keys for each piece: they become the one map of format 0.1.
+		if (key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes") pieces.push(text(value));
+		else records.set(key, value);
 		at = end;
 	}
+	if (pieces.length) records.set("GNU.sparse.map", Buffer.from(pieces.join(",")));
 	return records;
 }
 
-const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const text = (bytes: Uint8Array): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+
+/** A name is whatever bytes a file system takes: each becomes one character. */
+const binary = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
 /** A NUL-terminated name of a GNU long-name entry. */
 export function decodeLongName(bytes: Uint8Array): string {
 	const end = bytes.indexOf(0);
-	return text(end < 0 ? bytes : bytes.subarray(0, end));
+	return binary(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 /** "1700000000.123456789" → nanoseconds. */
@@ -119,6 +145,15 @@ export function parsePaxTime(value: string): bigint | undefined {
 	if (!match) return undefined;
 	const nanoseconds = BigInt(match[2] ?? "0") * 1_000_000_000n + BigInt((match[3] ?? "").slice(0, 9).padEnd(9, "0"));
 	return match[1] ? -nanoseconds : nanoseconds;
+}
+
+/** 2^33 seconds: the year 2242. A Date beyond its own range is not a number. */
+const MAX_SECONDS = 2 ** 33;
+
+function headerTime(header: Header): bigint {
+	const seconds = Math.trunc((header.mtime?.getTime() ?? 0) / 1000);
+	if (!Number.isFinite(seconds) || Math.abs(seconds) > MAX_SECONDS) throw malformed("a time is impossible");
+	return BigInt(seconds) * 1_000_000_000n;
 }
 
 const XATTR = "SCHILY.xattr.";
@@ -138,12 +173,14 @@ export function makeEntry(
 	};
 	const number = (key: string, fallback: number): number => {
 		const value = get(key);
-		if (value === undefined) return fallback;
+		if (value === undefined || value === "") return fallback;
 		if (!/^\d{1,15}$/.test(value)) throw malformed(`PAX ${key} is not a number`);
 		return Number(value);
 	};
-	const path = get("GNU.sparse.name") ?? get("path") ?? longPath ?? header.path ?? "";
-	const linkpath = get("linkpath") ?? longLink ?? header.linkpath ?? "";
+	// An empty value takes a record back (pax(1)).
+	const name = (key: string): string | undefined => (pax.get(key)?.length ? binary(pax.get(key) ?? raw) : undefined);
+	const path = name("GNU.sparse.name") ?? name("path") ?? longPath ?? rawPath(raw);
+	const linkpath = name("linkpath") ?? longLink ?? field(raw, 157, 100);
 	if (path.includes("\0") || linkpath.includes("\0")) throw malformed("a name holds a NUL");
 	const size = number("size", block.size);
 	if (size > SIZE_LIMIT) throw malformed("an entry's size is impossible");
@@ -158,8 +195,7 @@ export function makeEntry(
 		uid: number("uid", header.uid ?? 0),
 		gid: number("gid", header.gid ?? 0),
 		size: type === "file" ? size : 0,
-		mtime:
-			parsePaxTime(get("mtime") ?? "") ?? BigInt(Math.trunc((header.mtime?.getTime() ?? 0) / 1000)) * 1_000_000_000n,
+		mtime: parsePaxTime(get("mtime") ?? "") ?? headerTime(header),
 		linkpath,
 		devMajor: header.devmaj ?? 0,
 		devMinor: header.devmin ?? 0,
@@ -178,8 +214,9 @@ function sparseOf(block: Block, raw: Buffer, get: (key: string) => string | unde
 	};
 	if (block.flag === "S") return { size: whole(String(sparseNumber(raw, 483))), map: readSparseMap(raw, 386, 4) };
 	if (get("GNU.sparse.major") === "1") return { size: whole(get("GNU.sparse.realsize")), map: "in-data" };
-	const map = get("GNU.sparse.map");
+	const map = get("GNU.sparse.map") ?? (get("GNU.sparse.numblocks") === "0" ? "" : undefined);
 	if (map === undefined) return undefined;
+	if (map === "") return { size: whole(get("GNU.sparse.size")), map: [] };
 	const numbers = map.split(",").map(Number);
 	if (numbers.length % 2 || numbers.some((n) => !Number.isSafeInteger(n) || n < 0))
 		throw malformed("a sparse map is broken");

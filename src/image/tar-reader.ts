@@ -18,6 +18,7 @@ import {
 
 const BLOCK = 512;
 const MAX_EXTENDED_HEADER = 1024 * 1024;
+const MAX_GLOBAL_RECORDS = 1000;
 const MAX_ENTRIES = 4_000_000;
 
 export interface TarSink {
@@ -32,7 +33,7 @@ type State =
 	| { at: "header" }
 	| { at: "extended"; block: Block; bytes: Uint8Array; filled: number }
 	| { at: "sparse-blocks" }
-	| { at: "sparse-map"; text: string }
+	| { at: "sparse-map"; numbers: number[]; rest: string }
 	| { at: "data" }
 	| { at: "skip"; left: number }
 	| { at: "done" };
@@ -102,7 +103,7 @@ export class TarReader {
 		if (this.#filled < BLOCK) return n;
 		this.#filled = 0;
 		if (this.#state.at === "sparse-blocks") this.#sparseBlock();
-		else if (this.#state.at === "sparse-map") this.#sparseMapBlock(this.#state.text);
+		else if (this.#state.at === "sparse-map") this.#sparseMapBlock(this.#state);
 		else this.#header();
 		return n;
 	}
@@ -125,7 +126,8 @@ export class TarReader {
 			this.#state = { at: "extended", block, bytes: new Uint8Array(block.size), filled: 0 };
 			return;
 		}
-		const pax = this.#global.size ? new Map([...this.#global, ...this.#pax]) : this.#pax;
+		const pax =
+			this.#global.size === 0 ? this.#pax : this.#pax.size ? new Map([...this.#global, ...this.#pax]) : this.#global;
 		const entry = makeEntry(block, this.#block, pax, this.#longPath, this.#longLink);
 		this.#forget();
 		this.#entry = entry;
@@ -133,7 +135,7 @@ export class TarReader {
 		this.#padding = padding(entry.size);
 		this.#map = entry.sparse && entry.sparse.map !== "in-data" ? entry.sparse.map.map(([o, l]) => [o, l]) : [];
 		if (block.flag === "S" && sparseContinues(this.#block, 482)) this.#state = { at: "sparse-blocks" };
-		else if (entry.sparse?.map === "in-data") this.#state = { at: "sparse-map", text: "" };
+		else if (entry.sparse?.map === "in-data") this.#state = { at: "sparse-map", numbers: [], rest: "" };
 		else this.#begin(entry);
 	}
 
@@ -145,10 +147,16 @@ export class TarReader {
 
 	#extended(block: Block, bytes: Uint8Array): void {
 		if (block.kind === "pax") this.#pax = decodePax(bytes);
-		else if (block.kind === "global-pax") this.#global = decodePax(bytes);
+		else if (block.kind === "global-pax") this.#addGlobal(decodePax(bytes));
 		else if (block.kind === "long-path") this.#longPath = decodeLongName(bytes);
 		else this.#longLink = decodeLongName(bytes);
 		this.#skip(padding(block.size));
+	}
+
+	/** For all entries to come, until taken back; more than a few records are an attack. */
+	#addGlobal(records: Pax): void {
+		this.#global = new Map([...this.#global, ...records]);
+		if (this.#global.size > MAX_GLOBAL_RECORDS) throw malformed("it has too many global records");
 	}
 
 	#skip(bytes: number): void {
@@ -163,20 +171,23 @@ export class TarReader {
 	}
 
 	/** PAX format 1.0: the map is decimal lines before the data: the count, then offset and length of each piece. */
-	#sparseMapBlock(before: string): void {
-		const all = before + this.#block.toString("latin1");
+	#sparseMapBlock(state: State & { at: "sparse-map" }): void {
 		this.#left -= BLOCK;
-		if (this.#left < 0 || all.length > MAX_EXTENDED_HEADER) throw malformed("a sparse map is broken");
-		const lines = all.split("\n");
-		const count = Number(lines[0]);
-		if (!Number.isSafeInteger(count) || count < 0) throw malformed("a sparse map is broken");
-		if (lines.length <= 1 + 2 * count) {
-			this.#state = { at: "sparse-map", text: all };
-			return;
+		const lines = (state.rest + this.#block.toString("latin1")).split("\n");
+		state.rest = lines.pop() ?? "";
+		const { numbers } = state;
+		for (const line of lines) {
+			const wanted = numbers.length === 0 ? 1 : 1 + 2 * (numbers[0] ?? 0);
+			if (numbers.length > 0 && numbers.length >= wanted) break; // padding
+			if (!/^\d{1,15}$/.test(line)) throw malformed("a sparse map is broken");
+			numbers.push(Number(line));
 		}
-		const numbers = lines.slice(1, 1 + 2 * count).map(Number);
-		if (numbers.some((n) => !Number.isSafeInteger(n) || n < 0)) throw malformed("a sparse map is broken");
-		this.#map = pairs(numbers);
+		const count = numbers[0];
+		if (this.#left < 0 || (count ?? 0) > MAX_EXTENDED_HEADER || (count === undefined && state.rest.length > BLOCK)) {
+			throw malformed("a sparse map is broken");
+		}
+		if (count === undefined || numbers.length < 1 + 2 * count) return;
+		this.#map = pairs(numbers.slice(1));
 		if (this.#entry) this.#begin(this.#entry);
 	}
 

@@ -9,6 +9,7 @@ import { EEXIST, ENOENT, EOPNOTSUPP, EPERM, errnoText, SyscallError, syscall, tr
 import { Fd } from "../sys/fd.ts";
 import {
 	AT_SYMLINK_NOFOLLOW,
+	fstat,
 	O_CREAT,
 	O_DIRECTORY,
 	O_EXCL,
@@ -33,6 +34,9 @@ const OPAQUE_XATTR = "trusted.overlay.opaque";
 const Y = Uint8Array.of(0x79);
 /** More than any image holds; a bomb ends here. */
 const MAX_BYTES = 2 ** 40;
+/** Bits that the process's umask of 022 leaves as they are. */
+const PLAIN_MODE = 0o755;
+const S_ISGID = 0o2000;
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 /** Splits an entry's path into parent and name, cleaned of ".", "//" and inner ".."; undefined for the root itself. */
@@ -51,7 +55,9 @@ export class LayerWriter implements TarSink, Disposable {
 	readonly #root: Fd;
 	readonly #dirTimes = new Map<string, bigint>();
 	#file: Fd | undefined;
-	#parent: { path: string; fd: Fd } | undefined;
+	#parent: { path: string; fd: Fd; inheritsGroup: boolean } | undefined;
+	/** The set-group-ID bit of the root, told by its entry. */
+	#rootInherits = false;
 	#bytes = 0;
 	/** Where in the file the next write goes. */
 	#at = 0;
@@ -68,14 +74,19 @@ export class LayerWriter implements TarSink, Disposable {
 	entry(entry: TarEntry): void {
 		const place = splitPath(entry.path);
 		if (!place) {
-			if (entry.type === "directory") this.#attributes(this.#root.number, entry);
+			if (entry.type === "directory") {
+				this.#attributes(this.#root.number, entry);
+				this.#rootInherits = (entry.mode & S_ISGID) !== 0;
+				this.#dirTimes.set(".", entry.mtime);
+			}
 			return;
 		}
 		try {
 			this.#place(entry, place.parent, place.name);
 		} catch (error) {
 			if (!(error instanceof SyscallError)) throw error;
-			throw new EngineError("failed", `Cannot extract "${entry.path}": ${errnoText(error.errno)}`, { cause: error });
+			const shown = Buffer.from(entry.path, "latin1").toString();
+			throw new EngineError("failed", `Cannot extract "${shown}": ${errnoText(error.errno)}`, { cause: error });
 		}
 	}
 
@@ -89,11 +100,17 @@ export class LayerWriter implements TarSink, Disposable {
 			this.#directory(entry, dir, parent, name);
 			return;
 		}
-		this.#clear(dir, parent, name);
+		if (entry.type !== "file") this.#clear(dir, parent, name);
 		switch (entry.type) {
 			case "file": {
 				const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-				const fd = tryOpenat2(dir, name, flags, 0o600, 0);
+				// Almost always there is nothing yet, and its mode is one that no umask changes.
+				const mode = entry.mode & PLAIN_MODE;
+				let fd = tryOpenat2(dir, pathArg(name), flags, mode, 0);
+				if (fd === -EEXIST) {
+					this.#clear(dir, parent, name);
+					fd = tryOpenat2(dir, pathArg(name), flags, mode, 0);
+				}
 				if (fd < 0) throw new SyscallError("openat2", name, -fd);
 				this.#file = new Fd(fd);
 				this.#at = 0;
@@ -102,21 +119,21 @@ export class LayerWriter implements TarSink, Disposable {
 				return;
 			}
 			case "symlink":
-				syscall("symlinkat", name, entry.linkpath, dir, name);
+				syscall("symlinkat", name, pathArg(entry.linkpath), dir, pathArg(name));
 				this.#nodeAttributes(dir, name, entry, false);
 				return;
 			case "link":
 				this.#hardLink(entry, dir, name);
 				return;
 			case "fifo":
-				syscall("mknodat", name, dir, name, S_IFIFO | 0o600, 0);
+				syscall("mknodat", name, dir, pathArg(name), S_IFIFO | 0o600, 0);
 				break;
 			default: {
 				const kind = entry.type === "char" ? S_IFCHR : S_IFBLK;
 				const { devMajor, devMinor } = entry;
 				// 0/0 is overlay's whiteout: an image has no business making one but by ".wh."
 				if (entry.type === "char" && devMajor === 0 && devMinor === 0) return;
-				syscall("mknodat", name, dir, name, kind | 0o600, makedev(devMajor, devMinor));
+				syscall("mknodat", name, dir, pathArg(name), kind | 0o600, makedev(devMajor, devMinor));
 			}
 		}
 		this.#nodeAttributes(dir, name, entry, true);
@@ -142,13 +159,13 @@ export class LayerWriter implements TarSink, Disposable {
 		this.#file = undefined;
 		using _close = file;
 		if (entry.sparse) syscall("ftruncate", entry.path, file.number, entry.sparse.size);
-		this.#attributes(file.number, entry);
+		this.#attributes(file.number, entry, !this.#inheritsGroup);
 	}
 
 	/** Sets the times of the directories, which the files in them have changed. */
 	finish(): void {
 		for (const [path, mtime] of this.#dirTimes) {
-			const fd = tryOpenat2(this.#root.number, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, IN_ROOT);
+			const fd = tryOpenat2(this.#root.number, pathArg(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, IN_ROOT);
 			if (fd < 0) continue; // replaced by a later entry
 			using dir = new Fd(fd);
 			setTimes(dir.number, null, mtime, 0);
@@ -156,15 +173,15 @@ export class LayerWriter implements TarSink, Disposable {
 	}
 
 	#directory(entry: TarEntry, dir: number, parent: string, name: string): void {
-		let made = trySyscall("mkdirat", dir, name, 0o700);
+		let made = trySyscall("mkdirat", dir, pathArg(name), 0o700);
 		let covered = false;
 		if (made === -EEXIST) {
-			const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+			const fd = tryOpenat2(dir, pathArg(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 			if (fd >= 0) new Fd(fd)[Symbol.dispose]();
 			else {
 				covered = this.#isWhiteout(dir, name);
 				this.#clear(dir, parent, name);
-				made = trySyscall("mkdirat", dir, name, 0o700);
+				made = trySyscall("mkdirat", dir, pathArg(name), 0o700);
 			}
 		}
 		if (made < 0 && made !== -EEXIST) throw new SyscallError("mkdirat", name, -made);
@@ -188,28 +205,28 @@ export class LayerWriter implements TarSink, Disposable {
 			throw new EngineError("failed", `The layer's whiteout "${name}" names nothing`);
 		}
 		if (hidden.startsWith(WHITEOUT)) return; // aufs's own books
-		const made = trySyscall("mknodat", dir, hidden, S_IFCHR, 0);
+		const made = trySyscall("mknodat", dir, pathArg(hidden), S_IFCHR, 0);
 		if (made !== -EEXIST) {
 			if (made < 0) throw new SyscallError("mknodat", hidden, -made);
 			return;
 		}
 		// The layer itself has something there: that stays, and only what lies below is hidden.
-		const fd = tryOpenat2(dir, hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+		const fd = tryOpenat2(dir, pathArg(hidden), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 		if (fd < 0) return;
 		using self = new Fd(fd);
 		setXattr(self.number, OPAQUE_XATTR, Y);
 	}
 
 	#isWhiteout(dir: number, name: string): boolean {
-		const stat = tryStatAt(dir, name);
+		const stat = tryStatAt(dir, pathArg(name));
 		return stat !== undefined && typeOf(stat.mode) === S_IFCHR && stat.major === 0 && stat.minor === 0;
 	}
 
 	#hardLink(entry: TarEntry, dir: number, name: string): void {
 		const target = splitPath(entry.linkpath);
 		if (!target) throw new EngineError("failed", `The layer's link "${entry.path}" points at its root`);
-		using from = openInRoot(this.#root.number, target.parent || ".", O_RDONLY | O_DIRECTORY);
-		syscall("linkat", `${entry.path} to ${entry.linkpath}`, from.number, target.name, dir, name, 0);
+		using from = openInRoot(this.#root.number, pathArg(target.parent || "."), O_RDONLY | O_DIRECTORY);
+		syscall("linkat", `${entry.path} to ${entry.linkpath}`, from.number, pathArg(target.name), dir, pathArg(name), 0);
 	}
 
 	/** The parent directory, made if it is missing. The last one is kept open: archives go directory by directory. */
@@ -218,56 +235,65 @@ export class LayerWriter implements TarSink, Disposable {
 		if (this.#parent?.path === path) return this.#parent.fd.number;
 		this.#parent?.fd[Symbol.dispose]();
 		this.#parent = undefined;
-		let fd = tryOpenat2(this.#root.number, path, O_RDONLY | O_DIRECTORY, 0, IN_ROOT);
+		let fd = tryOpenat2(this.#root.number, pathArg(path), O_RDONLY | O_DIRECTORY, 0, IN_ROOT);
 		if (fd === -ENOENT) {
 			this.#makeParents(path);
-			fd = tryOpenat2(this.#root.number, path, O_RDONLY | O_DIRECTORY, 0, IN_ROOT);
+			fd = tryOpenat2(this.#root.number, pathArg(path), O_RDONLY | O_DIRECTORY, 0, IN_ROOT);
 		}
 		if (fd < 0) throw new SyscallError("openat2", path, -fd);
-		this.#parent = { path, fd: new Fd(fd) };
+		this.#parent = { path, fd: new Fd(fd), inheritsGroup: (fstat(fd).mode & S_ISGID) !== 0 };
 		return fd;
 	}
 
 	#makeParents(path: string): void {
 		let done = "";
 		for (const part of path.split("/")) {
-			using dir = openInRoot(this.#root.number, done || ".", O_RDONLY | O_DIRECTORY);
-			const made = trySyscall("mkdirat", dir.number, part, 0o755);
+			using dir = openInRoot(this.#root.number, pathArg(done || "."), O_RDONLY | O_DIRECTORY);
+			const made = trySyscall("mkdirat", dir.number, pathArg(part), 0o755);
 			if (made < 0 && made !== -EEXIST) throw new SyscallError("mkdirat", part, -made);
 			done = done ? `${done}/${part}` : part;
 		}
 	}
 
+	/** Files made in a directory with the set-group-ID bit get its group. */
+	get #inheritsGroup(): boolean {
+		return this.#parent?.inheritsGroup ?? this.#rootInherits;
+	}
+
 	/** Takes away what an earlier entry put at this name. */
 	#clear(dir: number, parent: string, name: string): void {
-		const gone = trySyscall("unlinkat", dir, name, 0);
+		const gone = trySyscall("unlinkat", dir, pathArg(name), 0);
 		if (gone === 0 || gone === -ENOENT) return;
 		// The kept parent may lie in the tree that goes.
 		if (this.#parent && this.#parent.path !== parent) {
 			this.#parent.fd[Symbol.dispose]();
 			this.#parent = undefined;
 		}
-		removeTreeAt(dir, name);
+		removeTreeAt(dir, pathArg(name));
 	}
 
 	/** Owner, mode, attributes, time, in this order: chown(2) clears set-user-ID bits and file capabilities. */
-	#attributes(fd: number, entry: TarEntry): void {
-		syscall("fchown", entry.path, fd, entry.uid, entry.gid);
-		syscall("fchmod", entry.path, fd, entry.mode);
+	#attributes(fd: number, entry: TarEntry, fresh = false): void {
+		// A file that we have just made is root's, with the mode that it was made with.
+		const asMade = fresh && entry.uid === 0 && entry.gid === 0 && (entry.mode & ~PLAIN_MODE) === 0;
+		if (!asMade) {
+			syscall("fchown", entry.path, fd, entry.uid, entry.gid);
+			syscall("fchmod", entry.path, fd, entry.mode);
+		}
 		for (const [name, value] of entry.xattrs) if (!isOverlayXattr(name)) setXattr(fd, name, value);
 		setTimes(fd, null, entry.mtime, 0);
 	}
 
 	/** The same for what has no descriptor: links, devices, fifos. */
 	#nodeAttributes(dir: number, name: string, entry: TarEntry, chmod: boolean): void {
-		syscall("fchownat", entry.path, dir, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW);
-		if (chmod) syscall("fchmodat", entry.path, dir, name, entry.mode);
+		syscall("fchownat", entry.path, dir, pathArg(name), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW);
+		if (chmod) syscall("fchmodat", entry.path, dir, pathArg(name), entry.mode);
 		for (const [key, value] of entry.xattrs) {
 			if (isOverlayXattr(key)) continue;
-			const path = `/proc/self/fd/${dir}/${name}`;
+			const path = pathArg(`/proc/self/fd/${dir}/${name}`);
 			checkXattr(key, trySyscall("lsetxattr", path, key, value.length ? value : null, value.length, 0));
 		}
-		setTimes(dir, name, entry.mtime, AT_SYMLINK_NOFOLLOW);
+		setTimes(dir, pathArg(name), entry.mtime, AT_SYMLINK_NOFOLLOW);
 	}
 
 	[Symbol.dispose](): void {
@@ -277,9 +303,13 @@ export class LayerWriter implements TarSink, Disposable {
 	}
 }
 
+/** Names of an archive are bytes, one a character here; as system calls take them. */
+const pathArg = (name: string): string | Buffer =>
+	/[^\x00-\x7f]/.test(name) ? Buffer.from(`${name}\0`, "latin1") : name;
+
 /** A directory by its own name, never through a link. */
 function openOwn(dir: number, name: string): Fd {
-	const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+	const fd = tryOpenat2(dir, pathArg(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 	if (fd < 0) throw new SyscallError("openat2", name, -fd);
 	return new Fd(fd);
 }

@@ -1,37 +1,46 @@
 /** A registry's challenge → an Authorization header (distribution spec, token authentication). */
 import * as v from "valibot";
 import { EngineError } from "../errors.ts";
+import { readJson } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
 
 export type Challenge =
 	| { readonly scheme: "basic" }
 	| { readonly scheme: "bearer"; readonly realm: string; readonly service: string; readonly scope: string };
 
-/** Parses WWW-Authenticate; undefined if it asks for something else. Pure. */
-export function parseChallenge(header: string | null): Challenge | undefined {
-	const match = /^\s*(\w+)(?:\s+(.*))?$/s.exec(header ?? "");
-	if (!match) return undefined;
-	const scheme = match[1]?.toLowerCase();
-	if (scheme === "basic") return { scheme };
-	if (scheme !== "bearer") return undefined;
-	const parameters = new Map(
-		[...(match[2] ?? "").matchAll(/(\w+)=(?:"([^"]*)"|([^\s,]*))/g)].map(([, key = "", quoted, plain]) => [
-			key.toLowerCase(),
-			quoted ?? plain ?? "",
-		]),
-	);
-	const realm = parameters.get("realm");
-	if (!realm || !URL.canParse(realm)) return undefined;
-	return { scheme, realm, service: parameters.get("service") ?? "", scope: parameters.get("scope") ?? "" };
+/**
+ * Parses WWW-Authenticate (RFC 9110, 11.6.1), which may hold several challenges, or be sent several times, which fetch
+ * joins with commas. Those that we cannot answer are left out. Pure.
+ */
+export function parseChallenges(header: string | null): Challenge[] {
+	const found: Challenge[] = [];
+	// A scheme stands alone, or before its first parameter; a parameter has "=" behind its name.
+	const schemes = [...(header ?? "").matchAll(/(?:^|,)\s*([A-Za-z][\w-]*)(?=\s+[\w-]+\s*=|\s*(?:,|$))/g)];
+	for (const [i, match] of schemes.entries()) {
+		const start = (match.index ?? 0) + match[0].length;
+		const text = (header ?? "").slice(start, schemes[i + 1]?.index);
+		const parameters = new Map(
+			[...text.matchAll(/([\w-]+)\s*=\s*(?:"([^"]*)"|([^\s,]*))/g)].map(([, key = "", quoted, plain]) => [
+				key.toLowerCase(),
+				quoted ?? plain ?? "",
+			]),
+		);
+		const scheme = match[1]?.toLowerCase();
+		const realm = parameters.get("realm") ?? "";
+		if (scheme === "basic") found.push({ scheme });
+		if (scheme !== "bearer" || !URL.canParse(realm)) continue;
+		found.push({ scheme, realm, service: parameters.get("service") ?? "", scope: parameters.get("scope") ?? "" });
+	}
+	return found;
 }
 
 export const basic = ({ username, password }: Credentials): string =>
 	`Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 
 const Token = v.object({
-	token: v.optional(v.string()),
-	access_token: v.optional(v.string()),
-	expires_in: v.optional(v.number()),
+	token: v.nullish(v.string()),
+	access_token: v.nullish(v.string()),
+	expires_in: v.nullish(v.number()),
 });
 
 export interface BearerToken {
@@ -73,8 +82,10 @@ export async function fetchToken(
 		await response.body?.cancel();
 		throw new EngineError("denied", `unauthorized: the token server ${url.host} answers ${response.status}`);
 	}
-	const parsed = v.safeParse(Token, await response.json().catch(() => undefined));
-	const token = parsed.success ? (parsed.output.token ?? parsed.output.access_token) : undefined;
-	if (!parsed.success || !token) throw new EngineError("failed", `the token server ${url.host} gave no token`);
+	const parsed = v.safeParse(Token, await readJson(response, "token"));
+	const token = parsed.success ? parsed.output.token || parsed.output.access_token : undefined;
+	// It goes into a header: what cannot stand there was not meant for it.
+	if (!parsed.success || !token || !/^[\x21-\x7e]+$/.test(token))
+		throw new EngineError("failed", `the token server ${url.host} gave no token`);
 	return { header: `Bearer ${token}`, expires: Date.now() + (parsed.output.expires_in ?? DEFAULT_SECONDS) * 1000 };
 }

@@ -1,10 +1,13 @@
 /** One repository of one registry, by the distribution spec: manifests and blobs. */
+import * as v from "valibot";
 import { EngineError } from "../errors.ts";
 import { debug } from "../log.ts";
-import { type BearerToken, basic, type Challenge, fetchToken, parseChallenge } from "./auth.ts";
+import { type BearerToken, basic, type Challenge, fetchToken, parseChallenges } from "./auth.ts";
+import { readJson, readLimited } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
-import { request, type TransportOptions, Unreachable } from "./transport.ts";
+import { delayBefore, plainMessage, request, type TransportOptions, Unreachable } from "./transport.ts";
 
+const BODY_ATTEMPTS = 4;
 const HUB = "registry-1.docker.io";
 
 export interface RegistryOptions {
@@ -34,7 +37,7 @@ function inNetwork(ip: string, cidr: string): boolean {
 	};
 	const a = number(ip);
 	const b = number(network);
-	if (a === undefined || b === undefined || !bits || !/^\d+$/.test(bits)) return false;
+	if (a === undefined || b === undefined || !bits || !/^\d+$/.test(bits) || Number(bits) > 32) return false;
 	const size = 2 ** (32 - Number(bits));
 	return Math.floor(a / size) === Math.floor(b / size);
 }
@@ -48,28 +51,59 @@ export class RegistryClient {
 
 	constructor(options: RegistryOptions) {
 		this.#options = options;
-		this.#transport = { insecure: options.insecure };
+		// A mirror that is down must not keep the pull from the registry for long.
+		this.#transport = { insecure: options.insecure, ...(options.mirror ? { attempts: 2 } : {}) };
 	}
 
 	/** The answer to GET /v2/<repository>/<path>, authorized as the registry asks. */
-	async get(path: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+	async get(path: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response> {
 		const base = await this.#resolveBase();
 		const url = `${base}/v2/${this.#options.repository}/${path}`;
-		const first = await this.#send(url, headers);
+		const first = await this.#send(url, headers, signal);
 		// A host that the registry redirects to has no say in who gets its credentials.
 		if (first.status !== 401 || new URL(first.url).host !== new URL(base).host) return first;
-		const challenge = parseChallenge(first.headers.get("www-authenticate"));
+		const challenge = this.#choose(first);
 		if (!challenge) return first;
 		await first.body?.cancel();
 		this.#challenge = challenge;
 		this.#token = undefined; // refused: expired, or for another scope
-		return this.#send(url, headers);
+		return this.#send(url, headers, signal);
 	}
 
-	async #send(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+	/** A token where one is offered, else a password. */
+	#choose(response: Response): Challenge | undefined {
+		const challenges = parseChallenges(response.headers.get("www-authenticate"));
+		return challenges.find(({ scheme }) => scheme === "bearer") ?? challenges[0];
+	}
+
+	/**
+	 * The same as get(), with the body of at most `limit` bytes: one that breaks off is asked for again. `check` throws
+	 * for an answer that is none.
+	 */
+	async read(
+		path: string,
+		headers: Readonly<Record<string, string>>,
+		what: string,
+		limit: number,
+		check: (response: Response) => Promise<void>,
+	): Promise<{ readonly bytes: Uint8Array; readonly response: Response }> {
+		for (let attempt = 1; ; attempt++) {
+			const response = await this.get(path, headers);
+			await check(response);
+			try {
+				return { bytes: await readLimited(response, what, limit), response };
+			} catch (error) {
+				if (error instanceof EngineError) throw error;
+				if (attempt === BODY_ATTEMPTS) throw new EngineError("failed", `the ${what} broke off: ${plainMessage(error)}`);
+				await Bun.sleep(delayBefore(attempt, null));
+			}
+		}
+	}
+
+	async #send(url: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response> {
 		const authorization = await this.#authorization();
 		const all = authorization ? { ...headers, Authorization: authorization } : headers;
-		return request(url, { headers: all }, this.#transport);
+		return request(url, { headers: all, ...(signal ? { signal } : {}) }, this.#transport);
 	}
 
 	async #authorization(): Promise<string | undefined> {
@@ -103,7 +137,7 @@ export class RegistryClient {
 				const response = await this.#ping(base, i < bases.length - 1);
 				await response.body?.cancel();
 				if (response.status === 401 && new URL(response.url).host === new URL(base).host)
-					this.#challenge = parseChallenge(response.headers.get("www-authenticate"));
+					this.#challenge = this.#choose(response);
 				this.#base = base;
 				return base;
 			} catch (error) {
@@ -120,14 +154,15 @@ export class RegistryClient {
 	}
 }
 
+const ErrorDocument = v.object({
+	errors: v.array(v.object({ code: v.nullish(v.string()), message: v.nullish(v.string()) })),
+});
+
 /** What the registry's error document says: the first error's code and message. */
 export async function registryError(response: Response): Promise<{ code: string; message: string }> {
-	try {
-		const { errors } = (await response.json()) as { errors?: { code?: string; message?: string }[] };
-		return { code: errors?.[0]?.code ?? "", message: errors?.[0]?.message ?? "" };
-	} catch {
-		return { code: "", message: "" };
-	}
+	const parsed = v.safeParse(ErrorDocument, await readJson(response, "error"));
+	const first = parsed.success ? parsed.output.errors[0] : undefined;
+	return { code: first?.code ?? "", message: first?.message ?? "" };
 }
 
 /** An answer that is not a success as docker words it; `familiar` is the image as the user knows it. */

@@ -15,20 +15,20 @@ export interface Credentials {
 }
 
 const Config = v.object({
-	auths: v.optional(
+	auths: v.nullish(
 		v.record(
 			v.string(),
 			v.object({
-				auth: v.optional(v.string()),
-				username: v.optional(v.string()),
-				password: v.optional(v.string()),
-				identitytoken: v.optional(v.string()),
+				auth: v.nullish(v.string()),
+				username: v.nullish(v.string()),
+				password: v.nullish(v.string()),
+				identitytoken: v.nullish(v.string()),
 			}),
 		),
 		{},
 	),
-	credsStore: v.optional(v.string(), ""),
-	credHelpers: v.optional(v.record(v.string(), v.string()), {}),
+	credsStore: v.nullish(v.string(), ""),
+	credHelpers: v.nullish(v.record(v.string(), v.string()), {}),
 });
 
 const HelperAnswer = v.object({ Username: v.string(), Secret: v.string() });
@@ -57,11 +57,13 @@ export function findCredentials(configDir: string, host: string): Credentials | 
 	const [username = "", ...password] = Buffer.from(entry.auth ?? "", "base64")
 		.toString()
 		.split(":");
-	return {
-		username: entry.username ?? username,
-		password: entry.password ?? password.join(":").replace(/\0+$/, ""),
+	const found = {
+		username: entry.username || username,
+		password: entry.password || password.join(":").replace(/\0+$/, ""),
 		identityToken: entry.identitytoken || undefined,
 	};
+	// What `logout` leaves behind.
+	return found.username || found.password || found.identityToken ? found : undefined;
 }
 
 const hostOf = (key: string): string => key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");

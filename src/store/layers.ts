@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import type { Paths } from "../paths.ts";
 import { syscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { fstat, openDir, tryLockFile } from "../sys/file.ts";
+import { fstat, openDir, shareLock, tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 
 /** "sha256:<hex>" → "<hex>" */
@@ -52,19 +52,54 @@ export function copyRootAttributes(source: string, target: string): void {
 
 const POLL_MS = 20;
 
-/**
- * The right to make a layer, among all processes. It polls instead of blocking, because a pull makes several layers at
- * once: two pulls that block on each other's layers would wait for ever.
- */
-export const lockLayer = (paths: Paths, diffId: string): Promise<Fd> => lockDigest(paths, "layer", diffId);
-
-/** The right to store a blob. Of a layer that is not compressed, digest and DiffID are the same: they are two locks. */
-export const lockBlob = (paths: Paths, digest: string): Promise<Fd> => lockDigest(paths, "blob", digest);
-
-async function lockDigest(paths: Paths, kind: "layer" | "blob", digest: string): Promise<Fd> {
+/** The right to make a layer, among all processes. Polls instead of blocking: a thread that waits can do nothing else. */
+export async function lockLayer(paths: Paths, diffId: string): Promise<Fd> {
 	for (;;) {
-		const lock = tryLockFile(`${paths.locks}/${kind}-${hexOf(digest)}`);
+		const lock = tryLock(paths, "layer", diffId);
 		if (lock) return lock;
+		await Bun.sleep(POLL_MS);
+	}
+}
+
+/**
+ * A lock of a layer or a blob: alone, the right to make or remove it; shared, the promise that nobody does. undefined
+ * while others hold it. Of a layer that is not compressed, digest and DiffID are the same: they are two locks.
+ */
+export const tryLock = (paths: Paths, kind: "layer" | "blob", digest: string, shared = false): Fd | undefined =>
+	tryLockFile(`${paths.locks}/${kind}-${hexOf(digest)}`, shared);
+
+export interface LayerLocks extends Disposable {
+	/** Layer and blob are there, and stay; otherwise they are the caller's to make. */
+	readonly present: boolean;
+	/** From now on others may use them too. */
+	share(): void;
+}
+
+/**
+ * The locks of a layer and of the blob it comes as. It waits for both or none, and takes what another pull has made
+ * meanwhile: two pulls of the same layers in another order must not wait for each other.
+ */
+export async function lockLayerAndBlob(paths: Paths, diffId: string, digest: string): Promise<LayerLocks> {
+	const isThere = () => hasLayer(paths, diffId) && existsSync(`${paths.blobs}/${hexOf(digest)}`);
+	for (;;) {
+		const shared = isThere();
+		const layer = tryLock(paths, "layer", diffId, shared);
+		const blob = layer && tryLock(paths, "blob", digest, shared);
+		if (layer && blob && isThere() === shared) {
+			return {
+				present: shared,
+				share() {
+					shareLock(layer);
+					shareLock(blob);
+				},
+				[Symbol.dispose]() {
+					layer[Symbol.dispose]();
+					blob[Symbol.dispose]();
+				},
+			};
+		}
+		layer?.[Symbol.dispose]();
+		blob?.[Symbol.dispose]();
 		await Bun.sleep(POLL_MS);
 	}
 }

@@ -43,7 +43,7 @@ export function openat2(dir: number, path: string | Buffer, flags: number, mode 
 }
 
 /** Opens `path` as a process whose root directory is `root` would. */
-export function openInRoot(root: number, path: string, flags: number, mode = 0): Fd {
+export function openInRoot(root: number, path: string | Buffer, flags: number, mode = 0): Fd {
 	return openat2(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
@@ -157,6 +157,11 @@ export function tryLockFile(path: string, shared = false): Fd | undefined {
 		return undefined;
 	}
 	return new Fd(fd);
+}
+
+/** What has been made is now only to be kept from others: readers may share the lock (flock(2) converts it). */
+export function shareLock(file: Fd): void {
+	trySyscall("flock", file.number, LOCK_SH);
 }
 
 export interface Stat {

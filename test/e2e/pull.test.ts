@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Host, loopbackUp, readText, until } from "../fixture.ts";
 import { pushImage, pushManifest, type Registry, sha256, startRegistry, tarOf } from "../registry.ts";
@@ -48,7 +48,7 @@ describe("pull", () => {
 		const { stdout, stderr } = await cat(name("implicit"));
 		expect(stdout).toBe("two\n");
 		expect(stderr).toStartWith(
-			`Unable to find image '${name("implicit:latest")}' locally\nUsing default tag: latest\n`,
+			`Unable to find image '${name("implicit:latest")}' locally\nlatest: Pulling from implicit\n`,
 		);
 	});
 	test("layers come uncompressed, gzip and zstd; fflate and zlib give the same tree", async () => {
@@ -337,6 +337,192 @@ describe("a difficult registry", () => {
 		}, 5105);
 		expect((await host.nc("pull", "127.0.0.1:5105/old")).stderr).toContain("schema 1, which is not supported");
 		expect((await host.nc("pull", "127.0.0.1:5105/endless")).stderr).toContain("is larger than");
+	});
+});
+
+/** An answer whose body comes in these pieces, with a pause between. */
+function slowly(pieces: readonly Uint8Array[], pauseMs: number, headers: Record<string, string> = {}): Response {
+	return new Response(
+		new ReadableStream({
+			async start(controller) {
+				for (const piece of pieces) {
+					controller.enqueue(piece);
+					await Bun.sleep(pauseMs);
+				}
+				controller.close();
+			},
+		}),
+		{ headers },
+	);
+}
+
+describe("a registry that means harm, or no good", () => {
+	const noise = () => ({ path: "noise", data: crypto.getRandomValues(new Uint8Array(700_000)) });
+	test("a redirect to what is not HTTP is refused", async () => {
+		const secret = `${host.dir}/secret.json`;
+		writeFileSync(secret, JSON.stringify({ schemaVersion: 2, manifests: [] }));
+		for (const [i, location] of [`file://${secret}`, "s3://bucket/key", "data:application/json,{}"].entries()) {
+			using _server = front(
+				(request, pass) =>
+					request.url.includes("/manifests/")
+						? new Response("", { status: 302, headers: { Location: location } })
+						: pass(),
+				5110 + i,
+			);
+			expect((await host.nc("pull", `127.0.0.1:${5110 + i}/x`)).stderr).toContain("which is not HTTP");
+		}
+		const file = `${host.dir}/engine-file.json`;
+		writeFileSync(file, JSON.stringify({ "registry-mirrors": ["file:///etc"] }));
+		expect((await host.nc("pull", "x", { env: { NANOCONTAINER_CONFIG: file } })).stderr).toContain("is not a URL like");
+	});
+	test("a layer that is shorter than its manifest says ends with an error", async () => {
+		await pushImage(registry.host, "short", [base, tarOf([noise()])]);
+		using _server = front(async (request, pass) => {
+			const range = Number(/\d+/.exec(request.headers.get("range") ?? "0")?.[0]);
+			if (range > 600_000) return new Response("", { status: 416 });
+			const response = await pass();
+			if (!request.url.includes("/manifests/")) return response;
+			const manifest = (await response.json()) as { mediaType: string; layers: { size: number }[] };
+			for (const layer of manifest.layers.slice(1)) layer.size += 10;
+			return Response.json(manifest, { headers: { "Content-Type": manifest.mediaType } });
+		}, 5113);
+		const { code, stderr } = await host.nc("pull", "127.0.0.1:5113/short");
+		expect(code).toBe(1);
+		expect(stderr).toMatch(/the registry (has less than|sent)/);
+	});
+	test("a layer whose first byte comes alone is still known for what it is", async () => {
+		await pushImage(registry.host, "dribble", [base, tarOf([noise(), { path: "hello", data: "dribbled\n" }])]);
+		using _server = front(async (request, pass) => {
+			const response = await pass();
+			if (!request.url.includes("/blobs/") || !response.ok) return response;
+			const bytes = new Uint8Array(await response.arrayBuffer());
+			return slowly([bytes.subarray(0, 1), bytes.subarray(1)], 60);
+		}, 5114);
+		expect((await cat("127.0.0.1:5114/dribble")).stdout).toBe("dribbled\n");
+	});
+	test("a registry that ignores Range is resumed all the same", async () => {
+		await pushImage(registry.host, "stubborn", [base, tarOf([noise(), { path: "hello", data: "stubborn\n" }])]);
+		let cut = 0;
+		using _server = front(async (request, pass) => {
+			if (!request.url.includes("/blobs/")) return pass();
+			const response = await fetch(`http://${registry.host}${new URL(request.url).pathname}`, { decompress: false });
+			const bytes = new Uint8Array(await response.arrayBuffer());
+			return new Response(bytes.length > 500_000 && cut++ < 2 ? bytes.subarray(0, cut * 200_000) : bytes);
+		}, 5115);
+		expect((await cat("127.0.0.1:5115/stubborn")).stdout).toBe("stubborn\n");
+	});
+	test("of several challenges the one that can be answered is", async () => {
+		let round = 0;
+		const challenges = [
+			'Negotiate, Basic realm="r"',
+			'Basic realm="r", Bearer realm="http://127.0.0.1:5116/token",service="s"',
+		];
+		using _server = front((request, pass) => {
+			if (new URL(request.url).pathname === "/token")
+				return Response.json({ token: "", access_token: "good", expires_in: null });
+			const given = request.headers.get("authorization");
+			if (given === "Bearer good" || given === `Basic ${btoa("u:p")}`) return pass();
+			return new Response("", { status: 401, headers: { "WWW-Authenticate": challenges[round] ?? "" } });
+		}, 5116);
+		const config = `${host.dir}/several`;
+		await Bun.write(
+			`${config}/config.json`,
+			JSON.stringify({ auths: { "127.0.0.1:5116": { auth: btoa("u:p") }, other: {} } }),
+		);
+		for (; round < challenges.length; round++) {
+			await host.ok("pull", "-q", "127.0.0.1:5116/team/app:1", { env: { DOCKER_CONFIG: config } });
+		}
+	});
+	test("endless errors and tokens are cut off", async () => {
+		const endless = () =>
+			slowly(
+				Array.from({ length: 4000 }, () => new Uint8Array(65_536)),
+				0,
+			);
+		using _server = front((request) => {
+			const url = new URL(request.url);
+			if (url.pathname === "/token") return endless();
+			if (url.pathname.includes("/bad/")) return new Response(endless().body, { status: 404 });
+			return new Response("", {
+				status: 401,
+				headers: { "WWW-Authenticate": 'Bearer realm="http://127.0.0.1:5117/token"' },
+			});
+		}, 5117);
+		expect((await host.nc("pull", "127.0.0.1:5117/bad/x")).stderr).toContain("127.0.0.1:5117");
+		expect((await host.nc("pull", "127.0.0.1:5117/x")).stderr).toContain("gave no token");
+	});
+	test("CVE-2021-41190: a document that is index and manifest at once is neither", async () => {
+		using _server = front(async (request, pass) => {
+			const response = await pass();
+			if (!request.url.includes("/manifests/")) return response;
+			const manifest = (await response.json()) as { mediaType: string };
+			return Response.json({ ...manifest, manifests: [] }, { headers: { "Content-Type": manifest.mediaType } });
+		}, 5118);
+		expect((await host.nc("pull", "127.0.0.1:5118/team/app:1")).stderr).toContain("contradicts itself");
+	});
+	test("the first layer that fails stops the others", async () => {
+		await pushImage(registry.host, "failing", [tarOf([noise()]), tarOf([noise()])]);
+		let blobs = 0;
+		using _server = front(async (request, pass) => {
+			const response = await pass();
+			if (!request.url.includes("/blobs/") || Number(response.headers.get("content-length")) < 500_000) return response;
+			if (blobs++ === 0) return new Response("", { status: 404 });
+			return slowly(
+				Array.from({ length: 100 }, () => new Uint8Array(1000)),
+				100,
+			);
+		}, 5119);
+		const started = performance.now();
+		const other = new Host();
+		expect((await other.nc("pull", "127.0.0.1:5119/failing")).code).toBe(1);
+		expect(performance.now() - started).toBeLessThan(5000);
+		for (const part of readdirSync(`${other.root}/staging`)) rmSync(`${other.root}/staging/${part}`); // kept to go on from
+		await other.close();
+	});
+	test("rmi of an image leaves what a pull at this moment needs", async () => {
+		const shared = tarOf([
+			{ path: "bin/", type: "Directory" },
+			{ path: "bin/busybox", mode: 0o755, data: busybox },
+			{ path: "only-here" },
+		]);
+		await pushImage(registry.host, "first", [shared]);
+		await pushImage(registry.host, "second", [shared, tarOf([noise(), { path: "hello", data: "second\n" }])]);
+		await host.ok("pull", "-q", name("first"));
+		const begun = Promise.withResolvers<void>();
+		const removed = Promise.withResolvers<void>();
+		using _server = front(async (request, pass) => {
+			const response = await pass();
+			if (!request.url.includes("/blobs/") || Number(response.headers.get("content-length")) < 500_000) return response;
+			begun.resolve();
+			await removed.promise;
+			return response;
+		}, 5120);
+		const pulling = host.nc("pull", "-q", "127.0.0.1:5120/second");
+		await begun.promise;
+		await host.ok("rmi", name("first"));
+		removed.resolve();
+		expect((await pulling).code).toBe(0);
+		expect((await cat("127.0.0.1:5120/second")).stdout).toBe("second\n");
+	});
+	test("the caller's umask changes no layer", async () => {
+		const other = new Host();
+		await pushImage(registry.host, "masked", [base, tarOf([{ path: "a/b/c", data: "seen\n" }])]);
+		const command = other.command(
+			"run",
+			"--rm",
+			"--network",
+			"none",
+			"-q",
+			"-u",
+			"1000",
+			name("masked"),
+			"/bin/busybox",
+			"cat",
+			"/a/b/c",
+		);
+		const child = Bun.spawn(["sh", "-c", 'umask 077; exec "$@"', "sh", ...command], { stdout: "pipe" });
+		expect(await new Response(child.stdout).text()).toBe("seen\n");
+		await other.close();
 	});
 });
 

@@ -1,0 +1,54 @@
+/** Takes away layers and blobs that nothing needs, unless somebody holds their lock: a pull that is about to. */
+import { readdirSync, rmSync, statSync } from "node:fs";
+import type { Paths } from "../paths.ts";
+import { blobPath, hasBlob, readBlob } from "../store/blobs.ts";
+import type { Db } from "../store/database.ts";
+import { type ImageRecord, layersInUse, listImages } from "../store/images.ts";
+import { layerPath, removeLayer, tryLock } from "../store/layers.ts";
+import { Manifest, parseDocument } from "./spec.ts";
+
+/** Younger ones may belong to a build or pull that is just recording them. */
+const SETTLED_MS = 10 * 60 * 1000;
+
+/** Digests of the blobs that an image is stored as. */
+export function blobsOf(paths: Paths, image: ImageRecord): string[] {
+	if (!hasBlob(paths, image.manifest)) return [image.id];
+	let manifest: Manifest;
+	try {
+		manifest = parseDocument(Manifest, readBlob(paths, image.manifest).toString(), "stored manifest");
+	} catch {
+		return [image.manifest, image.id]; // damaged: its layers' blobs cannot be named
+	}
+	return [image.manifest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)];
+}
+
+/** Removes a layer, unless it is in use; returns whether it is gone. */
+export function dropLayer(paths: Paths, diffId: string): boolean {
+	using lock = tryLock(paths, "layer", diffId);
+	if (!lock) return false;
+	removeLayer(paths, diffId);
+	return true;
+}
+
+export function dropBlob(paths: Paths, digest: string): void {
+	using lock = tryLock(paths, "blob", digest);
+	if (lock) rmSync(blobPath(paths, digest), { force: true });
+}
+
+/** What failed pulls left, once it is plain that they don't come back for it. */
+export function sweepOrphans(db: Db, paths: Paths): void {
+	const old = (path: string): boolean => {
+		const stat = statSync(path, { throwIfNoEntry: false });
+		return stat !== undefined && Date.now() - stat.ctimeMs > SETTLED_MS;
+	};
+	const layers = layersInUse(db);
+	for (const hex of readdirSync(paths.layers)) {
+		const diffId = `sha256:${hex}`;
+		if (!layers.has(diffId) && old(layerPath(paths, diffId))) dropLayer(paths, diffId);
+	}
+	const blobs = new Set(listImages(db).flatMap((image) => blobsOf(paths, image)));
+	for (const hex of readdirSync(paths.blobs)) {
+		const digest = `sha256:${hex}`;
+		if (!blobs.has(digest) && old(blobPath(paths, digest))) dropBlob(paths, digest);
+	}
+}
