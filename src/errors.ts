@@ -9,7 +9,8 @@ export type ErrorCode =
 	| "not-found" // no such container, image, network, volume
 	| "conflict" // a name in use, a container that runs
 	| "not-running" // needs a running container
-	| "denied" // not root, or the registry says no
+	| "not-root" // needs root
+	| "denied" // the registry says no
 	| "unsupported" // this kernel, or this version of NanoContainer, cannot
 	| "command-not-found" // the container's program does not exist (exit code 127)
 	| "command-not-executable" // it exists, but cannot be executed (exit code 126)

@@ -1,7 +1,7 @@
 /** HEALTHCHECK: `NONE`, or `CMD` with how often and how patiently. */
 import { EngineError } from "../errors.ts";
 import type { Healthcheck } from "./instruction.ts";
-import { jsonArray } from "./parse.ts";
+import { jsonArray } from "./json-array.ts";
 import type { Flags } from "./parse-flags.ts";
 
 const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };

@@ -3,7 +3,9 @@
  * worded as BuildKit words them.
  */
 import { EngineError } from "../errors.ts";
+import { closest } from "./closest.ts";
 import type { CommandLine, Instruction, NameValue, Run, RunMount, StageInstruction } from "./instruction.ts";
+import { jsonArray } from "./json-array.ts";
 import { expandWords } from "./lex.ts";
 import { type Dockerfile, DockerfileError, type Line, parseLines } from "./lines.ts";
 import { Flags } from "./parse-flags.ts";
@@ -34,7 +36,7 @@ function parseLine(line: Line, escapeChar: string): Instruction {
 		new DockerfileError(`dockerfile parse error on line ${line.range.start}: ${message}`, line.range);
 	const parser = Object.hasOwn(PARSERS, line.keyword) ? PARSERS[line.keyword] : undefined;
 	if (!parser) {
-		const meant = closest(line.keyword);
+		const meant = closest(line.keyword, Object.keys(PARSERS));
 		throw fail(`unknown instruction: ${line.keyword}${meant ? ` (did you mean ${meant}?)` : ""}`);
 	}
 	if (line.rest === "" && line.keyword !== "ONBUILD" && line.keyword !== "CMD" && line.keyword !== "ENTRYPOINT") {
@@ -69,17 +71,6 @@ const NO_ARGUMENTS = new Map([
 /** The instruction in one line: heredocs by their words alone, blanks joined. */
 const textOf = (line: Line): string => [line.keyword, ...line.flags, line.rest].filter(Boolean).join(" ");
 const base = (line: Line) => ({ range: line.range, text: textOf(line) });
-
-/** A JSON array of strings, or undefined if it is none: then the shell's form is meant. */
-export function jsonArray(text: string): string[] | undefined {
-	if (!text.startsWith("[")) return undefined;
-	try {
-		const value: unknown = JSON.parse(text);
-		return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
-	} catch {
-		return undefined;
-	}
-}
 
 function commandLine(rest: string): CommandLine {
 	const json = jsonArray(rest);
@@ -259,25 +250,3 @@ const PARSERS: Readonly<Record<string, Parser>> = {
 	VOLUME: listed("VOLUME"),
 	WORKDIR: simple("WORKDIR"),
 };
-
-/** What was probably meant: at most two letters away. */
-function closest(word: string): string | undefined {
-	const ranked = Object.keys(PARSERS)
-		.map((known) => ({ known, distance: editDistance(word, known) }))
-		.sort((a, b) => a.distance - b.distance);
-	return ranked[0] && ranked[0].distance <= 2 ? ranked[0].known : undefined;
-}
-
-/** Levenshtein's. */
-export function editDistance(a: string, b: string): number {
-	let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-	for (let i = 1; i <= a.length; i++) {
-		const next = [i];
-		for (let j = 1; j <= b.length; j++) {
-			const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-			next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-		}
-		row = next;
-	}
-	return row[b.length] ?? 0;
-}

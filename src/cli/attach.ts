@@ -10,7 +10,7 @@ import type { Command } from "./command.ts";
 import { bool, text } from "./flags.ts";
 import { complain } from "./output.ts";
 import { exitCodeOfSession } from "./run.ts";
-import { attend, catchSignals, detachKeys, ownStreams } from "./session.ts";
+import { attend, catchSignals, detachKeys, ownStreams, rawTerminal } from "./session.ts";
 
 const flags = {
 	"detach-keys": text("Override the key sequence for detaching a container"),
@@ -28,7 +28,7 @@ export const attach: Command<typeof flags> = {
 		const engine = context.engine();
 		const container = findContainer(engine.db, args[0] ?? "");
 		if (container.state.status !== "running") {
-			complain("cannot attach to a stopped container, start it first\n");
+			complain("You cannot attach to a stopped container, start it first\n");
 			return 1;
 		}
 		const { tty, openStdin } = container.config;
@@ -41,6 +41,7 @@ export const attach: Command<typeof flags> = {
 		if (!client)
 			throw new EngineError("failed", `the monitor of container ${container.name} is gone: nobody holds its streams`);
 		const keys = detachKeys(flags["detach-keys"], tty);
+		using _raw = rawTerminal(tty, stdin);
 		client.attach(ownStreams({ stdin, stdout: true, stderr: true }, { tty, keys, lease: false }));
 		const forward = (signal: number) => {
 			try {

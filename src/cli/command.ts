@@ -3,7 +3,7 @@
 import { defineCommand } from "citty";
 import type { Engine } from "../engine/engine.ts";
 import { EngineError } from "../errors.ts";
-import { FlagError, type FlagTable, type Parsed, readFlags } from "./flags.ts";
+import { FlagError, type FlagTable, HelpAsked, type Parsed, readFlags } from "./flags.ts";
 import type { GlobalOptions } from "./global.ts";
 import { renderHelp } from "./help.ts";
 import { complain, print } from "./output.ts";
@@ -44,15 +44,15 @@ export async function runCommand<F extends FlagTable>(
 	const usage = `${context.program} ${command.name}`;
 	let parsed: Parsed<F>;
 	try {
-		if (wantsHelp(command, argv)) {
-			print(renderHelp(command, context.program));
-			return 0;
-		}
 		parsed = readFlags(command.flags, argv, {
 			stopAtFirst: command.stopAtFirst ?? false,
 			notYet: command.notYet ?? [],
 		});
 	} catch (error) {
+		if (error instanceof HelpAsked) {
+			print(renderHelp(command, context.program));
+			return 0;
+		}
 		if (!(error instanceof FlagError)) throw error;
 		complain(`${error.message}\n\nUsage:  ${usage} ${command.usage}\n\nRun '${usage} --help' for more information\n`);
 		return USAGE;
@@ -67,13 +67,6 @@ export async function runCommand<F extends FlagTable>(
 	return command.run(context, parsed);
 }
 
-/** --help anywhere among the flags; behind the first argument it may be the container program's. */
-function wantsHelp<F extends FlagTable>(command: Command<F>, argv: readonly string[]): boolean {
-	const end = argv.findIndex((word) => word === "--" || (command.stopAtFirst && !word.startsWith("-")));
-	const own = end < 0 ? argv : argv.slice(0, end);
-	return own.includes("--help") || (own.includes("-h") && !Object.values(command.flags).some((f) => f.short === "h"));
-}
-
 function countError<F extends FlagTable>({ args: { min, max } }: Command<F>, count: number): string | undefined {
 	const s = (n: number) => (n === 1 ? "" : "s");
 	if (count >= min && count <= max) return undefined;
@@ -84,12 +77,12 @@ function countError<F extends FlagTable>({ args: { min, max } }: Command<F>, cou
 }
 
 /** The same command for citty's tree, which finds commands and loads them lazily, but reads no flags. */
-export function leaf<F extends FlagTable>(command: Command<F>) {
+export function leaf<F extends FlagTable>(command: Command<F>, path = command.name) {
 	return defineCommand({
 		meta: { name: command.name, description: command.summary },
 		run: async ({ rawArgs, data }) => {
 			const session = data as { context: Context; exitCode: number };
-			session.exitCode = await runCommand(command, session.context, rawArgs);
+			session.exitCode = await runCommand({ ...command, name: path }, session.context, rawArgs);
 		},
 	});
 }

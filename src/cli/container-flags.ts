@@ -3,9 +3,9 @@
 import type { CreateOptions } from "../engine/create.ts";
 import { EngineError } from "../errors.ts";
 import type { ContainerConfig, HostConfig } from "../store/container-record.ts";
-import { bool, choice, integer, list, listOf, text, type Values, value } from "./flags.ts";
+import { bool, choice, hidden, integer, list, listOf, text, type Values, value } from "./flags.ts";
 import { parseEnv, parseLabels, readEnvFiles } from "./parse-env.ts";
-import { parseDevice, parseExtraHost, parseSysctl } from "./parse-host.ts";
+import { parseDevice, parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "./parse-host.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./parse-mount.ts";
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "./parse-size.ts";
 
@@ -23,9 +23,10 @@ export const CONTAINER_FLAGS = {
 	"cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
 	"cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
 	device: listOf("Add a host device to the container", "list", parseDevice),
-	dns: list("Set custom DNS servers"),
+	dns: listOf("Set custom DNS servers", "list", parseDns),
+	"dns-opt": hidden(list("Set DNS options")),
 	"dns-option": list("Set DNS options"),
-	"dns-search": list("Set custom DNS search domains"),
+	"dns-search": listOf("Set custom DNS search domains", "list", parseDnsSearch),
 	domainname: choice("Container NIS domain name", ""),
 	entrypoint: text("Overwrite the default ENTRYPOINT of the image"),
 	env: listOf("Set environment variables", "list", (given) => parseEnv(given), "e"),
@@ -49,6 +50,7 @@ export const CONTAINER_FLAGS = {
 	),
 	mount: listOf("Attach a filesystem mount to the container", "mount", parseMount),
 	name: text("Assign a name to the container"),
+	net: hidden(listOf("Connect a container to a network", "network", parseNetwork)),
 	network: listOf("Connect a container to a network: bridge, none or host", "network", parseNetwork),
 	"oom-kill-disable": bool("Disable OOM Killer"),
 	"oom-score-adj": integer("Tune host's OOM preferences (-1000 to 1000)"),
@@ -64,17 +66,17 @@ export const CONTAINER_FLAGS = {
 	"stop-signal": text("Signal to stop the container"),
 	"stop-timeout": integer("Timeout (in seconds) to stop a container"),
 	sysctl: listOf("Sysctl options", "map", parseSysctl),
-	tmpfs: listOf("Mount a tmpfs directory", "list", parseTmpfs),
+	tmpfs: list("Mount a tmpfs directory"),
 	tty: bool("Allocate a pseudo-TTY", "t"),
 	ulimit: listOf("Ulimit options", "ulimit", parseUlimit),
 	user: text("Username or UID (format: <name|uid>[:<group|gid>])", "u"),
-	volume: listOf("Bind mount a volume", "list", parseVolume, "v"),
+	volume: list("Bind mount a volume", "v"),
 	workdir: text("Working directory inside the container", "w"),
 };
 
 /** docker's, in docker-cli's order, that wait for later. */
 export const CONTAINER_NOT_YET: readonly string[] =
-	"annotation blkio-weight blkio-weight-device cgroupns cpu-count cpu-percent cpu-rt-period cpu-rt-runtime device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops disable-content-trust expose gpus health-cmd health-interval health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation kernel-memory link link-local-ip log-opt memory-swappiness network-alias net net-alias no-healthcheck pid publish/p publish-all/P restart runtime storage-opt use-api-socket userns uts volume-driver volumes-from".split(
+	"annotation blkio-weight blkio-weight-device cgroupns cpu-count cpu-percent cpu-rt-period cpu-rt-runtime device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops disable-content-trust expose gpus health-cmd health-interval health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation kernel-memory link link-local-ip log-opt memory-swappiness network-alias net-alias no-healthcheck pid publish/p publish-all/P restart runtime storage-opt use-api-socket userns uts volume-driver volumes-from".split(
 		" ",
 	);
 
@@ -97,7 +99,12 @@ export function explainFlag() {
 	};
 }
 
-function parseNetwork(name: string): string {
+/** A name, or docker's long form, of which only the name means something here. */
+function parseNetwork(text: string): string {
+	const fields = text.includes("=") ? text.split(",") : [`name=${text}`];
+	const other = fields.find((field) => !field.startsWith("name="));
+	if (other !== undefined) throw new Error(`network option "${other}" is not supported`);
+	const name = fields[0]?.slice("name=".length) ?? "";
 	if (name === "default") return "bridge";
 	if (["bridge", "none", "host"].includes(name)) return name;
 	throw new Error(`network "${name}" is not supported: use bridge, none or host`);
@@ -132,9 +139,12 @@ function attachedStreams(flags: ContainerFlags, detached: boolean): ContainerCon
 /** What the user asked for, with docker's defaults. */
 export function createOptions(flags: ContainerFlags, args: readonly string[], detached: boolean): CreateOptions {
 	const [image = "", ...command] = args;
-	const networks = [...new Set(flags.network)];
+	const networks = [...flags.network, ...flags.net];
+	const twice = networks.find((name, i) => networks.indexOf(name) !== i);
+	if (twice !== undefined) throw new EngineError("usage", `network "${twice}" is specified multiple times`);
 	if (networks.length > 1) {
-		throw new EngineError("usage", `Container cannot be connected to network endpoints: ${networks.join(", ")}`);
+		const names = networks.toSorted().join(", ");
+		throw new EngineError("invalid", `Container cannot be connected to network endpoints: ${names}`);
 	}
 	const network = networks[0] ?? "bridge";
 	if (flags.ip && network !== "bridge") {
@@ -160,15 +170,27 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 		attach: attachedStreams(flags, detached),
 		stopSignal: flags["stop-signal"],
 		stopTimeout: flags["stop-timeout"],
-		volumeLabels: {},
+		volumeLabels: Object.fromEntries(
+			flags.mount.flatMap(({ mount, labels }) => (mount.source ? [[mount.source, labels]] : [])),
+		),
 		host: hostConfig(flags, network),
 	};
+}
+
+/** Mistakes in these are told by docker's engine, without the command's usage. */
+function asked<T>(texts: readonly string[], parse: (text: string) => T): T[] {
+	try {
+		return texts.map(parse);
+	} catch (error) {
+		throw new EngineError("invalid", (error as Error).message);
+	}
 }
 
 const DEFAULT_SHM = 64 * 1024 * 1024;
 
 function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
-	const binds = flags.volume.map(({ source, destination, readonly, options }) =>
+	const volumes = asked(flags.volume, parseVolume);
+	const binds = volumes.map(({ source, destination, readonly, options }) =>
 		[source, destination, [...(readonly ? ["ro"] : []), ...options].join(",")].filter(Boolean).join(":"),
 	);
 	return {
@@ -179,14 +201,14 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		cgroupParent: flags["cgroup-parent"],
 		devices: [...flags.device],
 		dns: [...flags.dns],
-		dnsOptions: [...flags["dns-option"]],
+		dnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],
 		dnsSearch: [...flags["dns-search"]],
 		extraHosts: [...flags["add-host"]],
 		groupAdd: [...flags["group-add"]],
 		init: flags.init,
 		ip: flags.ip,
 		logDriver: flags["log-driver"] ?? "json-file",
-		mounts: [...flags.volume, ...flags.mount, ...flags.tmpfs],
+		mounts: [...volumes, ...flags.mount.map(({ mount }) => mount), ...asked(flags.tmpfs, parseTmpfs)],
 		networkMode,
 		oomScoreAdj: checkOomScore(flags["oom-score-adj"] ?? 0),
 		privileged: flags.privileged,
@@ -213,7 +235,7 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 
 function checkOomScore(score: number): number {
 	if (score < -1000 || score > 1000) {
-		throw new EngineError("usage", `Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
+		throw new EngineError("invalid", `Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
 	}
 	return score;
 }

@@ -25,7 +25,7 @@ export const createCommand: Command<typeof CONTAINER_FLAGS> = {
 		} catch (error) {
 			if (!(error instanceof EngineError) || error.code !== "usage") throw error;
 			complain(`${error.message}\n`);
-			return 125;
+			return 1;
 		}
 	},
 };

@@ -10,7 +10,7 @@ import { bool, list, listOf, text } from "./flags.ts";
 import { complain, print } from "./output.ts";
 import { parseEnv, readEnvFiles } from "./parse-env.ts";
 import { exitCodeOfSession, explain } from "./run.ts";
-import { attend, catchSignals, detachKeys, ownStreams, terminalSize } from "./session.ts";
+import { attend, catchSignals, detachKeys, ownStreams, rawTerminal, terminalSize } from "./session.ts";
 
 const flags = {
 	detach: bool("Detached mode: run command in the background", "d"),
@@ -43,6 +43,7 @@ export const exec: Command<typeof flags> = {
 		const keys = detachKeys(flags["detach-keys"], tty);
 		const attached = ownStreams({ stdin, stdout: true, stderr: true }, { tty, keys, lease: false });
 		const signals = catchSignals(!tty && !flags.detach, tty);
+		using _raw = rawTerminal(tty && !flags.detach, stdin);
 		try {
 			const executed = execInContainer(context.engine(), name, {
 				command,
@@ -66,17 +67,22 @@ export const exec: Command<typeof flags> = {
 			});
 			return exitCodeOfSession(end);
 		} catch (error) {
-			return execFailed(error);
+			return execFailed(error, flags.detach);
 		}
 	},
 };
 
-/** A program that cannot be executed is told on standard output, as docker does. */
-function execFailed(error: unknown): number {
+/** A program that cannot be executed is told on standard output, as docker does; of a detached one by the engine. */
+function execFailed(error: unknown, detached: boolean): number {
 	if (!(error instanceof EngineError)) throw error;
+	if (/^unable to find (user|group)/i.test(error.message)) {
+		print(`${error.message}\n`);
+		return 126;
+	}
 	const code = error.code === "command-not-found" ? 127 : error.code === "command-not-executable" ? 126 : 0;
-	const inContainer = code !== 0 || /^unable to find (user|group)|^chdir/.test(error.message);
-	if (!inContainer) throw error;
-	print(`OCI runtime exec failed: exec failed: unable to start container process: ${error.message}: unknown\n`);
+	if (code === 0 && !error.message.startsWith("chdir")) throw error;
+	const text = `OCI runtime exec failed: exec failed: unable to start container process: ${error.message}: unknown`;
+	if (detached) throw new EngineError("failed", text, { cause: error });
+	print(`${text}\n`);
 	return code || 126;
 }

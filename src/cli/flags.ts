@@ -8,6 +8,11 @@ export class FlagError extends Error {
 	override readonly name = "FlagError";
 }
 
+/** `--help` (or `-h`, where that is no other flag) was read among the flags. */
+export class HelpAsked extends Error {
+	override readonly name = "HelpAsked";
+}
+
 interface Spec<T> {
 	readonly short: string | undefined;
 	readonly help: string;
@@ -18,6 +23,8 @@ interface Spec<T> {
 	readonly add: (before: T, text: string) => T;
 	/** Shown by --help as (default …). */
 	readonly shown?: string;
+	/** Another name of a flag, which --help leaves out. */
+	readonly hidden?: boolean;
 }
 
 export type Flags = Readonly<Record<string, Spec<never>>>;
@@ -50,6 +57,9 @@ export const text = (help: string, short?: string, kind = "string"): Spec<string
 	initial: undefined,
 	add: (_, value) => value,
 });
+
+/** Another, older name of a flag. */
+export const hidden = <T>(spec: Spec<T>): Spec<T> => ({ ...spec, hidden: true });
 
 /** The same with a parser, which throws Error with the reason. */
 export const value = <T>(
@@ -167,6 +177,7 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 		const name = equals < 0 ? word : word.slice(0, equals);
 		if (name === "" || name.startsWith("-")) throw new FlagError(`bad flag syntax: --${word}`);
 		const spec = Object.hasOwn(table, name) ? table[name] : undefined;
+		if (!spec && name === "help") throw new HelpAsked();
 		if (!spec) throw unknown(name);
 		if (equals >= 0) set(name, spec, word.slice(equals + 1));
 		else if (spec.kind === "") set(name, spec, "true");
@@ -187,6 +198,7 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 			if (name === undefined || !spec) {
 				const hidden = options.notYet.find((entry) => entry.endsWith(`/${letter}`));
 				if (hidden) throw unknown(hidden.split("/")[0] ?? "");
+				if (letter === "h") throw new HelpAsked();
 				throw new FlagError(`unknown shorthand flag: '${letter}' in -${letters.slice(k)}`);
 			}
 			const rest = letters.slice(k + 1);

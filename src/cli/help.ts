@@ -4,27 +4,22 @@ import type { FlagTable } from "./flags.ts";
 
 export function renderHelp<F extends FlagTable>(command: Command<F>, program: string): string {
 	const rows = Object.entries(command.flags)
+		.filter(([, flag]) => !flag.hidden)
 		.sort(([a], [b]) => a.localeCompare(b))
 		.map(([name, flag]) => {
 			const left = `  ${flag.short ? `-${flag.short}, ` : "    "}--${name}${flag.kind ? ` ${flag.kind}` : ""}`;
-			const help = flag.shown && flag.kind ? `${flag.help} (default ${flag.shown})` : flag.help;
-			return [left, flag.shown && !flag.kind ? `${help} (default ${flag.shown})` : help] as const;
+			return [left, flag.shown && flag.shown !== '""' ? `${flag.help} (default ${flag.shown})` : flag.help] as const;
 		});
 	const width = Math.max(0, ...rows.map(([left]) => left.length)) + 3;
-	const options = rows.map(([left, help]) => `${left.padEnd(width)}${help}`);
-	const aliases = command.aliases?.length
-		? `\nAliases:\n  ${[command.name, ...command.aliases].map((name) => `${program} ${name}`).join(", ")}\n`
-		: "";
+	const options = rows.map(([left, help]) => `${left.padEnd(width)}${help}\n`).join("");
+	const verb = command.name.split(" ").at(-1) ?? "";
+	const names = command.aliases ?? [`container ${verb}`, verb];
 	return [
-		`Usage:  ${program} ${command.name} ${command.usage}`.trimEnd(),
-		"",
-		command.summary,
-		aliases,
-		...(options.length ? [`Options:\n${options.join("\n")}`, ""] : []),
-	]
-		.filter((part, i) => part !== "" || i === 1 || i > 3)
-		.join("\n")
-		.replace(/\n{3,}/g, "\n\n");
+		`Usage:  ${`${program} ${command.name} ${command.usage}`.trimEnd()}\n`,
+		`${command.summary}\n`,
+		...(names.length ? [`Aliases:\n  ${names.map((name) => `${program} ${name}`).join(", ")}\n`] : []),
+		...(options ? [`Options:\n${options}`] : []),
+	].join("\n");
 }
 
 /** Help of a group, or of the program itself. */

@@ -3,7 +3,8 @@
 import type { Engine } from "../engine/engine.ts";
 import { configOf, findOrImport, withTag } from "../engine/images.ts";
 import { EngineError } from "../errors.ts";
-import { parsePlatform, platformMatches } from "../image/platform.ts";
+import { formatPlatform, hostPlatform, parsePlatform, platformMatches } from "../image/platform.ts";
+import type { ImageConfig } from "../image/spec.ts";
 import type { Context } from "./command.ts";
 import { complain } from "./output.ts";
 
@@ -24,6 +25,7 @@ export async function imageFor(
 		const record = await findOrImport(engine, name);
 		if (record) {
 			const config = configOf(record);
+			if (!wanted) warnOfOtherPlatform(config);
 			if (!wanted || platformMatches(wanted, config)) return { record, config };
 		}
 		if (flags.pull === "never") throw new EngineError("not-found", `No such image: ${withTag(name)}`);
@@ -35,5 +37,16 @@ export async function imageFor(
 		quiet: flags.quiet,
 		toError: true,
 	});
-	return { record, config: configOf(record) };
+	const config = configOf(record);
+	if (!wanted) warnOfOtherPlatform(config);
+	return { record, config };
+}
+
+/** It may run all the same, if binfmt_misc has an interpreter for it. */
+function warnOfOtherPlatform(config: ImageConfig): void {
+	const host = hostPlatform();
+	if (!config.architecture || platformMatches(host, config)) return;
+	complain(
+		`WARNING: The requested image's platform (${formatPlatform(config)}) does not match the detected host platform (${formatPlatform(host)}) and no specific platform was requested\n`,
+	);
 }

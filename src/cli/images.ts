@@ -4,7 +4,7 @@ import { shortId } from "../engine/identifiers.ts";
 import { listImageRows } from "../engine/list-images.ts";
 import type { Command } from "./command.ts";
 import { bool, listOf, text } from "./flags.ts";
-import { print } from "./output.ts";
+import { complain, print } from "./output.ts";
 import { groupFilters, parseFilter } from "./parse-filter.ts";
 import { type Row, renderRows } from "./table.ts";
 import { ago, humanSize, timestamp } from "./units.ts";
@@ -24,14 +24,17 @@ export const images: Command<typeof flags> = {
 	name: "images",
 	usage: "[OPTIONS] [REPOSITORY[:TAG]]",
 	summary: "List images",
-	aliases: ["image ls", "image list"],
+	aliases: ["image ls", "image list", "images"],
 	flags,
 	notYet: ["tree"],
 	args: { min: 0, max: 1 },
 	run: (context, { flags, args }) => {
 		const found = listImageRows(context.engine(), { pattern: args[0], filters: groupFilters(flags.filter) });
-		if (flags.quiet && flags.format === undefined) {
-			for (const id of new Set(found.map((row) => row.id))) print(`${flags["no-trunc"] ? id : shortId(id)}\n`);
+		if (flags.quiet && flags.format) {
+			complain("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
+		}
+		if (flags.quiet) {
+			for (const { id } of found) print(`${flags["no-trunc"] ? id : shortId(id)}\n`);
 			return 0;
 		}
 		const rows = found.map(

@@ -23,6 +23,7 @@ function operatingSystem(): string {
 
 export const info: Command<typeof flags> = {
 	name: "info",
+	aliases: ["system info", "info"],
 	usage: "[OPTIONS]",
 	summary: "Display system-wide information",
 	flags,

@@ -21,6 +21,7 @@ const ownFlags = { format: flags.format };
 
 export const inspect: Command<typeof flags> = {
 	name: "inspect",
+	aliases: [],
 	usage: "[OPTIONS] NAME|ID [NAME|ID...]",
 	summary: "Return low-level information on NanoContainer objects",
 	flags,
@@ -28,7 +29,7 @@ export const inspect: Command<typeof flags> = {
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: (context, { flags, args }) => {
 		if (flags.type !== undefined && flags.type !== "container" && flags.type !== "image") {
-			complain(`unknown type: "${flags.type}"\n`);
+			complain(`unknown type: "${flags.type}": must be one of "container" or "image"\n`);
 			return 1;
 		}
 		return inspectAll(context.engine(), args, flags.type ? [flags.type] : ["container", "image"], flags.format);
@@ -39,6 +40,7 @@ export const inspect: Command<typeof flags> = {
 export function inspectOnly(kind: Kind): Command<typeof ownFlags> {
 	return {
 		name: `${kind} inspect`,
+		aliases: [],
 		usage: `[OPTIONS] ${kind.toUpperCase()} [${kind.toUpperCase()}...]`,
 		summary: `Display detailed information on one or more ${kind}s`,
 		flags: ownFlags,
@@ -64,7 +66,7 @@ function inspectAll(
 			errors.push(error.message);
 		}
 	}
-	if (format === undefined || format === "json") {
+	if (!format || format === "json") {
 		print(format === "json" ? `${JSON.stringify(found)}\n` : `${JSON.stringify(found, null, 4)}\n`);
 	} else {
 		const render = compileTemplate(format);

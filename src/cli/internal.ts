@@ -5,6 +5,7 @@ import type { Command } from "./command.ts";
 
 export const reapCommand: Command<Record<string, never>> = {
 	name: "internal reap",
+	aliases: [],
 	usage: "ID",
 	summary: "Tidy up after a container that has ended",
 	flags: {},

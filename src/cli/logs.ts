@@ -19,7 +19,7 @@ export const logs: Command<typeof flags> = {
 	name: "logs",
 	usage: "[OPTIONS] CONTAINER",
 	summary: "Fetch the logs of a container",
-	aliases: ["log"],
+	aliases: ["container logs", "logs", "log"],
 	flags,
 	notYet: ["details"],
 	args: { min: 1, max: 1 },

@@ -32,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<never> {
 /** Who says it: docker's client its own mistakes, the engine the rest. */
 function prefixOf(program: string, { code }: EngineError): string {
 	if (code === "usage") return "";
-	return code === "denied" || code === "unsupported" ? `${program}: ` : "Error response from daemon: ";
+	return code === "not-root" || code === "unsupported" ? `${program}: ` : "Error response from daemon: ";
 }
 
 function report(program: string, error: unknown, debug: boolean): number {
@@ -61,18 +61,33 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 		print(`${versionLine(program)}\n`);
 		return 0;
 	}
-	if (name === undefined || options.help || name === "help") return showHelp(program);
+	if (name === "help" || (options.help && name !== undefined)) {
+		return helpOf(program, options, name === "help" ? rest.slice(1) : rest);
+	}
+	if (name === undefined) return showHelp(program);
 	const group = groupOf(name);
 	if (!group && !isVerb(name)) {
 		complain(`${program}: unknown command: ${program} ${name}\n\nRun '${program} --help' for more information\n`);
 		return 1;
 	}
-	if (group && (member === undefined || member === "--help" || !hasMember(group, member))) {
-		return showGroup(program, name, member);
-	}
+	if (group && (member === undefined || !hasMember(group, member))) return showGroup(program, name, member);
 	const session = { context: contextOf(program, options), exitCode: 0 };
 	await runLeaf(rest, session);
 	return session.exitCode;
+}
+
+/** `help ps`, `--help ps`: the same as `ps --help`. */
+function helpOf(program: string, options: GlobalOptions, topic: readonly string[]): Promise<number> | number {
+	const [name, member] = topic;
+	if (name === undefined) return showHelp(program);
+	const group = groupOf(name);
+	if (!group && !isVerb(name)) {
+		complain(`unknown help topic: ${topic.join(" ")}\n`);
+		return 1;
+	}
+	if (group && (member === undefined || !hasMember(group, member))) return showGroup(program, name, "--help");
+	const session = { context: contextOf(program, options), exitCode: 0 };
+	return runLeaf([...topic.slice(0, group ? 2 : 1), "--help"], session).then(() => session.exitCode);
 }
 
 /** citty finds the command in the tree and loads its module. */
@@ -113,7 +128,14 @@ function showHelp(program: string): number {
 function showGroup(program: string, name: string, member: string | undefined): number {
 	const group = groupOf(name);
 	if (!group) return 1;
-	if (member !== undefined && !member.startsWith("-")) {
+	const asked = member === "--help" || member === "-h";
+	if (member?.startsWith("-") && !asked) {
+		complain(
+			`unknown flag: ${member}\n\nUsage:  ${program} ${name} COMMAND\n\nRun '${program} ${name} --help' for more information\n`,
+		);
+		return USAGE;
+	}
+	if (member !== undefined && !asked) {
 		complain(
 			`${program}: unknown command: ${program} ${name} ${member}\n\nUsage:  ${program} ${name} COMMAND\n\nRun '${program} ${name} --help' for more information\n`,
 		);
@@ -122,7 +144,7 @@ function showGroup(program: string, name: string, member: string | undefined): n
 	const help = renderGroupHelp(group.summary, `${program} ${name} COMMAND`, memberRows(group), [
 		`Run '${program} ${name} COMMAND --help' for more information on a command.`,
 	]);
-	(member === "--help" ? print : complain)(help);
+	(asked ? print : complain)(help);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /** `-e`, `--env-file`, `-l`, `--label-file`: docker's grammar. Pure but for the client's own environment. */
 import { readFileSync } from "node:fs";
 import { EngineError } from "../errors.ts";
+import { errnoText } from "../sys/errno.ts";
 
 /** "K=V" as it is; "K" takes the client's value, and nothing if it has none. */
 export function parseEnv(text: string, client: Readonly<Record<string, string | undefined>> = process.env): string[] {
@@ -38,12 +39,17 @@ export function readEnvFiles(
 	client: Readonly<Record<string, string | undefined>> = process.env,
 ): string[] {
 	return files.flatMap((file) => {
+		let text: string;
 		try {
-			return parseEnvFile(readFileSync(file, "utf8"), file, client);
+			text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
 		} catch (error) {
-			if (error instanceof EngineError) throw error;
-			throw new EngineError("usage", `open ${file}: no such file or directory`);
+			const { code, errno = 0 } = error as NodeJS.ErrnoException;
+			if (error instanceof TypeError && code?.startsWith("ERR_ENCODING")) {
+				throw new EngineError("usage", `env file ${file} contains invalid utf8 bytes`);
+			}
+			throw new EngineError("usage", `${code === "EISDIR" ? "read" : "open"} ${file}: ${errnoText(Math.abs(errno))}`);
 		}
+		return parseEnvFile(text, file, client);
 	});
 }
 

@@ -2,7 +2,7 @@
 
 export function parseFilter(text: string): readonly [key: string, value: string] {
 	const equals = text.indexOf("=");
-	if (equals < 0) throw new Error("invalid argument format of filter (expected name=value)");
+	if (equals < 0) throw new Error("bad format of filter (expected name=value)");
 	return [text.slice(0, equals).trim().toLowerCase(), text.slice(equals + 1).trim()];
 }
 

@@ -5,6 +5,21 @@ import { parseIpv4 } from "../sys/rtnetlink.ts";
 const isAddress = (text: string): boolean =>
 	parseIpv4(text) !== undefined || (text.includes(":") && URL.canParse(`http://[${text}]/`));
 
+/** A name server. */
+export function parseDns(text: string): string {
+	if (isAddress(text)) return text;
+	throw new Error(`IP address is not correctly formatted: ${text}`);
+}
+
+const DOMAIN = /^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9_]([a-zA-Z0-9_-]*[a-zA-Z0-9_])?)*\.?$/;
+
+/** A domain for look-ups; "." for none. */
+export function parseDnsSearch(text: string): string {
+	const domain = text.trim();
+	if (domain === "." || (domain.length < 255 && DOMAIN.test(domain))) return domain;
+	throw new Error(`${text} is not a valid domain`);
+}
+
 /** "name:ip", "name=ip", "name:host-gateway" → "name:ip" */
 export function parseExtraHost(text: string): string {
 	const match = /^([^:=]+)[:=](.+)$/.exec(text);

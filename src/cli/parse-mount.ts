@@ -1,10 +1,16 @@
 /** `-v`, `--mount`, `--tmpfs`: docker's grammar → mount points. Pure; throws Error with docker's reason. */
 import { normalize, resolve } from "node:path";
 import type { MountPoint } from "../store/container-record.ts";
+import { parseCsv } from "./parse-csv.ts";
 import { parseBytes } from "./parse-size.ts";
 
 const PROPAGATION = new Set(["shared", "slave", "private", "rshared", "rslave", "rprivate"]);
-const NO_EFFECT = new Set(["rw", "z", "Z", "consistent", "cached", "delegated"]);
+const MODE_KINDS: Readonly<Record<string, string>> = {
+	...{ ro: "access", rw: "access", z: "label", Z: "label", nocopy: "copy" },
+	// Without effect on Linux.
+	...{ consistent: "consistency", cached: "consistency", delegated: "consistency" },
+	...Object.fromEntries([...PROPAGATION].map((word) => [word, "propagation"])),
+};
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
 const EMPTY: MountPoint = {
@@ -34,10 +40,16 @@ export function parseVolume(text: string): MountPoint {
 	if (second === undefined) return { ...EMPTY, destination: cleanDestination(first, text) };
 	const isMode = third === undefined && !second.startsWith("/");
 	if (isMode && !first.startsWith("/")) throw new Error(`invalid volume specification: '${text}'`);
-	if (isMode) return { ...EMPTY, destination: cleanDestination(first, text), ...parseMode(second) };
+	if (isMode) {
+		const mode = parseMode(second, "volume");
+		if (mode.readonly)
+			throw new Error(`invalid volume specification: '${text}': an anonymous volume cannot be read-only`);
+		return { ...EMPTY, destination: cleanDestination(first, text), ...mode };
+	}
 	const destination = cleanDestination(second, text);
-	const mode = third === undefined ? {} : parseMode(third);
-	if (first.startsWith("/") || first.startsWith(".")) {
+	const isBind = first.startsWith("/") || first.startsWith(".");
+	const mode = third === undefined ? {} : parseMode(third, isBind ? "bind" : "volume");
+	if (isBind) {
 		return { ...EMPTY, type: "bind", source: resolve(first), destination, createSource: true, ...mode };
 	}
 	if (!VOLUME_NAME.test(first)) {
@@ -48,13 +60,18 @@ export function parseVolume(text: string): MountPoint {
 	return { ...EMPTY, source: first, destination, ...mode };
 }
 
-function parseMode(text: string): Pick<MountPoint, "readonly" | "options"> {
+/** Each kind of word at most once; propagation is for binds, nocopy for volumes. */
+function parseMode(text: string, type: "bind" | "volume"): Pick<MountPoint, "readonly" | "options"> {
 	const options: string[] = [];
+	const kinds = new Set<string>();
 	let readonly = false;
 	for (const word of text.split(",")) {
+		const kind = MODE_KINDS[word];
+		const wrong = (kind === "propagation" && type === "volume") || (kind === "copy" && type === "bind");
+		if (kind === undefined || kinds.has(kind) || wrong) throw new Error(`invalid mode: ${text}`);
+		kinds.add(kind);
 		if (word === "ro") readonly = true;
-		else if (word === "nocopy" || PROPAGATION.has(word)) options.push(word);
-		else if (!NO_EFFECT.has(word)) throw new Error(`invalid mode: ${text}`);
+		else if (kind === "propagation" || kind === "copy") options.push(word);
 	}
 	return { readonly, options };
 }
@@ -88,35 +105,26 @@ export function parseTmpfs(text: string): MountPoint {
 	};
 }
 
-/** CSV with quotes, as --mount has it: "type=bind,src=/a,\"dst=/b,c\"". */
-function parseCsv(text: string): string[] {
-	const fields: string[] = [];
-	for (let at = 0; at <= text.length; ) {
-		if (text[at] === '"') {
-			const match = /^"((?:[^"]|"")*)"(?:,|$)/.exec(text.slice(at));
-			if (!match) throw new Error('parse error on line 1, column 1: bare " in non-quoted-field');
-			fields.push((match[1] ?? "").replaceAll('""', '"'));
-			at += match[0].length + (at + match[0].length === text.length && !match[0].endsWith(",") ? 1 : 0);
-		} else {
-			const comma = text.indexOf(",", at);
-			const end = comma < 0 ? text.length : comma;
-			fields.push(text.slice(at, end));
-			at = end + 1;
-		}
-	}
-	return fields;
-}
-
 const isTrue = (value: string | undefined, key: string): boolean => {
 	if (value === undefined || value === "true" || value === "1") return true;
 	if (value === "false" || value === "0") return false;
 	throw new Error(`invalid value for ${key}: ${value}`);
 };
 
+export interface MountFlag {
+	readonly mount: MountPoint;
+	/** Of a volume that is made for it. */
+	readonly labels: Readonly<Record<string, string>>;
+}
+
 /** "type=bind,source=/a,target=/b,readonly", and the short "/host:/container[:ro]". */
-export function parseMount(text: string): MountPoint {
-	if (!text.includes("=") && text.includes(":")) return { ...parseVolume(text), createSource: false };
+export function parseMount(text: string): MountFlag {
+	if (!text.includes("=") && text.includes(":")) {
+		return { mount: { ...parseVolume(text), createSource: false }, labels: {} };
+	}
 	const mount = { ...EMPTY, options: [] as string[] };
+	const labels: Record<string, string> = {};
+	const keys = new Set<string>();
 	for (const field of parseCsv(text)) {
 		const equals = field.indexOf("=");
 		const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
@@ -124,8 +132,13 @@ export function parseMount(text: string): MountPoint {
 		if (value === undefined && !["readonly", "ro", "volume-nocopy", "bind-nonrecursive"].includes(key)) {
 			throw new Error(`invalid field '${field}' must be a key=value pair`);
 		}
-		applyKey(mount, key, value, field);
+		keys.add(key);
+		if (key === "volume-label") {
+			const [name = "", ...rest] = (value ?? "").split("=");
+			labels[name] = rest.join("=");
+		} else applyKey(mount, key, value, field);
 	}
+	checkKeys(mount, keys);
 	if (!mount.destination) throw new Error("target is required");
 	mount.destination = cleanDestination(mount.destination, text);
 	if (mount.type === "bind" && !mount.source.startsWith("/")) {
@@ -138,7 +151,22 @@ export function parseMount(text: string): MountPoint {
 	}
 	if (mount.type === "tmpfs" && mount.source)
 		throw new Error('invalid mount config for type "tmpfs": source must not be specified');
-	return mount;
+	return { mount, labels };
+}
+
+/** Options of one type make no sense for another. */
+function checkKeys(mount: Draft, keys: ReadonlySet<string>): void {
+	for (const type of ["bind", "volume", "tmpfs"] as const) {
+		if (type !== mount.type && [...keys].some((key) => key.startsWith(`${type}-`))) {
+			throw new Error(`cannot mix '${type}-*' options with mount type '${mount.type}'`);
+		}
+	}
+	if (mount.options.includes("bind-recursive=readonly") && !mount.readonly) {
+		throw new Error("mount options: bind-recursive=readonly requires readonly");
+	}
+	if (mount.type === "volume" && !mount.source && mount.readonly) {
+		throw new Error("must not set ReadOnly mode when using anonymous volumes");
+	}
 }
 
 type Draft = { -readonly [K in keyof MountPoint]: MountPoint[K] };
@@ -191,6 +219,14 @@ function applyKey(mount: Draft, key: string, value: string | undefined, field: s
 			return;
 		case "consistency":
 			return; // of docker on other systems than Linux; documented to have no effect here
+		case "volume-subpath":
+			if (!value || value.startsWith("/") || value.split("/").includes("..")) {
+				throw new Error(`invalid volume subpath: ${value}`);
+			}
+			mount.options.push(`subpath=${value}`);
+			return;
+		case "volume-opt":
+			throw new Error("options of volume drivers are not supported yet");
 		case "volume-driver":
 			if (value === "local") return;
 			throw new Error(`volume driver "${value}" is not supported: there is only "local"`);

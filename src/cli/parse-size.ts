@@ -4,7 +4,7 @@ const UNITS: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, 
 
 /** "512m", "1.5g", "64MiB", "1024": binary multiples, either case → bytes. */
 export function parseBytes(text: string): number {
-	const match = /^(-?\d+(?:\.\d+)?) ?([a-zA-Z]*)$/.exec(text);
+	const match = /^(-?(?:\d+\.?\d*|\.\d+)) ?([a-zA-Z]*)$/.exec(text);
 	if (!match) throw new Error(`invalid size: '${text}'`);
 	const [, number = "", suffix = ""] = match;
 	if (number.startsWith("-")) throw new Error(`invalid size: '${text}'`);
@@ -18,8 +18,10 @@ export const parseBytesOrUnlimited = (text: string): number => (text === "-1" ? 
 
 /** "1.5" CPUs → billionths. */
 export function parseCpus(text: string): number {
-	if (!/^\d*\.?\d+$/.test(text)) throw new Error(`failed to parse ${text} as a rational number`);
-	const nano = Number(text) * 1e9;
+	// Go's big.Rat: a decimal, with an exponent maybe, or a fraction.
+	const [, numerator = "", denominator = "1"] = /^((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:\/(\d+))?$/i.exec(text) ?? [];
+	if (numerator === "" || Number(denominator) === 0) throw new Error(`failed to parse ${text} as a rational number`);
+	const nano = (Number(numerator) / Number(denominator)) * 1e9;
 	if (!Number.isInteger(Math.round(nano * 1e3) / 1e3)) throw new Error("value is too precise");
 	return Math.round(nano);
 }

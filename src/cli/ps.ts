@@ -2,13 +2,14 @@
 
 import { shortId } from "../engine/identifiers.ts";
 import { list, shownStatus } from "../engine/list.ts";
+import { containerSizes } from "../engine/sizes.ts";
 import type { ListedContainer } from "../store/container-record.ts";
 import type { Command } from "./command.ts";
 import { bool, integer, listOf, text } from "./flags.ts";
-import { print } from "./output.ts";
+import { complain, print } from "./output.ts";
 import { groupFilters, parseFilter } from "./parse-filter.ts";
 import { type Row, renderRows } from "./table.ts";
-import { ago, humanDuration, timestamp } from "./units.ts";
+import { ago, humanDuration, humanSize, timestamp } from "./units.ts";
 
 const flags = {
 	all: bool("Show all containers (default shows just running)", "a"),
@@ -20,25 +21,33 @@ const flags = {
 	latest: bool("Show the latest created container (includes all states)", "l"),
 	"no-trunc": bool("Don't truncate output"),
 	quiet: bool("Only display container IDs", "q"),
+	size: bool("Display total file sizes", "s"),
 };
 
 export const ps: Command<typeof flags> = {
 	name: "ps",
 	usage: "[OPTIONS]",
 	summary: "List containers",
-	aliases: ["container ls", "container list", "container ps"],
+	aliases: ["container ls", "container list", "container ps", "ps"],
 	flags,
-	notYet: ["size/s"],
 	args: { min: 0, max: 0 },
 	run: (context, { flags }) => {
-		const last = flags.latest ? 1 : flags.last !== undefined && flags.last >= 0 ? flags.last : undefined;
+		const last = flags.last !== undefined && flags.last > 0 ? flags.last : flags.latest ? 1 : undefined;
 		const containers = list(context.engine(), { all: flags.all, last, filters: groupFilters(flags.filter) });
-		if (flags.quiet && flags.format === undefined) {
+		if (flags.quiet && flags.format) {
+			complain("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
+		}
+		if (flags.quiet) {
 			for (const { id } of containers) print(`${flags["no-trunc"] ? id : shortId(id)}\n`);
 			return 0;
 		}
-		const rows = containers.map((container) => rowOf(container, flags["no-trunc"]));
-		print(renderRows(rows, SHAPE, flags.format));
+		const sized = flags.size || /\.Size\b/.test(flags.format ?? "");
+		const rows = containers.map((container) => ({
+			...rowOf(container, flags["no-trunc"]),
+			Size: sized ? sizeText(containerSizes(context.engine(), container)) : "0B",
+		}));
+		const shape = flags.size ? { ...SHAPE, columns: [...SHAPE.columns, "Size"] } : SHAPE;
+		print(renderRows(rows, shape, flags.format));
 		return 0;
 	},
 };
@@ -59,9 +68,13 @@ const SHAPE = {
 		LocalVolumes: "LOCAL VOLUMES",
 		Networks: "NETWORKS",
 		Platform: "PLATFORM",
+		Size: "SIZE",
 	},
 	columns: ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"],
 };
+
+const sizeText = ({ own, total }: { readonly own: number; readonly total: number }): string =>
+	`${humanSize(own)} (virtual ${humanSize(total)})`;
 
 const COMMAND_WIDTH = 20;
 const MOUNT_WIDTH = 15;

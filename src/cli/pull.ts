@@ -22,7 +22,7 @@ export const pull: Command<typeof flags> = {
 	name: "pull",
 	usage: "[OPTIONS] NAME[:TAG|@DIGEST]",
 	summary: "Download an image from a registry",
-	aliases: ["image pull"],
+	aliases: ["image pull", "pull"],
 	flags,
 	notYet: ["all-tags/a", "disable-content-trust"],
 	args: { min: 1, max: 1 },

@@ -15,13 +15,14 @@ export const rm: Command<typeof flags> = {
 	name: "rm",
 	usage: "[OPTIONS] CONTAINER [CONTAINER...]",
 	summary: "Remove one or more containers",
-	aliases: ["container remove"],
+	aliases: ["container rm", "container remove", "rm"],
 	flags,
 	notYet: ["link/l"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: (context, { flags, args }) => {
 		const engine = context.engine();
 		return forEachName(args, async (name) => {
+			if (name.trim() === "") throw new EngineError("invalid", "container name cannot be empty");
 			try {
 				await remove(engine, name, { force: flags.force, volumes: flags.volumes });
 			} catch (error) {

@@ -9,7 +9,7 @@ export const rmi: Command<typeof flags> = {
 	name: "rmi",
 	usage: "[OPTIONS] IMAGE [IMAGE...]",
 	summary: "Remove one or more images",
-	aliases: ["image rm", "image remove"],
+	aliases: ["image rm", "image remove", "rmi"],
 	flags,
 	notYet: ["no-prune", "platform"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },

@@ -30,6 +30,7 @@ import {
 	catchSignals,
 	detachKeys,
 	ownStreams,
+	rawTerminal,
 	type SessionEnd,
 	type SessionOptions,
 	terminalSize,
@@ -102,6 +103,8 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 	const keys = detachKeys(flags["detach-keys"], tty);
 	const proxied = flags["sig-proxy"] && !flags.detach;
 	const signals = catchSignals(proxied, tty);
+	const stdin = container.config.openStdin && streams.includes("stdin");
+	using _raw = rawTerminal(tty && !flags.detach, stdin);
 	let started: Started;
 	try {
 		started = start(engine, container.id, {
@@ -109,7 +112,7 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 				? undefined
 				: ownStreams(
 						{
-							stdin: container.config.openStdin && streams.includes("stdin"),
+							stdin,
 							stdout: streams.includes("stdout"),
 							stderr: streams.includes("stderr"),
 						},
@@ -123,9 +126,9 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 	}
 	explain(flags.explain, started.plan, started);
 	if (flags.detach) return 0;
-	return finishAttached(engine, started, {
+	return await finishAttached(engine, started, {
 		tty,
-		stdin: container.config.openStdin && streams.includes("stdin"),
+		stdin,
 		signals,
 		proxied,
 	});

@@ -26,10 +26,8 @@ export type SessionEnd =
 
 /** The keys of --detach-keys, or docker's; without a terminal none. */
 export function detachKeys(given: string | undefined, tty: boolean): Uint8Array {
-	if (!tty) return new Uint8Array();
-	if (given === undefined) return DEFAULT_DETACH_KEYS;
-	const keys = parseDetachKeys(given);
-	if (keys) return keys;
+	const keys = given === undefined ? DEFAULT_DETACH_KEYS : parseDetachKeys(given);
+	if (keys) return tty ? keys : new Uint8Array();
 	complain(`invalid detach keys: "${given}", the default is used: ctrl-p,ctrl-q\n`);
 	return DEFAULT_DETACH_KEYS;
 }
@@ -54,9 +52,15 @@ export const terminalSize = (tty: boolean) => (tty ? windowSize(1) : { rows: 0, 
 const SHORT_MS = 20;
 const GIVE_UP_AFTER = 3;
 
-/** Waits for the end of the session. */
+/**
+ * The terminal as it is until the session ends: every key is the container's, every byte of output as it comes. From
+ * before the program starts, whose first line would else be translated twice.
+ */
+export const rawTerminal = (tty: boolean, stdin: boolean): Disposable | undefined =>
+	tty && stdin && isTerminal(0) ? rawMode(0) : undefined;
+
+/** Waits for the end of the session. The terminal is raw already. */
 export async function attend(client: MonitorClient, options: SessionOptions): Promise<SessionEnd> {
-	using _raw = options.tty && options.stdin && isTerminal(0) ? rawMode(0) : undefined;
 	using _size = options.tty ? followSize(client) : undefined;
 	const forced = Promise.withResolvers<SessionEnd>();
 	let asked = 0;

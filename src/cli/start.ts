@@ -10,7 +10,7 @@ import { type Command, forEachName } from "./command.ts";
 import { bool, readFlags, text } from "./flags.ts";
 import { complain } from "./output.ts";
 import { finishAttached } from "./run.ts";
-import { catchSignals, detachKeys, ownStreams, terminalSize } from "./session.ts";
+import { catchSignals, detachKeys, ownStreams, rawTerminal, terminalSize } from "./session.ts";
 
 const flags = {
 	attach: bool("Attach STDOUT/STDERR and forward signals", "a"),
@@ -33,12 +33,14 @@ export const start: Command<typeof flags> = {
 			return 1;
 		}
 		if (attached) return startAttached();
+		const failed = new Set(args);
 		const code = await forEachName(args, (name) => {
 			const container = findContainer(engine.db, name);
 			if (container.state.status !== "running") startUnlessRunning(engine, container.id);
+			failed.delete(name);
 			return name;
 		});
-		if (code !== 0) complain(`failed to start containers: ${args.join(", ")}\n`);
+		if (code !== 0) complain(`Error: failed to start containers: ${[...failed].join(", ")}\n`);
 		return code;
 
 		async function startAttached(): Promise<number> {
@@ -55,8 +57,9 @@ export const start: Command<typeof flags> = {
 			const keys = detachKeys(flags["detach-keys"], tty);
 			const attachment = ownStreams({ stdin, stdout: true, stderr: true }, { tty, keys, lease: true });
 			const signals = catchSignals(!tty, tty);
+			using _raw = rawTerminal(tty, stdin);
 			const started = startContainer(engine, container.id, { attachment, terminalSize: terminalSize(tty) });
-			return finishAttached(engine, started, { tty, stdin, signals, proxied: !tty });
+			return await finishAttached(engine, started, { tty, stdin, signals, proxied: !tty });
 		}
 	},
 };

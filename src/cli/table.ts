@@ -23,10 +23,10 @@ export function renderRows(rows: readonly Row[], shape: TableShape, format: stri
 		return rows.map((row) => `${goJson(fieldsOf(row))}\n`).join("");
 	}
 	if (!format.startsWith("table ")) {
-		const render = compileTemplate(format, true);
+		const render = compileTemplate(format, "row");
 		return rows.map((row) => `${render(row)}\n`).join("");
 	}
-	const render = compileTemplate(format.slice("table ".length), true);
+	const render = compileTemplate(format.slice("table ".length), "row");
 	const cells = (text: string) => text.split("\t");
 	// The header is the template over the headers; {{.Label "a"}} is headed by the label's key.
 	const header = render({ ...shape.headers, Label: (name: string) => name.split(".").at(-1) ?? name });
@@ -43,7 +43,11 @@ const fieldsOf = (row: Row): Record<string, unknown> =>
 			.sort(([a], [b]) => (a < b ? -1 : 1)),
 	);
 
-/** Columns as wide as their widest cell, three spaces between. */
+/** A cell is at least ten wide, its padding of three with it: Go's tabwriter as docker sets it. */
+const MIN_CELL = 10;
+const PADDING = 3;
+
+/** Columns as wide as their widest cell, three spaces between. The last is not padded. */
 export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
 	const widths = header.map((title, i) =>
 		Math.max(Bun.stringWidth(title), ...rows.map((row) => Bun.stringWidth(row[i] ?? ""))),
@@ -51,7 +55,9 @@ export function renderTable(header: readonly string[], rows: readonly (readonly 
 	const line = (cells: readonly string[]): string =>
 		cells
 			.map((cell, i) =>
-				i === cells.length - 1 ? cell : cell + " ".repeat((widths[i] ?? 0) - Bun.stringWidth(cell) + 3),
+				i === cells.length - 1
+					? cell
+					: cell + " ".repeat(Math.max((widths[i] ?? 0) + PADDING, MIN_CELL) - Bun.stringWidth(cell)),
 			)
 			.join("");
 	return [header, ...rows].map((cells) => `${line(cells)}\n`).join("");

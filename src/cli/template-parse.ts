@@ -28,7 +28,7 @@ export type Node =
 			readonly otherwise: readonly Node[];
 	  };
 
-const bad = (why: string): EngineError => new EngineError("usage", `template parsing error: template: :1: ${why}`);
+const bad = (why: string): EngineError => new EngineError("usage", `failed to parse template: template: :1: ${why}`);
 
 /** A Go string literal: JSON's escapes cover what people write. */
 function parseString(token: string): string {

@@ -5,7 +5,11 @@
 import { EngineError } from "../errors.ts";
 import { type Expression, type Node, parseTemplate, type Term } from "./template-parse.ts";
 
+/** docker's rows are Go structs, where a missing field is of the template; inspect's objects are maps. */
+export type DataKind = "row" | "object";
+
 interface Scope {
+	readonly kind: DataKind;
 	readonly dot: unknown;
 	readonly root: unknown;
 	readonly variables: Map<string, unknown>;
@@ -16,10 +20,10 @@ export function renderTemplate(template: string, data: unknown): string {
 	return compileTemplate(template)(data);
 }
 
-/** Parses once, for many rows. With `escapes`, \\t and \\n in the text mean what they say, as in `ps --format`. */
-export function compileTemplate(template: string, escapes = false): (data: unknown) => string {
-	const nodes = parseTemplate(template, escapes);
-	return (data) => renderNodes(nodes, { dot: data, root: data, variables: new Map() });
+/** Parses once, for many. In templates of rows \\t and \\n in the text mean what they say, as in `ps --format`. */
+export function compileTemplate(template: string, kind: DataKind = "object"): (data: unknown) => string {
+	const nodes = parseTemplate(template, kind === "row");
+	return (data) => renderNodes(nodes, { kind, dot: data, root: data, variables: new Map() });
 }
 
 function renderNodes(nodes: readonly Node[], scope: Scope): string {
@@ -109,14 +113,14 @@ function termValue(term: Term, scope: Scope): unknown {
 		case "literal":
 			return term.value;
 		case "pipeline":
-			return walk(evaluate(term.pipeline, scope), term.path);
+			return walk(evaluate(term.pipeline, scope), term.path, scope.kind);
 		case "field":
-			return walk(scope.dot, term.path);
+			return walk(scope.dot, term.path, scope.kind);
 		case "variable": {
 			if (term.name !== "$" && !scope.variables.has(term.name)) {
 				throw new EngineError("usage", `template parsing error: template: :1: undefined variable "${term.name}"`);
 			}
-			return walk(term.name === "$" ? scope.root : scope.variables.get(term.name), term.path);
+			return walk(term.name === "$" ? scope.root : scope.variables.get(term.name), term.path, scope.kind);
 		}
 		case "function":
 			return call([term], scope, []);
@@ -126,7 +130,7 @@ function termValue(term: Term, scope: Scope): unknown {
 /** Maps of strings: a key that is not there has no value, where a field that is not there is a mistake. */
 const MAPS = new Set(["Labels", "Sysctls", "Tmpfs", "Networks", "Ports", "PortBindings", "ExposedPorts", "Volumes"]);
 
-function walk(start: unknown, path: readonly string[]): unknown {
+function walk(start: unknown, path: readonly string[], kind: DataKind): unknown {
 	let value = start;
 	let previous: string | undefined;
 	for (const key of path) {
@@ -135,6 +139,12 @@ function walk(start: unknown, path: readonly string[]): unknown {
 		if (typeof value !== "object")
 			throw failed(`executing "" at <.${path.join(".")}>: can't evaluate field ${key} in type ${goType(value)}`);
 		if (!(key in value) && previous !== undefined && MAPS.has(previous)) return undefined;
+		if (!(key in value) && kind === "row") {
+			throw new EngineError(
+				"usage",
+				`failed to execute template: template: :1:2: executing "" at <.${path.join(".")}>: can't evaluate field ${key} in type *formatter.Context`,
+			);
+		}
 		if (!(key in value)) throw failed(`executing "" at <.${path.join(".")}>: map has no entry for key "${key}"`);
 		value = (value as Record<string, unknown>)[key];
 		previous = key;
@@ -155,7 +165,8 @@ function isTrue(value: unknown): boolean {
 
 /** As Go's fmt prints what came out of JSON. */
 function show(value: unknown): string {
-	if (value === null || value === undefined) return "<no value>";
+	if (value === null) return "[]"; // docker's absent values are lists, nearly all
+	if (value === undefined) return "<no value>";
 	if (Array.isArray(value)) return `[${value.map(show).join(" ")}]`;
 	if (typeof value === "function") return show(value());
 	if (typeof value === "object") {
@@ -208,7 +219,9 @@ function printf(format: unknown, ...values: readonly unknown[]): string {
 
 // biome-ignore lint/suspicious/noExplicitAny: each function checks or converts what it gets, as Go's do by reflection
 const FUNCTIONS: Readonly<Record<string, (...args: any[]) => unknown>> = {
-	json: goJson,
+	json: (value) => JSON.stringify(value === undefined ? null : value),
+	html: (value) => text(value).replace(/[<>&'"]/g, (c) => `&#${c.charCodeAt(0)};`),
+	urlquery: (value) => encodeURIComponent(text(value)).replaceAll("%20", "+"),
 	split: (value, separator) => text(value).split(text(separator)),
 	join: (values, separator) => (Array.isArray(values) ? values.map(text).join(text(separator)) : text(values)),
 	title: (value) => text(value).replace(/\b[a-z]/g, (c) => c.toUpperCase()),

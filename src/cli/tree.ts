@@ -2,7 +2,8 @@
 import { type CommandDef, defineCommand } from "citty";
 import { leaf } from "./command.ts";
 
-type Load = () => Promise<CommandDef>;
+/** `path` is how the command was called: "ps", "container ls". */
+type Load = (path?: string) => Promise<CommandDef>;
 
 interface Entry {
 	readonly summary: string;
@@ -13,27 +14,29 @@ const entry = (summary: string, load: Load): Entry => ({ summary, load });
 
 /** Verbs; those under `container` and `image` are reached through their noun too. */
 const VERBS = {
-	attach: entry("Attach local standard input, output, and error streams to a running container", async () =>
-		leaf((await import("./attach.ts")).attach),
+	attach: entry("Attach local standard input, output, and error streams to a running container", async (path) =>
+		leaf((await import("./attach.ts")).attach, path),
 	),
-	create: entry("Create a new container", async () => leaf((await import("./create.ts")).createCommand)),
-	exec: entry("Execute a command in a running container", async () => leaf((await import("./exec.ts")).exec)),
-	images: entry("List images", async () => leaf((await import("./images.ts")).images)),
-	info: entry("Display system-wide information", async () => leaf((await import("./info.ts")).info)),
-	inspect: entry("Return low-level information on NanoContainer objects", async () =>
-		leaf((await import("./inspect.ts")).inspect),
+	create: entry("Create a new container", async (path) => leaf((await import("./create.ts")).createCommand, path)),
+	exec: entry("Execute a command in a running container", async (path) => leaf((await import("./exec.ts")).exec, path)),
+	images: entry("List images", async (path) => leaf((await import("./images.ts")).images, path)),
+	info: entry("Display system-wide information", async (path) => leaf((await import("./info.ts")).info, path)),
+	inspect: entry("Return low-level information on NanoContainer objects", async (path) =>
+		leaf((await import("./inspect.ts")).inspect, path),
 	),
-	kill: entry("Kill one or more running containers", async () => leaf((await import("./kill.ts")).kill)),
-	logs: entry("Fetch the logs of a container", async () => leaf((await import("./logs.ts")).logs)),
-	ps: entry("List containers", async () => leaf((await import("./ps.ts")).ps)),
-	pull: entry("Download an image from a registry", async () => leaf((await import("./pull.ts")).pull)),
-	rm: entry("Remove one or more containers", async () => leaf((await import("./rm.ts")).rm)),
-	rmi: entry("Remove one or more images", async () => leaf((await import("./rmi.ts")).rmi)),
-	run: entry("Create and run a new container from an image", async () => leaf((await import("./run.ts")).run)),
-	start: entry("Start one or more stopped containers", async () => leaf((await import("./start.ts")).start)),
-	stop: entry("Stop one or more running containers", async () => leaf((await import("./stop.ts")).stop)),
-	version: entry("Show the NanoContainer version information", async () =>
-		leaf((await import("./version.ts")).version),
+	kill: entry("Kill one or more running containers", async (path) => leaf((await import("./kill.ts")).kill, path)),
+	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./logs.ts")).logs, path)),
+	ps: entry("List containers", async (path) => leaf((await import("./ps.ts")).ps, path)),
+	pull: entry("Download an image from a registry", async (path) => leaf((await import("./pull.ts")).pull, path)),
+	rm: entry("Remove one or more containers", async (path) => leaf((await import("./rm.ts")).rm, path)),
+	rmi: entry("Remove one or more images", async (path) => leaf((await import("./rmi.ts")).rmi, path)),
+	run: entry("Create and run a new container from an image", async (path) =>
+		leaf((await import("./run.ts")).run, path),
+	),
+	start: entry("Start one or more stopped containers", async (path) => leaf((await import("./start.ts")).start, path)),
+	stop: entry("Stop one or more running containers", async (path) => leaf((await import("./stop.ts")).stop, path)),
+	version: entry("Show the NanoContainer version information", async (path) =>
+		leaf((await import("./version.ts")).version, path),
 	),
 } satisfies Record<string, Entry>;
 
@@ -84,12 +87,22 @@ const internal = defineCommand({
 	subCommands: { reap: async () => leaf((await import("./internal.ts")).reapCommand) },
 });
 
-const loaders = (members: Readonly<Record<string, Entry>>, aliases: Readonly<Record<string, string>>) => ({
-	...Object.fromEntries(Object.entries(members).map(([name, { load }]) => [name, load])),
-	...Object.fromEntries(
-		Object.entries(aliases).flatMap(([alias, name]) => (members[name] ? [[alias, members[name].load]] : [])),
-	),
-});
+function loaders(
+	members: Readonly<Record<string, Entry>>,
+	aliases: Readonly<Record<string, string>>,
+	noun = "",
+): Record<string, () => Promise<CommandDef>> {
+	const called =
+		(name: string, { load }: Entry) =>
+		() =>
+			load(`${noun}${name}`);
+	return {
+		...Object.fromEntries(Object.entries(members).map(([name, entry]) => [name, called(name, entry)])),
+		...Object.fromEntries(
+			Object.entries(aliases).flatMap(([alias, name]) => (members[name] ? [[alias, called(name, members[name])]] : [])),
+		),
+	};
+}
 
 export const tree = defineCommand({
 	meta: { name: "NanoContainer" },
@@ -98,7 +111,7 @@ export const tree = defineCommand({
 		...Object.fromEntries(
 			Object.entries(GROUPS).map(([name, { members, aliases, summary }]) => [
 				name,
-				defineCommand({ meta: { name, description: summary }, subCommands: loaders(members, aliases) }),
+				defineCommand({ meta: { name, description: summary }, subCommands: loaders(members, aliases, `${name} `) }),
 			]),
 		),
 		internal,

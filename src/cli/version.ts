@@ -20,6 +20,7 @@ const flags = { format: text("Format output using a custom template", "f") };
 
 export const version: Command<typeof flags> = {
 	name: "version",
+	aliases: [],
 	usage: "[OPTIONS]",
 	summary: "Show the NanoContainer version information",
 	flags,

@@ -1,5 +1,6 @@
 /** Limits that make no sense are errors; limits this kernel cannot set are warnings. docker's words. Pure. */
 
+import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { CgroupDriver } from "../cgroup/driver.ts";
 import { EngineError } from "../errors.ts";
@@ -40,11 +41,17 @@ function checkValues(r: Resources): void {
 	if (r.memory && r.memorySwap && r.memorySwap !== -1 && r.memorySwap < r.memory) {
 		throw invalid("Minimum memoryswap limit should be larger than memory limit, see usage");
 	}
+	if (r.memoryReservation && r.memoryReservation < MIN_MEMORY) {
+		throw invalid("Minimum memory reservation allowed is 6MB");
+	}
+	if (r.cpuShares !== undefined && r.cpuShares < 0) throw invalid("shares: invalid argument");
+	if (r.cpuShares === 1) throw invalid("The minimum allowed cpu-shares is 2");
+	if (r.cpuShares && r.cpuShares > 262144) throw invalid("The maximum allowed cpu-shares is 262144");
 	if (r.memoryReservation && r.memory && r.memoryReservation > r.memory) {
 		throw invalid("Minimum memory limit can not be less than memory reservation limit, see usage");
 	}
 	if (r.nanoCpus && (r.cpuQuota || r.cpuPeriod)) {
-		throw invalid(`Conflicting options: Nano CPUs and CPU ${r.cpuPeriod ? "Period" : "Quota"} cannot both be set.`);
+		throw invalid(`Conflicting options: Nano CPUs and CPU ${r.cpuPeriod ? "Period" : "Quota"} cannot both be set`);
 	}
 	const cpus = availableParallelism();
 	if (r.nanoCpus && (r.nanoCpus < 1e7 || r.nanoCpus > cpus * 1e9)) {
@@ -56,18 +63,30 @@ function checkValues(r: Resources): void {
 	if (r.cpuQuota && r.cpuQuota > 0 && r.cpuQuota < 1000)
 		throw invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)");
 	if (r.cpusetCpus) checkCpuset("CPUs", r.cpusetCpus, cpus);
-	if (r.cpusetMems) checkCpuset("memory nodes", r.cpusetMems, undefined);
+	if (r.cpusetMems) checkCpuset("memory nodes", r.cpusetMems, memoryNodes());
+}
+
+/** NUMA nodes of this machine; those without NUMA have one. */
+function memoryNodes(): number {
+	try {
+		return readdirSync("/sys/devices/system/node").filter((name) => /^node\d+$/.test(name)).length || 1;
+	} catch {
+		return 1;
+	}
 }
 
 /** "0-2,4" */
-function checkCpuset(what: string, text: string, available: number | undefined): void {
-	if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) {
-		throw invalid(`Invalid value ${text} for cpuset ${what === "CPUs" ? "cpus" : "mems"}`);
+function checkCpuset(what: string, text: string, available: number): void {
+	const ranges = text.split(",").map((part) => /^(\d+)(?:-(\d+))?$/.exec(part));
+	const bad = ranges.findIndex((range) => !range || (range[2] !== undefined && Number(range[2]) < Number(range[1])));
+	if (bad >= 0) {
+		const part = text.split(",")[bad];
+		throw invalid(`Invalid value ${text} for cpuset ${what === "CPUs" ? "cpus" : "mems"}: invalid format: ${part}`);
 	}
 	const highest = Math.max(...text.split(/[,-]/).map(Number));
-	if (available !== undefined && highest >= available) {
+	if (highest >= available) {
 		throw invalid(
-			`Requested CPUs are not available - requested ${text}, available: ${available === 1 ? "0" : `0-${available - 1}`}`,
+			`Requested ${what} are not available - requested ${text}, available: ${available === 1 ? "0" : `0-${available - 1}`}`,
 		);
 	}
 }

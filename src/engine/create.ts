@@ -43,7 +43,8 @@ export interface CreateOptions {
 	readonly attach: ContainerConfig["attach"];
 	readonly stopSignal: string | undefined;
 	readonly stopTimeout: number | undefined;
-	readonly volumeLabels: Readonly<Record<string, string>>;
+	/** Volume → labels, for those that are made for this container. */
+	readonly volumeLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
 	readonly host: HostConfig;
 }
 
@@ -91,7 +92,7 @@ function record(
 	id: string,
 	name: string | undefined,
 	config: ContainerConfig,
-	volumeLabels: Readonly<Record<string, string>>,
+	volumeLabels: CreateOptions["volumeLabels"],
 ): Container {
 	return engine.transaction(() => {
 		const taken = (candidate: string) =>
@@ -110,7 +111,7 @@ function record(
 				name: mount.source,
 				created: Date.now(),
 				anonymous: mount.anonymous,
-				labels: volumeLabels,
+				labels: volumeLabels[mount.source] ?? {},
 			});
 			useVolume(engine.db, mount.source, id);
 		}

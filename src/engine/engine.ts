@@ -39,7 +39,7 @@ export class Engine {
 	/** Opens the state, and first of all settles what other commands left unfinished when they were killed. */
 	static open(options: EngineOptions): Engine {
 		if (process.geteuid?.() !== 0) {
-			throw new EngineError("denied", "NanoContainer must be run as root: it makes namespaces, mounts and devices");
+			throw new EngineError("not-root", "NanoContainer must be run as root: it makes namespaces, mounts and devices");
 		}
 		const engine = new Engine(options);
 		reconcile(engine);

@@ -86,9 +86,12 @@ export function removeImage(engine: Engine, text: string, options: { force: bool
 	if (user && (!options.force || running)) {
 		const what = byId ? `unable to delete ${shortId(image.id)}` : `unable to remove repository reference "${text}"`;
 		if (running && options.force && name) {
-			// docker only takes the name away from an image that runs
-			engine.transaction(() => deleteReference(engine.db, name));
-			return { untagged: [familiar(name)], deleted: [] };
+			// docker only takes the name away from an image that runs, and its digests with the last one
+			const names = [name, ...digests];
+			engine.transaction(() => {
+				for (const reference of names) deleteReference(engine.db, reference);
+			});
+			return { untagged: names.map(familiar), deleted: [] };
 		}
 		if (running && byId) {
 			throw new EngineError(

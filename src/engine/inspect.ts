@@ -56,6 +56,16 @@ export function inspectContainer(engine: Engine, container: Container): object {
 	};
 }
 
+/** "net_admin" → "CAP_NET_ADMIN"; ALL stays. */
+function capabilityName(name: string): string {
+	const upper = name.toUpperCase();
+	return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
+}
+
+/** Of -v, and so told by Binds. */
+const isBindText = (binds: readonly string[], mount: MountPoint): boolean =>
+	binds.some((bind) => bind === mount.destination || bind.split(":").includes(mount.destination));
+
 function hostConfig({ config: { host } }: Container): object {
 	const r = host.resources;
 	return {
@@ -69,8 +79,8 @@ function hostConfig({ config: { host } }: Container): object {
 		VolumeDriver: "",
 		VolumesFrom: null,
 		ConsoleSize: [0, 0],
-		CapAdd: orNull(host.capAdd),
-		CapDrop: orNull(host.capDrop),
+		CapAdd: orNull(host.capAdd.map(capabilityName)),
+		CapDrop: orNull(host.capDrop.map(capabilityName)),
 		CgroupnsMode: "private",
 		Dns: host.dns,
 		DnsOptions: host.dnsOptions,
@@ -92,7 +102,7 @@ function hostConfig({ config: { host } }: Container): object {
 		ShmSize: host.shmSize,
 		Sysctls: host.sysctls,
 		Mounts: host.mounts
-			.filter((mount) => mount.listed && !mount.anonymous)
+			.filter((mount) => mount.listed && !mount.anonymous && !isBindText(host.binds, mount))
 			.map((mount) => ({
 				Type: mount.type,
 				Source: mount.source,

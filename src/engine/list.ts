@@ -1,8 +1,8 @@
 /** `ps`: which containers, by docker's filters. Pure, but for the store. */
 import { EngineError } from "../errors.ts";
-import { canonical, parseReference } from "../image/reference.ts";
 import type { ListedContainer } from "../store/container-record.ts";
 import { findContainer, listContainers } from "../store/containers.ts";
+import { getImage } from "../store/images.ts";
 import type { Engine } from "./engine.ts";
 import { findImage } from "./images.ts";
 
@@ -51,12 +51,13 @@ const FILTERS: Readonly<Record<string, Test>> = {
 		if (!/^-?\d+$/.test(value)) throw new EngineError("invalid", `invalid filter 'exited=${value}'`);
 		return container.state.status === "exited" && container.state.exitCode === Number(value);
 	},
+	// The image itself under any name, and what was built on it.
 	ancestor: (container, value, engine) => {
-		if (container.config.imageId.replace("sha256:", "").startsWith(value.replace("sha256:", ""))) return true;
 		const image = findImage(engine, value);
-		return (
-			image !== undefined && container.config.imageId === image.id && sameRepository(container.config.image, value)
-		);
+		if (!image) return false;
+		if (container.config.imageId === image.id) return true;
+		const layers = getImage(engine.db, container.config.imageId)?.layers ?? [];
+		return layers.length > image.layers.length && image.layers.every((layer, i) => layers[i] === layer);
 	},
 	before: (container, value, engine) => container.created < findContainer(engine.db, value).created,
 	since: (container, value, engine) => container.created > findContainer(engine.db, value).created,
@@ -65,26 +66,21 @@ const FILTERS: Readonly<Record<string, Test>> = {
 	network: (container, value) => container.config.host.networkMode === value,
 	expose: (container, value) => container.config.exposedPorts.includes(value.includes("/") ? value : `${value}/tcp`),
 	publish: () => false, // nothing is published yet
-	health: (_, value) => value === "none",
-	"is-task": (_, value) => value === "false",
+	health: (_, value) => oneOf("health", value, ["none", "starting", "healthy", "unhealthy"]) === "none",
+	"is-task": (_, value) => ["false", "0"].includes(oneOf("is-task", value, ["true", "false", "1", "0"])),
+	isolation: (_, value) => value === "" || value === "default",
 };
 
-/** By ID or digest any name does; by name only that one. */
-function sameRepository(used: string, asked: string): boolean {
-	if (/^(sha256:)?[0-9a-f]+$/.test(asked)) return true;
-	try {
-		return canonical(parseReference(used)) === canonical(parseReference(asked));
-	} catch {
-		return false;
-	}
+function oneOf(key: string, value: string, allowed: readonly string[]): string {
+	if (allowed.includes(value)) return value;
+	throw new EngineError("invalid", `invalid filter '${key}=${value}'`);
 }
 
 export function list(engine: Engine, options: ListOptions): ListedContainer[] {
 	for (const key of options.filters.keys()) {
 		if (!Object.hasOwn(FILTERS, key)) throw new EngineError("invalid", `invalid filter '${key}'`);
 	}
-	const anyState =
-		options.all || options.last !== undefined || options.filters.has("status") || options.filters.has("exited");
+	const anyState = options.all || options.last !== undefined || options.filters.has("status");
 	const found = listContainers(engine.db).filter(
 		(container) => (anyState || container.state.status === "running") && matches(engine, container, options.filters),
 	);

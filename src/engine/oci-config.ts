@@ -20,7 +20,8 @@ export interface OciInputs {
 	/** Host devices of --device and --privileged. */
 	readonly devices: readonly Device[];
 	/** Whether a bind's source is a file. */
-	readonly isFile: (source: string) => boolean;
+	/** Whether the source, in `root` if there is one, is no directory. */
+	readonly isFile: (source: string, root: string | undefined) => boolean;
 }
 
 /** Environment as docker composes it: defaults, image, user's; later ones win, the first place is kept. */
@@ -154,10 +155,14 @@ function userMount(m: MountPoint, inputs: OciInputs): Mount {
 		const options = ["nosuid", "nodev", "noexec", ...m.options, ...(m.readonly ? ["ro"] : [])];
 		return { destination: m.destination, type: "tmpfs", source: "tmpfs", options, asked: true };
 	}
-	const source = m.type === "volume" ? inputs.volumePath(m.source) : m.source;
+	const subpath = m.options.find((option) => option.startsWith("subpath="))?.slice("subpath=".length);
+	const whole = m.type === "volume" ? inputs.volumePath(m.source) : m.source;
+	const source = subpath ?? whole;
 	// "ro" reaches the mounts below too, unless bind-recursive says otherwise (docker from 25, Linux 5.12).
 	const readonly = !m.readonly ? [] : m.options.includes("bind-recursive=writable") ? ["ro"] : ["ro", "rro"];
 	const recursive = m.options.includes("bind-recursive=disabled") ? [] : ["rbind"];
 	const options = [...recursive, ...m.options.filter((o) => !o.startsWith("bind-recursive")), ...readonly];
-	return { destination: m.destination, type: "bind", source, options, file: inputs.isFile(source) };
+	const root = subpath === undefined ? undefined : whole;
+	const file = inputs.isFile(source, root);
+	return { destination: m.destination, type: "bind", source, options, file, ...(root === undefined ? {} : { root }) };
 }

@@ -21,7 +21,16 @@ import type { Container, ContainerState } from "../store/container-record.ts";
 import { updateState } from "../store/containers.ts";
 import { getImage } from "../store/images.ts";
 import { releaseAddresses } from "../store/networks.ts";
-import { openDir } from "../sys/file.ts";
+import { Fd } from "../sys/fd.ts";
+import {
+	fstat,
+	isDirectory,
+	O_PATH,
+	openDir,
+	RESOLVE_IN_ROOT,
+	RESOLVE_NO_MAGICLINKS,
+	tryOpenat2,
+} from "../sys/file.ts";
 import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { startTime } from "../sys/process.ts";
 import { ensureDirectories } from "./create.ts";
@@ -174,7 +183,7 @@ function planOf(engine: Engine, container: Container, membership: Membership | u
 		cgroupMounts: cgroups?.mounts(state.cgroup, !host.privileged) ?? [],
 		volumePath: paths.volume,
 		devices: hostDevices(host),
-		isFile: (source) => !(statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? true),
+		isFile: isNoDirectory,
 	});
 	const plan = compilePlan(oci, {
 		monitor: monitorOperation({
@@ -199,6 +208,16 @@ function planOf(engine: Engine, container: Container, membership: Membership | u
 		initProcess: host.init,
 	});
 	return { plan, namespaces: oci.linux.namespaces };
+}
+
+/** With a root, the source is resolved in it, as it will be mounted. What is not there is told when it is mounted. */
+function isNoDirectory(source: string, root: string | undefined): boolean {
+	if (root === undefined) return !(statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? true);
+	using dir = openDir(root);
+	const found = tryOpenat2(dir.number, source, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (found < 0) return false;
+	using place = new Fd(found);
+	return !isDirectory(fstat(place.number).mode);
 }
 
 const QUIET_MS = 500;

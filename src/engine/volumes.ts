@@ -1,5 +1,15 @@
 /** Volumes of a container at its start: their directories, and the image's content in those that are new. */
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import {
+	chmodSync,
+	chownSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	realpathSync,
+	renameSync,
+	statSync,
+} from "node:fs";
 import { EngineError } from "../errors.ts";
 import { openRootfsView } from "../image/rootfs-view.ts";
 import type { Container, MountPoint } from "../store/container-record.ts";
@@ -19,7 +29,10 @@ export function prepareMounts(engine: Engine, container: Container, directories:
 }
 
 function prepareBind(mount: MountPoint): void {
-	if (existsSync(mount.source)) return;
+	if (existsSync(mount.source)) {
+		checkPropagation(mount);
+		return;
+	}
 	if (!mount.createSource) {
 		throw new EngineError(
 			"invalid",
@@ -27,6 +40,27 @@ function prepareBind(mount: MountPoint): void {
 		);
 	}
 	mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+}
+
+/** Events pass to or from the host only where the host's own mount takes part (mount_namespaces(7), peer groups). */
+function checkPropagation({ source, options }: MountPoint): void {
+	const wanted = options.find((option) => /^r?(shared|slave)$/.test(option))?.replace(/^r/, "");
+	if (wanted === undefined) return;
+	const path = realpathSync(source);
+	const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+		.split("\n")
+		.map((line) => line.split(" "))
+		.filter((fields) => fields[4] && `${path}/`.startsWith(fields[4] === "/" ? "/" : `${fields[4]}/`));
+	const fields = mounts.reduce<string[]>(
+		(best, one) => ((one[4]?.length ?? 0) >= (best[4]?.length ?? 0) ? one : best),
+		[],
+	);
+	const optional = fields.slice(6, fields.indexOf("-"));
+	const shared = optional.some((field) => field.startsWith("shared:"));
+	const slave = optional.some((field) => field.startsWith("master:"));
+	if (shared || (wanted === "slave" && slave)) return;
+	const kind = wanted === "shared" ? "a shared" : "a shared or slave";
+	throw new EngineError("invalid", `path ${source} is mounted on ${fields[4]} but it is not ${kind} mount`);
 }
 
 /**

@@ -7,19 +7,20 @@ import { closeSync, openSync, readdirSync, renameSync, rmSync, statSync } from "
 import { EngineError } from "../errors.ts";
 import { debug } from "../log.ts";
 import type { Paths } from "../paths.ts";
-import { failureOf, isInsecure, RegistryClient } from "../registry/client.ts";
+import { isInsecure, RegistryClient } from "../registry/client.ts";
 import type { Credentials } from "../registry/credentials.ts";
-import { blobPath, hasBlob, sha256, writeBlob } from "../store/blobs.ts";
+import { blobPath, hasBlob, writeBlob } from "../store/blobs.ts";
 import { type Db, transaction } from "../store/database.ts";
-import { putLayerSize } from "../store/images.ts";
+import { getImage, putLayerSize } from "../store/images.ts";
 import { hasLayer, hexOf, lockLayerAndBlob } from "../store/layers.ts";
 import { tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import { downloadBlob, verifyBlob, WrongBlob } from "./download.ts";
-import { choosePlatform, formatPlatform, hostPlatform, platformMatches } from "./platform.ts";
+import { checkMediaTypes, fetchDocument, fetchManifest, resolveManifest } from "./manifest.ts";
+import { formatPlatform, platformMatches } from "./platform.ts";
 import { recordImage } from "./record.ts";
 import { canonical, familiar, type Reference, repositoryOf } from "./reference.ts";
-import { type Descriptor, ImageConfig, Index, Manifest, MEDIA, type Platform, parseDocument } from "./spec.ts";
+import { type Descriptor, ImageConfig, type Manifest, type Platform, parseDocument } from "./spec.ts";
 import { sweepOrphans } from "./sweep.ts";
 import { type Unpacking, UnpackPool } from "./unpack-pool.ts";
 
@@ -53,7 +54,6 @@ export interface Pulled {
 }
 
 const CONCURRENT_DOWNLOADS = 3;
-const MAX_DOCUMENT = 8 * 1024 * 1024;
 
 /** Asks the mirrors of Docker Hub first, then the registry itself. */
 export async function pullImage(db: Db, paths: Paths, reference: Reference, options: PullOptions): Promise<Pulled> {
@@ -100,7 +100,9 @@ async function pullFrom(
 
 	// Nobody may remove what this image is made of, until the image is on record.
 	using held = new DisposableStack();
-	await pullLayers({ db, paths, client, name, hooks: options.hooks, held }, manifest.layers, diffIds);
+	// Of an image that is here already there is nothing to tell.
+	const hooks = isComplete(db, paths, manifest, diffIds) ? { ...options.hooks, onLayer: () => {} } : options.hooks;
+	await pullLayers({ db, paths, client, name, hooks, held }, manifest.layers, diffIds);
 
 	writeBlob(paths, configBytes);
 	recordImage(db, paths, {
@@ -116,124 +118,12 @@ async function pullFrom(
 	return { imageId: manifest.config.digest, digest: top.digest };
 }
 
-interface Document {
-	readonly bytes: Uint8Array;
-	readonly mediaType: string;
-	readonly digest: string;
-}
-
-const ACCEPT = [MEDIA.ociIndex, MEDIA.ociManifest, MEDIA.dockerIndex, MEDIA.dockerManifest, MEDIA.schema1Signed];
-
-async function fetchManifest(client: RegistryClient, reference: string, name: string): Promise<Document> {
-	const { bytes, response } = await client.read(
-		`manifests/${reference}`,
-		{ Accept: ACCEPT.join(", ") },
-		"manifest",
-		MAX_DOCUMENT,
-		async (answer) => {
-			if (!answer.ok) throw await failureOf(answer, name, "manifest");
-		},
+function isComplete(db: Db, paths: Paths, manifest: Manifest, diffIds: readonly string[]): boolean {
+	return (
+		getImage(db, manifest.config.digest) !== undefined &&
+		diffIds.every((diffId) => hasLayer(paths, diffId)) &&
+		manifest.layers.every(({ digest }) => hasBlob(paths, digest))
 	);
-	const digest = sha256(bytes);
-	if (reference.startsWith("sha256:") && digest !== reference) {
-		throw new EngineError("failed", `manifest verification failed for digest ${reference}`);
-	}
-	return { bytes, digest, mediaType: response.headers.get("content-type")?.split(";")[0]?.trim() ?? "" };
-}
-
-async function fetchDocument(
-	client: RegistryClient,
-	path: string,
-	what: string,
-	name: string,
-	accept: readonly string[],
-	descriptor: Descriptor,
-): Promise<Uint8Array> {
-	const headers: Record<string, string> = accept.length ? { Accept: accept.join(", ") } : {};
-	const { bytes } = await client.read(path, headers, what, MAX_DOCUMENT, async (answer) => {
-		if (!answer.ok) throw await failureOf(answer, name, what);
-	});
-	if (sha256(bytes) !== descriptor.digest) {
-		throw new EngineError("failed", `${what} verification failed for digest ${descriptor.digest}`);
-	}
-	return bytes;
-}
-
-/** From an index to the manifest for the platform. */
-async function resolveManifest(
-	client: RegistryClient,
-	top: Document,
-	name: string,
-	platform: Platform | undefined,
-): Promise<{ manifest: Manifest; bytes: Uint8Array }> {
-	const text = new TextDecoder().decode(top.bytes);
-	const kind = kindOf(top.mediaType, text, name);
-	if (kind === "schema1") {
-		throw new EngineError(
-			"unsupported",
-			`${name} has a manifest of the old schema 1, which is not supported: push the image again with a newer docker`,
-		);
-	}
-	if (kind === "manifest") return { manifest: parseDocument(Manifest, text, `manifest of ${name}`), bytes: top.bytes };
-	const index = parseDocument(Index, text, `index of ${name}`);
-	const wanted = platform ?? hostPlatform();
-	const chosen = choosePlatform(index, wanted);
-	if (!chosen) {
-		throw new EngineError(
-			"not-found",
-			`no matching manifest for ${formatPlatform(wanted)} in the manifest list entries`,
-		);
-	}
-	const accept = [MEDIA.ociManifest, MEDIA.dockerManifest];
-	const bytes = await fetchDocument(client, `manifests/${chosen.digest}`, "manifest", name, accept, chosen);
-	return { manifest: parseDocument(Manifest, new TextDecoder().decode(bytes), `manifest of ${name}`), bytes };
-}
-
-/** By its type, its own word, and its content: they must agree, or one of two readers sees another image (CVE-2021-41190). */
-function kindOf(mediaType: string, text: string, name: string): "index" | "manifest" | "schema1" {
-	const { schemaVersion, manifests, layers, config, mediaType: own } = parseLoosely(text);
-	if (mediaType === MEDIA.schema1 || mediaType === MEDIA.schema1Signed || schemaVersion === 1) return "schema1";
-	const said = KINDS[mediaType];
-	const ownKind = typeof own === "string" ? KINDS[own] : undefined;
-	const seen = manifests !== undefined ? "index" : "manifest";
-	const both = manifests !== undefined && (layers !== undefined || config !== undefined);
-	if (both || (said ?? seen) !== seen || (ownKind ?? seen) !== seen) {
-		throw new EngineError("failed", `The manifest of ${name} contradicts itself: is it an index or a manifest?`);
-	}
-	return seen;
-}
-
-const KINDS: Readonly<Record<string, "index" | "manifest">> = {
-	[MEDIA.ociIndex]: "index",
-	[MEDIA.dockerIndex]: "index",
-	[MEDIA.ociManifest]: "manifest",
-	[MEDIA.dockerManifest]: "manifest",
-};
-
-const CONFIG_TYPES = [
-	"",
-	"application/vnd.oci.image.config.v1+json",
-	"application/vnd.docker.container.image.v1+json",
-	"application/octet-stream",
-];
-const LAYER_TYPES =
-	/^(|application\/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+(gzip|zstd))?|application\/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?|application\/octet-stream)$/;
-
-/** Registries hold other things than images: charts, signatures, plugins. */
-function checkMediaTypes(manifest: Manifest, name: string): void {
-	const strange = [
-		...(CONFIG_TYPES.includes(manifest.config.mediaType) ? [] : [manifest.config.mediaType]),
-		...manifest.layers.map(({ mediaType }) => mediaType).filter((type) => !LAYER_TYPES.test(type)),
-	];
-	if (strange[0]) throw new EngineError("unsupported", `${name} is not an image: it holds "${strange[0]}"`);
-}
-
-function parseLoosely(text: string): Record<string, unknown> {
-	try {
-		return JSON.parse(text) ?? {};
-	} catch {
-		return {};
-	}
 }
 
 function checkConfig(config: ImageConfig, manifest: Manifest, name: string, platform: Platform | undefined): void {

@@ -43,6 +43,8 @@ export interface Mount {
 	readonly type: string;
 	/** For "bind": a path of the host. */
 	readonly source: string;
+	/** The directory of the host in which the source is resolved, as "/" would be. */
+	readonly root?: string;
 	/** fstab words: "ro", "nosuid", "rbind", "rslave", "size=64m". */
 	readonly options: readonly string[];
 	/** Whether the destination, if it has to be made for a bind, is a file. */

@@ -168,12 +168,13 @@ function startError(operation: Operation | undefined, errno: number): EngineErro
 	const name = String(operation.strings[Number(operation.numbers[0])]);
 	const searched = !name.includes("/");
 	if (searched && (errno === ENOENT || errno === ENOTDIR)) {
-		return new EngineError("command-not-found", `exec: "${name}": executable file not found in $PATH`);
+		return new EngineError("command-not-found", `exec: ${JSON.stringify(name)}: executable file not found in $PATH`);
 	}
 	if (errno === ENOENT || errno === ENOTDIR) {
-		return new EngineError("command-not-found", `exec: "${name}": stat ${name}: ${errnoText(errno)}`);
+		return new EngineError("command-not-found", `exec: ${JSON.stringify(name)}: stat ${name}: ${errnoText(errno)}`);
 	}
-	if (errno === EACCES) return new EngineError("command-not-executable", `exec: "${name}": permission denied`);
+	if (errno === EACCES)
+		return new EngineError("command-not-executable", `exec: ${JSON.stringify(name)}: permission denied`);
 	return new EngineError("command-not-executable", `exec ${name}: ${errnoText(errno)}`);
 }
 

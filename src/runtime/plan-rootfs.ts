@@ -57,7 +57,8 @@ function mountOne(mount: Mount): Operation[] {
 	const place = mount.file
 		? op.touch(destination, 0o755, "a file to mount on")
 		: op.mkdir(destination, 0o755, "a place to mount on");
-	return [place, op.bind(mount.source, destination, bindOptions(mount.options), REASONS[destination] ?? "asked for")];
+	const why = REASONS[destination] ?? "asked for";
+	return [place, op.bind(mount.source, destination, bindOptions(mount.options), why, mount.root)];
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -134,7 +134,7 @@ describe("ps and inspect", () => {
 		expect((await host.nc("ps", "-f", "x")).code).toBe(125);
 	});
 	test("ps --format table, json and labels", async () => {
-		expect(await host.ok("ps", "--format", "table {{.Names}}\\t{{.State}}")).toBe("NAMES   STATE\nup      running");
+		expect(await host.ok("ps", "--format", "table {{.Names}}\\t{{.State}}")).toBe("NAMES     STATE\nup        running");
 		const row = JSON.parse(await host.ok("ps", "--format", "json"));
 		expect(row.Names).toBe("up");
 		expect(row.Labels).toContain("tier=db");
