@@ -25,10 +25,12 @@ export interface Progress {
 
 export class Vertices {
 	readonly #progress: Progress;
-	#last = 0;
+	#last: number;
 
-	constructor(progress: Progress) {
+	/** `after`: numbers up to it are others'. */
+	constructor(progress: Progress, after = 0) {
 		this.#progress = progress;
+		this.#last = after;
 	}
 
 	/** Does something under a name, and tells how it ended. */

@@ -16,6 +16,8 @@ export interface OpenSource extends Disposable {
 	readonly identity: string | undefined;
 	/** Directories that, merged, are it, top first; undefined: a context, which has to be copied to be mounted. */
 	readonly directories: readonly string[] | undefined;
+	/** The context that it is, if it is one. */
+	readonly context?: LocalContext;
 }
 
 /** The merged root of layers, read-only. */
@@ -25,9 +27,9 @@ export function openLayers(paths: Paths, layers: readonly string[]): OpenSource 
 	return { tree, identity: chainOf(layers), directories, [Symbol.dispose]: () => tree[Symbol.dispose]() };
 }
 
-export function openContext({ directory, ignore }: LocalContext): OpenSource {
-	const tree = openDirectory(directory, ignore);
-	return { tree, identity: undefined, directories: undefined, [Symbol.dispose]: () => tree[Symbol.dispose]() };
+export function openContext(context: LocalContext): OpenSource {
+	const tree = openDirectory(context.directory, context.ignore);
+	return { tree, identity: undefined, directories: undefined, context, [Symbol.dispose]: () => tree[Symbol.dispose]() };
 }
 
 const openDirectory = (directory: string, ignore: IgnoreRules): Tree =>

@@ -22,11 +22,12 @@ export const scratchState = (platform: Platform): StageState => ({
 	baseManifest: undefined,
 });
 
-export const continueState = (from: StageState): StageState => ({
+/** ONBUILD triggers of an image are for the stage that begins with it; those of a stage are for images made of it. */
+export const continueState = (from: StageState, { keepTriggers = false } = {}): StageState => ({
 	...from,
 	layers: [...from.layers],
 	history: [...from.history],
-	defaults: copyDefaults(from.defaults),
+	defaults: { ...copyDefaults(from.defaults), onbuild: keepTriggers ? from.defaults.onbuild : [] },
 });
 
 const COMMENT = "buildkit.dockerfile.v0";

@@ -116,6 +116,12 @@ export class Tree implements Disposable {
 		return new Fd(fd);
 	}
 
+	/** Whether it is there, and no directory. */
+	isFile(path: string): boolean {
+		using place = this.#open(path);
+		return place !== undefined && typeOf(statFd(place.number).mode) !== S_IFDIR;
+	}
+
 	#hides(path: string, stat: FileStat): boolean {
 		if (!this.#ignore.ignores(path)) return false;
 		return !(typeOf(stat.mode) === S_IFDIR && this.#ignore.mayIncludeBelow(path));

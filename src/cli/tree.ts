@@ -17,6 +17,7 @@ const VERBS = {
 	attach: entry("Attach local standard input, output, and error streams to a running container", async (path) =>
 		leaf((await import("./attach.ts")).attach, path),
 	),
+	build: entry("Build an image from a Dockerfile", async (path) => leaf((await import("./build.ts")).build, path)),
 	create: entry("Create a new container", async (path) => leaf((await import("./create.ts")).createCommand, path)),
 	exec: entry("Execute a command in a running container", async (path) => leaf((await import("./exec.ts")).exec, path)),
 	images: entry("List images", async (path) => leaf((await import("./images.ts")).images, path)),
@@ -75,7 +76,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 	},
 	image: {
 		summary: "Manage images",
-		members: { inspect: inspectOf("image"), ls: VERBS.images, pull: VERBS.pull, rm: VERBS.rmi },
+		members: { build: VERBS.build, inspect: inspectOf("image"), ls: VERBS.images, pull: VERBS.pull, rm: VERBS.rmi },
 		aliases: { list: "ls", remove: "rm" },
 	},
 	system: { summary: "Manage NanoContainer", members: { info: VERBS.info }, aliases: {} },

@@ -51,6 +51,13 @@ export function splitPath(path: string): { parent: string; name: string } | unde
 	return name === undefined ? undefined : { parent: parts.join("/"), name };
 }
 
+export interface WriterOptions {
+	/** false: names that begin with ".wh." are names like others: the archive is no layer. */
+	readonly whiteouts?: boolean;
+	/** Whose everything becomes; undefined: who the archive says. */
+	readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+}
+
 export class LayerWriter implements TarSink, Disposable {
 	readonly #root: Fd;
 	readonly #dirTimes = new Map<string, bigint>();
@@ -62,8 +69,11 @@ export class LayerWriter implements TarSink, Disposable {
 	/** Where in the file the next write goes. */
 	#at = 0;
 
-	constructor(directory: string) {
+	readonly #options: WriterOptions;
+
+	constructor(directory: string, options: WriterOptions = {}) {
 		this.#root = openDir(directory);
+		this.#options = options;
 	}
 
 	/** Bytes of the files written so far. */
@@ -91,7 +101,7 @@ export class LayerWriter implements TarSink, Disposable {
 	}
 
 	#place(entry: TarEntry, parent: string, name: string): void {
-		if (name.startsWith(WHITEOUT)) {
+		if (name.startsWith(WHITEOUT) && this.#options.whiteouts !== false) {
 			this.#whiteout(parent, name);
 			return;
 		}
@@ -275,9 +285,10 @@ export class LayerWriter implements TarSink, Disposable {
 	/** Owner, mode, attributes, time, in this order: chown(2) clears set-user-ID bits and file capabilities. */
 	#attributes(fd: number, entry: TarEntry, fresh = false): void {
 		// A file that we have just made is root's, with the mode that it was made with.
-		const asMade = fresh && entry.uid === 0 && entry.gid === 0 && (entry.mode & ~PLAIN_MODE) === 0;
+		const { uid, gid } = this.#options.owner ?? entry;
+		const asMade = fresh && uid === 0 && gid === 0 && (entry.mode & ~PLAIN_MODE) === 0;
 		if (!asMade) {
-			syscall("fchown", entry.path, fd, entry.uid, entry.gid);
+			syscall("fchown", entry.path, fd, uid, gid);
 			syscall("fchmod", entry.path, fd, entry.mode);
 		}
 		for (const [name, value] of entry.xattrs) if (!isOverlayXattr(name)) setXattr(fd, name, value);
@@ -286,7 +297,8 @@ export class LayerWriter implements TarSink, Disposable {
 
 	/** The same for what has no descriptor: links, devices, fifos. */
 	#nodeAttributes(dir: number, name: string, entry: TarEntry, chmod: boolean): void {
-		syscall("fchownat", entry.path, dir, pathArg(name), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW);
+		const { uid, gid } = this.#options.owner ?? entry;
+		syscall("fchownat", entry.path, dir, pathArg(name), uid, gid, AT_SYMLINK_NOFOLLOW);
 		if (chmod) syscall("fchmodat", entry.path, dir, pathArg(name), entry.mode);
 		for (const [key, value] of entry.xattrs) {
 			if (isOverlayXattr(key)) continue;

@@ -18,6 +18,8 @@ export interface RegistryOptions {
 	readonly credentials: () => Credentials | undefined;
 	/** Plain HTTP and unknown certificates are accepted. */
 	readonly insecure: boolean;
+	/** Tokens are asked for pushing too. */
+	readonly push?: boolean;
 	/** Base URL of a mirror to ask instead. */
 	readonly mirror?: string;
 }
@@ -56,18 +58,29 @@ export class RegistryClient {
 	}
 
 	/** The answer to GET /v2/<repository>/<path>, authorized as the registry asks. */
-	async get(path: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response> {
+	get(path: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response> {
+		return this.send("GET", path, { headers, ...(signal ? { signal } : {}) });
+	}
+
+	/** The same with any method. */
+	async send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
 		const base = await this.#resolveBase();
-		const url = `${base}/v2/${this.#options.repository}/${path}`;
-		const first = await this.#send(url, headers, signal);
-		// A host that the registry redirects to has no say in who gets its credentials.
-		if (first.status !== 401 || new URL(first.url).host !== new URL(base).host) return first;
+		return this.sendTo(method, new URL(`${base}/v2/${this.#options.repository}/${path}`), init);
+	}
+
+	/** To an address that the registry itself has named. Another host than its own gets no credentials. */
+	async sendTo(method: string, url: URL, init: RequestInit = {}): Promise<Response> {
+		const own = url.host === new URL(await this.#resolveBase()).host;
+		const all = { ...init, method };
+		if (!own) return request(url.href, all, this.#transport);
+		const first = await this.#send(url.href, all);
+		if (first.status !== 401 || new URL(first.url).host !== url.host) return first;
 		const challenge = this.#choose(first);
 		if (!challenge) return first;
 		await first.body?.cancel();
 		this.#challenge = challenge;
 		this.#token = undefined; // refused: expired, or for another scope
-		return this.#send(url, headers, signal);
+		return this.#send(url.href, all);
 	}
 
 	/** A token where one is offered, else a password. */
@@ -100,10 +113,11 @@ export class RegistryClient {
 		}
 	}
 
-	async #send(url: string, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<Response> {
+	async #send(url: string, init: RequestInit): Promise<Response> {
 		const authorization = await this.#authorization();
-		const all = authorization ? { ...headers, Authorization: authorization } : headers;
-		return request(url, { headers: all, ...(signal ? { signal } : {}) }, this.#transport);
+		const headers = new Headers(init.headers);
+		if (authorization) headers.set("Authorization", authorization);
+		return request(url, { ...init, headers }, this.#transport);
 	}
 
 	async #authorization(): Promise<string | undefined> {
@@ -115,7 +129,7 @@ export class RegistryClient {
 			if (new URL(challenge.realm).protocol !== "https:" && !this.#options.insecure) {
 				throw new EngineError("failed", `the registry's token server ${challenge.realm} does not use https`);
 			}
-			const scope = `repository:${this.#options.repository}:pull`;
+			const scope = `repository:${this.#options.repository}:${this.#options.push ? "pull,push" : "pull"}`;
 			this.#token = await fetchToken(challenge, scope, credentials, (url, init) => request(url, init, this.#transport));
 		}
 		return this.#token.header;

@@ -1,0 +1,229 @@
+/**
+ * The story of a build: the Dockerfile has been read; its stages are planned; the target's is built, and with it, each
+ * once and beside the others, the stages that it needs; what comes out is an image: a configuration and layers.
+ */
+import { EngineError } from "../errors.ts";
+import { parseDocument } from "../image/spec.ts";
+import type { Paths } from "../paths.ts";
+import type { Db } from "../store/database.ts";
+import type { BuildHost } from "./host.ts";
+import { BaseConfig, defaultsOf, type Platform, renderImageConfig } from "./image-config.ts";
+import { sweepBuilds } from "./layer.ts";
+import type { BuildOptions } from "./options.ts";
+import type { Progress } from "./progress.ts";
+import { BuildSession } from "./session.ts";
+import { type OpenSource, openContext, openLayers } from "./sources.ts";
+import { buildStage } from "./stage.ts";
+import { planStages, resolveSource, type Source, type Stage, type StagePlan, sourceNames } from "./stages.ts";
+import { continueState, isoTime, type StageState, scratchState } from "./state.ts";
+
+export interface BuiltImage {
+	/** The image configuration as JSON text. */
+	readonly config: string;
+	/** DiffIDs, bottom first. */
+	readonly layers: readonly string[];
+	/** Digest of the base image's manifest: its layers' blobs are in the store. */
+	readonly baseManifest: string | undefined;
+	readonly platform: Platform;
+}
+
+export async function build(
+	db: Db,
+	paths: Paths,
+	host: BuildHost,
+	options: BuildOptions,
+	progress: Progress,
+): Promise<BuiltImage> {
+	sweepBuilds(paths);
+	using session = new BuildSession(db, paths, host, options, progress);
+	const plan = planStages(options.dockerfile, {
+		target: options.target,
+		buildArgs: options.buildArgs,
+		platformArgs: platformArgs(options.platform),
+		contexts: new Set(options.contexts.keys()),
+	});
+	const run = new StageRun(session, plan);
+	try {
+		const state = await run.stage(plan.target);
+		warnOfUnusedArgs(session, plan);
+		return finish(session, state);
+	} catch (error) {
+		session.stop.abort(new DOMException("canceled", "AbortError"));
+		await run.settled();
+		throw error;
+	}
+}
+
+/** TARGETPLATFORM and its family (Dockerfile reference, "Automatic platform ARGs in the global scope"). */
+export function platformArgs(target: Platform): Map<string, string> {
+	const own: Platform = { os: "linux", architecture: process.arch === "arm64" ? "arm64" : "amd64", variant: "" };
+	const of = (prefix: string, { os, architecture, variant }: Platform): [string, string][] => [
+		[`${prefix}PLATFORM`, [os, architecture, variant].filter(Boolean).join("/")],
+		[`${prefix}OS`, os],
+		[`${prefix}ARCH`, architecture],
+		[`${prefix}VARIANT`, variant],
+	];
+	return new Map([...of("TARGET", target), ...of("BUILD", own)]);
+}
+
+/** Each stage is built at most once, by whoever asks for it first. */
+class StageRun {
+	readonly #session: BuildSession;
+	readonly #plan: StagePlan;
+	readonly #stages = new Map<number, Promise<StageState>>();
+	readonly #images = new Map<string, Promise<StageState>>();
+
+	constructor(session: BuildSession, plan: StagePlan) {
+		this.#session = session;
+		this.#plan = plan;
+	}
+
+	stage(stage: Stage): Promise<StageState> {
+		const known = this.#stages.get(stage.index);
+		if (known) return known;
+		const result = this.#build(stage);
+		this.#stages.set(stage.index, result);
+		result.catch(() => {}); // whoever needs it will hear
+		return result;
+	}
+
+	/** When all that was begun has ended. */
+	async settled(): Promise<void> {
+		await Promise.allSettled(this.#stages.values());
+	}
+
+	async #build(stage: Stage): Promise<StageState> {
+		const { options } = this.#session;
+		// Stages that it will copy from can be built meanwhile.
+		for (const name of stage.instructions.flatMap(sourceNames)) {
+			const source = this.#tryResolve(stage, name);
+			if (source?.kind === "stage") this.stage(this.#at(source.index)).catch(() => {});
+		}
+		const platform = stage.platform === undefined ? options.platform : parsePlatformText(stage.platform);
+		const base = await this.#base(stage.base, platform);
+		const scope = {
+			escapeChar: this.#plan.escapeChar,
+			buildArgs: options.buildArgs,
+			globalArgs: this.#plan.globalArgs,
+			platformArgs: new Map([...platformArgs(options.platform), ["TARGETSTAGE", stage.name ?? String(stage.index)]]),
+		};
+		const title = this.#plan.stages.length > 1 || stage.name ? (stage.name ?? `stage-${stage.index}`) : "";
+		return buildStage({
+			session: this.#session,
+			stage,
+			title,
+			state: base,
+			scope,
+			openFrom: (from) => this.#open(stage, from, platform),
+		});
+	}
+
+	#at(index: number): Stage {
+		const stage = this.#plan.stages[index];
+		if (!stage) throw new EngineError("invalid", `there is no stage ${index}`);
+		return stage;
+	}
+
+	#tryResolve(stage: Stage, name: string): Source | undefined {
+		try {
+			return resolveSource(this.#plan, stage, name, new Set(this.#session.options.contexts.keys()));
+		} catch {
+			return undefined; // told where it is used
+		}
+	}
+
+	async #base(source: Source, platform: Platform): Promise<StageState> {
+		switch (source.kind) {
+			case "scratch":
+				return scratchState(platform);
+			case "stage":
+				return continueState(await this.stage(this.#at(source.index)));
+			case "image":
+				return continueState(await this.#image(source.reference, platform), { keepTriggers: true });
+			case "context": {
+				const context = this.#session.options.contexts.get(source.name);
+				if (context?.kind !== "image") {
+					throw new EngineError("unsupported", `FROM ${source.name}: a directory cannot be the base of a stage`);
+				}
+				return continueState(await this.#image(context.reference, platform), { keepTriggers: true });
+			}
+		}
+	}
+
+	#image(reference: string, platform: Platform): Promise<StageState> {
+		const key = `${reference} ${platform.os}/${platform.architecture}/${platform.variant}`;
+		const known = this.#images.get(key);
+		if (known) return known;
+		const { vertices, host, options } = this.#session;
+		const found = vertices.run(`[internal] load metadata for ${reference}`, async () => {
+			const image = await host.image(reference, platform, { pull: options.pull });
+			const config = parseDocument(BaseConfig, image.config, `configuration of ${reference}`);
+			const state: StageState = {
+				layers: [...image.layers],
+				history: [...(config.history ?? [])],
+				defaults: defaultsOf(config),
+				args: new Map(),
+				platform: { os: config.os || "linux", architecture: config.architecture, variant: config.variant ?? "" },
+				baseManifest: image.manifest,
+			};
+			return { value: state, cached: false };
+		});
+		this.#images.set(key, found);
+		return found;
+	}
+
+	async #open(stage: Stage, from: string | undefined, platform: Platform): Promise<OpenSource> {
+		const { paths, options } = this.#session;
+		if (from === undefined) return openContext(options.context);
+		if (from.includes("$")) {
+			throw new EngineError(
+				"invalid",
+				"variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+			);
+		}
+		const source = resolveSource(this.#plan, stage, from, new Set(options.contexts.keys()));
+		switch (source.kind) {
+			case "scratch":
+				return openLayers(paths, []);
+			case "stage":
+				return openLayers(paths, (await this.stage(this.#at(source.index))).layers);
+			case "image":
+				return openLayers(paths, (await this.#image(source.reference, platform)).layers);
+			case "context": {
+				const context = options.contexts.get(source.name);
+				if (context?.kind === "image")
+					return openLayers(paths, (await this.#image(context.reference, platform)).layers);
+				if (context) return openContext(context.context);
+				throw new EngineError("not-found", `no build context "${source.name}"`);
+			}
+		}
+	}
+}
+
+function parsePlatformText(text: string): Platform {
+	const [os = "", architecture = "", variant = ""] = text.split("/");
+	if (!os || !architecture) throw new EngineError("invalid", `"${text}": unknown operating system or architecture`);
+	return { os, architecture, variant };
+}
+
+function warnOfUnusedArgs({ options, consumedArgs, progress }: BuildSession, { globalArgs }: StagePlan): void {
+	const unused = [...options.buildArgs.keys()].filter(
+		(name) =>
+			!consumedArgs.has(name) && !globalArgs.has(name) && !/_PROXY$/i.test(name) && name !== "SOURCE_DATE_EPOCH",
+	);
+	if (unused.length) progress.warn(`One or more build-args [${unused.join(" ")}] were not consumed`);
+}
+
+function finish({ options }: BuildSession, state: StageState): BuiltImage {
+	for (const [name, value] of options.labels) state.defaults.labels.set(name, value);
+	const last = state.history.at(-1)?.created;
+	const created = options.epoch !== undefined ? isoTime(options.epoch * 1000) : (last ?? isoTime(Date.now()));
+	const config = renderImageConfig({
+		defaults: state.defaults,
+		platform: state.platform,
+		diffIds: state.layers,
+		history: state.history,
+		created,
+	});
+	return { config, layers: state.layers, baseManifest: state.baseManifest, platform: state.platform };
+}

@@ -1,0 +1,137 @@
+/** One stage: its base, then one instruction after the other. What changes files becomes a layer, the rest is noted. */
+import { EngineError } from "../errors.ts";
+import { layerDirectories } from "../image/rootfs-view.ts";
+import { type CachedLayer, cacheKey, chainOf } from "./cache.ts";
+import { copyStep } from "./copy-step.ts";
+import type { StageInstruction } from "./instruction.ts";
+import { NewLayer } from "./layer.ts";
+import { DockerfileError } from "./lines.ts";
+import { applyMetadata, type MetadataInstruction } from "./metadata.ts";
+import { parseInstruction } from "./parse.ts";
+import { Destination } from "./place.ts";
+import type { Vertex } from "./progress.ts";
+import { runStep } from "./run-step.ts";
+import { Scope, type ScopeInputs } from "./scope.ts";
+import type { BuildSession } from "./session.ts";
+import type { OpenSource } from "./sources.ts";
+import type { Stage } from "./stages.ts";
+import { pushLayer, pushMetadata, type StageState } from "./state.ts";
+
+export interface StageRequest {
+	readonly session: BuildSession;
+	readonly stage: Stage;
+	/** "build", "stage-1", or "" if there is but one stage. */
+	readonly title: string;
+	/** What the base gives; changed from here on. */
+	readonly state: StageState;
+	readonly scope: ScopeInputs;
+	/** Opens what `--from` names. */
+	readonly openFrom: (from: string | undefined) => Promise<OpenSource>;
+}
+
+const makesLayer = ({ kind }: StageInstruction): boolean =>
+	kind === "RUN" || kind === "COPY" || kind === "ADD" || kind === "WORKDIR";
+
+const isMetadata = (instruction: StageInstruction): instruction is MetadataInstruction =>
+	instruction.kind !== "RUN" && instruction.kind !== "COPY" && instruction.kind !== "ADD";
+
+export async function buildStage(request: StageRequest): Promise<StageState> {
+	const { session, stage, state, title } = request;
+	// What the base image has kept for who builds on it comes first.
+	const triggers = state.defaults.onbuild.map(parseInstruction);
+	state.defaults.onbuild = [];
+	const instructions = [...triggers, ...stage.instructions];
+	const total = 1 + instructions.filter(makesLayer).length;
+	const scope = new Scope(request.scope, state.defaults.env, state.args, session.consumedArgs);
+	let number = 1;
+	for (const instruction of instructions) {
+		session.stop.signal.throwIfAborted();
+		const position = `[${title ? `${title} ` : ""}${number + 1}/${total}]`;
+		if (makesLayer(instruction)) number++;
+		try {
+			await carryOut(request, instruction, scope, position);
+		} catch (error) {
+			throw withPlace(error, instruction);
+		}
+	}
+	state.args = scope.args;
+	return state;
+}
+
+/** An error knows its line, unless it comes from elsewhere (a trigger has no line here). */
+function withPlace(error: unknown, { range }: StageInstruction): unknown {
+	if (!(error instanceof EngineError) || error instanceof DockerfileError) return error;
+	return Object.assign(error, { range: (error as { range?: unknown }).range ?? range });
+}
+
+async function carryOut(
+	request: StageRequest,
+	instruction: StageInstruction,
+	scope: Scope,
+	position: string,
+): Promise<void> {
+	const { session, state } = request;
+	const { epoch } = session.options;
+	if (isMetadata(instruction)) {
+		const text = applyMetadata(instruction, state.defaults, scope, request.scope.escapeChar);
+		if (instruction.kind !== "WORKDIR" || state.defaults.workingDir === "/") {
+			pushMetadata(state, text, epoch);
+			return;
+		}
+		const layer = await step(request, `${position} ${instruction.text}`, () => workdirStep(request));
+		pushLayer(state, text, layer, epoch);
+		return;
+	}
+	const { openFrom } = request;
+	const fresh = isFresh(request);
+	const layer = await step(request, `${position} ${instruction.text}`, (vertex) =>
+		instruction.kind === "RUN"
+			? runStep({ session, state, instruction, scope, openFrom, fresh, vertex })
+			: copyStep(session, state, instruction, scope, openFrom, fresh),
+	);
+	pushLayer(state, `${historyOf(instruction, state, scope)} # buildkit`, layer, epoch);
+}
+
+function step(
+	{ session }: StageRequest,
+	name: string,
+	action: (vertex: Vertex) => Promise<CachedLayer>,
+): Promise<CachedLayer> {
+	return session.vertices.run(name, async (vertex) => {
+		const layer = await action(vertex);
+		return { value: layer, cached: layer.cached };
+	});
+}
+
+/** --no-cache, or this stage by --no-cache-filter. */
+function isFresh({ session: { options }, stage }: StageRequest): boolean {
+	return options.noCache || (stage.name !== undefined && options.noCacheFilter.has(stage.name));
+}
+
+/** The directory, made if it is missing. */
+function workdirStep(request: StageRequest): Promise<CachedLayer> {
+	const { session, state } = request;
+	const { workingDir } = state.defaults;
+	const key = cacheKey("workdir", chainOf(state.layers), workingDir, session.clampTo ?? null);
+	return session.cache.findOrMake(key, `WORKDIR ${workingDir}`, { fresh: isFresh(request) }, async () => {
+		using made = new NewLayer(session.paths, layerDirectories(session.paths, state.layers));
+		{
+			using root = made.open();
+			new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: false }).ensureDirectory(
+				workingDir,
+			);
+		}
+		return await made.seal(session.db, session.clampTo);
+	});
+}
+
+/** As BuildKit writes it: for RUN the whole command line, with the arguments that it saw. */
+function historyOf(instruction: StageInstruction, state: StageState, scope: Scope): string {
+	if (instruction.kind !== "RUN") return instruction.text;
+	const { args } = scope.environment();
+	const seen = args.length ? `|${args.length} ${args.join(" ")} ` : "";
+	const { shell, args: words } = instruction.command;
+	const first = instruction.heredocs[0];
+	const line = shell ? [...(state.defaults.shell ?? ["/bin/sh", "-c"]), ...words] : words;
+	return `RUN ${seen}${line.join(" ")}${first ? ` (${first.content.split("\n")[0]}…)` : ""}`;
+}

@@ -1,0 +1,135 @@
+/** The build context and the Dockerfile: a directory, an archive or a Dockerfile on standard input, a URL, a git URL. */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import { IgnoreRules, parseIgnoreFile } from "../build/ignore.ts";
+import { stagingDirectory } from "../build/layer.ts";
+import type { LocalContext } from "../build/options.ts";
+import { type ParsedDockerfile, parseDockerfile } from "../build/parse.ts";
+import { cloneRepository, isGit, looksLikeArchive, unpackBytes } from "../build/remote.ts";
+import { Tree } from "../build/tree.ts";
+import { EngineError, messageOf } from "../errors.ts";
+import type { Paths } from "../paths.ts";
+import { errnoText } from "../sys/errno.ts";
+import { openDir, readWhole } from "../sys/file.ts";
+import { removeTree } from "../sys/tree.ts";
+
+export interface BuildInputs extends Disposable {
+	readonly dockerfile: ParsedDockerfile;
+	readonly dockerfileName: string;
+	readonly dockerfileText: string;
+	readonly context: LocalContext;
+}
+
+/** `file` is -f: relative to the working directory, "-" for standard input, or in the context. */
+export async function readContext(paths: Paths, where: string, file: string | undefined): Promise<BuildInputs> {
+	if (where === "-" && file === "-") {
+		throw new EngineError("usage", "invalid argument: can't use stdin for both build context and dockerfile");
+	}
+	const source = await openSource(paths, where);
+	try {
+		const { directory, given } = source;
+		const { text, name, ignoreNames } = readDockerfile(directory, file, given);
+		return {
+			dockerfile: parseDockerfile(text),
+			dockerfileName: name,
+			dockerfileText: text,
+			context: { directory, ignore: readIgnore(directory, ignoreNames) },
+			[Symbol.dispose]: () => source.dispose(),
+		};
+	} catch (error) {
+		source.dispose();
+		throw error;
+	}
+}
+
+interface Opened {
+	readonly directory: string;
+	/** The Dockerfile itself came instead of a context. */
+	readonly given?: string;
+	dispose(): void;
+}
+
+async function openSource(paths: Paths, where: string): Promise<Opened> {
+	if (where === "-") return fromBytes(paths, readWhole(0));
+	if (isGit(where)) {
+		const staging = stagingDirectory(paths);
+		try {
+			return { directory: await cloneRepository(where, staging), dispose: () => removeTree(staging) };
+		} catch (error) {
+			removeTree(staging);
+			throw error;
+		}
+	}
+	if (/^https?:\/\//.test(where)) return fromBytes(paths, await download(where));
+	const directory = resolve(where);
+	const stat = statSync(directory, { throwIfNoEntry: false });
+	if (!stat) throw new EngineError("usage", `unable to prepare context: path "${where}" not found`);
+	if (stat.isDirectory()) return { directory, dispose() {} };
+	return fromBytes(paths, readFileSync(directory));
+}
+
+async function download(url: string): Promise<Uint8Array> {
+	try {
+		const response = await fetch(url);
+		if (!response.ok) throw new Error(`the server answers ${response.status}`);
+		return new Uint8Array(await response.arrayBuffer());
+	} catch (error) {
+		throw new EngineError("failed", `unable to prepare context: Get "${url}": ${messageOf(error)}`);
+	}
+}
+
+/** An archive becomes a directory of ours; what is none is a Dockerfile, with nothing beside it. */
+async function fromBytes(paths: Paths, bytes: Uint8Array): Promise<Opened> {
+	const directory = stagingDirectory(paths);
+	const dispose = () => removeTree(directory);
+	try {
+		if (!(await looksLikeArchive(bytes))) return { directory, given: new TextDecoder().decode(bytes), dispose };
+		await unpackBytes(bytes, directory);
+		return { directory, dispose };
+	} catch (error) {
+		dispose();
+		throw error;
+	}
+}
+
+function readDockerfile(directory: string, file: string | undefined, given: string | undefined) {
+	if (given !== undefined) return { text: given, name: "Dockerfile", ignoreNames: [".dockerignore"] };
+	if (file === "-") {
+		return { text: readWhole(0).toString(), name: "Dockerfile", ignoreNames: [".dockerignore"] };
+	}
+	const outside = file !== undefined && existsSync(file) ? resolve(file) : undefined;
+	const inside = file ?? "Dockerfile";
+	const beside = outside === undefined ? undefined : relative(directory, outside);
+	const name = beside === undefined || beside.startsWith("..") ? inside : beside;
+	const text =
+		outside !== undefined && (beside?.startsWith("..") ?? false)
+			? readOutside(outside)
+			: (readInside(directory, name) ?? (file === undefined ? readInside(directory, "dockerfile") : undefined));
+	if (text === undefined) {
+		throw new EngineError("usage", `failed to read dockerfile: open ${name}: no such file or directory`);
+	}
+	return { text, name, ignoreNames: [`${name}.dockerignore`, ".dockerignore"] };
+}
+
+function readOutside(path: string): string {
+	try {
+		return readFileSync(path, "utf8");
+	} catch (error) {
+		const { errno = 0 } = error as NodeJS.ErrnoException;
+		throw new EngineError("usage", `failed to read dockerfile: open ${path}: ${errnoText(Math.abs(errno))}`);
+	}
+}
+
+/** Links of a context lead nowhere else. */
+function readInside(directory: string, name: string): string | undefined {
+	using tree = new Tree(openDir(directory), { keepsOwners: false });
+	return tree.isFile(name) ? tree.read(name)?.toString() : undefined;
+}
+
+function readIgnore(directory: string, names: readonly string[]): IgnoreRules {
+	for (const name of names) {
+		const text = readInside(directory, name);
+		if (text !== undefined) return new IgnoreRules(parseIgnoreFile(text));
+	}
+	return new IgnoreRules([]);
+}

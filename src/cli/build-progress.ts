@@ -1,0 +1,148 @@
+/** What a build shows while it works: on a terminal a picture that changes, elsewhere lines, or JSON, or nothing. */
+
+import { writeFileSync } from "node:fs";
+import type { Outcome, Progress, Vertex } from "../build/progress.ts";
+import { isTerminal, windowSize } from "../sys/terminal.ts";
+import type { ProgressMode } from "./build-flags.ts";
+import { picture } from "./build-progress-tty.ts";
+import { renderTimeline } from "./build-timeline.ts";
+import { complain } from "./output.ts";
+
+/** A vertex with what has become of it. Times are of performance.now(). */
+export interface Seen {
+	readonly vertex: Vertex;
+	readonly started: number;
+	ended: number | undefined;
+	outcome: Outcome | undefined;
+	/** Its output, as far back as anybody will ask for. */
+	tail: string[];
+	/** Output since the last line's end. */
+	rest: string;
+}
+
+export interface ShownProgress extends Progress {
+	readonly warnings: readonly string[];
+	readonly seen: readonly Seen[];
+	/** The last picture, and what else there is at the end. */
+	close(): void;
+}
+
+const TAIL_LINES = 200;
+
+/** Keeps what was told, and hands it to whoever shows it. */
+export class Recorder implements Progress {
+	readonly #byId = new Map<number, Seen>();
+	readonly warnings: string[] = [];
+	readonly begun = performance.now();
+	onStart: (seen: Seen) => void = () => {};
+	onLine: (seen: Seen, line: string, stream: "stdout" | "stderr") => void = () => {};
+	onEnd: (seen: Seen) => void = () => {};
+
+	get seen(): Seen[] {
+		return [...this.#byId.values()];
+	}
+
+	start(vertex: Vertex): void {
+		const seen: Seen = { vertex, started: performance.now(), ended: undefined, outcome: undefined, tail: [], rest: "" };
+		this.#byId.set(vertex.id, seen);
+		this.onStart(seen);
+	}
+
+	output(vertex: Vertex, stream: "stdout" | "stderr", bytes: Uint8Array): void {
+		const seen = this.#byId.get(vertex.id);
+		if (!seen) return;
+		const lines = (seen.rest + new TextDecoder().decode(bytes)).split("\n");
+		seen.rest = lines.pop() ?? "";
+		for (const line of lines) this.#line(seen, line, stream);
+	}
+
+	note(vertex: Vertex, text: string): void {
+		const seen = this.#byId.get(vertex.id);
+		if (seen) this.#line(seen, text, "stderr");
+	}
+
+	/** A carriage return begins the line anew, as bars of installers do. */
+	#line(seen: Seen, text: string, stream: "stdout" | "stderr"): void {
+		const line = text.replace(/\r$/, "").split("\r").at(-1) ?? "";
+		seen.tail.push(line);
+		if (seen.tail.length > TAIL_LINES) seen.tail.shift();
+		this.onLine(seen, line, stream);
+	}
+
+	end(vertex: Vertex, outcome: Outcome): void {
+		const seen = this.#byId.get(vertex.id);
+		if (!seen) return;
+		if (seen.rest) this.#line(seen, seen.rest, "stdout");
+		seen.rest = "";
+		seen.ended = performance.now();
+		seen.outcome = outcome;
+		this.onEnd(seen);
+	}
+
+	warn(message: string): void {
+		this.warnings.push(message);
+	}
+}
+
+export const seconds = (ms: number): string => (ms / 1000).toFixed(1);
+
+export function buildProgress(mode: ProgressMode | undefined): ShownProgress {
+	const recorder = new Recorder();
+	let close = () => {};
+	if (mode?.startsWith("html=")) {
+		plain(recorder);
+		const file = mode.slice("html=".length);
+		close = () => writeFileSync(file, renderTimeline(recorder.seen, recorder.begun));
+	} else if (mode === "rawjson") rawJson(recorder);
+	else if (mode === "tty" || ((mode === undefined || mode === "auto") && isTerminal(2))) {
+		close = picture(recorder, complain, () => windowSize(2));
+	} else if (mode !== "quiet") plain(recorder);
+	return Object.assign(recorder, { close });
+}
+
+/** A line for each thing that happens, numbered. */
+function plain(recorder: Recorder): void {
+	recorder.onStart = ({ vertex }) => complain(`#${vertex.id} ${vertex.name}\n`);
+	recorder.onLine = ({ vertex, started }, line) => {
+		complain(`#${vertex.id} ${((performance.now() - started) / 1000).toFixed(3)} ${line}\n`);
+	};
+	recorder.onEnd = ({ vertex, started, ended, outcome }) => {
+		const took = seconds((ended ?? 0) - started);
+		const text: Readonly<Record<Outcome["kind"], string>> = {
+			done: `DONE ${took}s`,
+			cached: "CACHED",
+			canceled: "CANCELED",
+			failed: `ERROR: ${outcome?.kind === "failed" ? outcome.message : ""}`,
+		};
+		complain(`#${vertex.id} ${text[outcome?.kind ?? "done"]}\n\n`);
+	};
+}
+
+/** BuildKit's status messages, one JSON object a line. */
+function rawJson(recorder: Recorder): void {
+	const digestOf = (seen: Seen) =>
+		`sha256:${new Bun.CryptoHasher("sha256").update(`${seen.vertex.id} ${seen.vertex.name}`).digest("hex")}`;
+	const at = (time: number) => new Date(performance.timeOrigin + time).toISOString();
+	const vertex = (seen: Seen) => ({
+		digest: digestOf(seen),
+		name: seen.vertex.name,
+		started: at(seen.started),
+		...(seen.ended === undefined ? {} : { completed: at(seen.ended) }),
+		...(seen.outcome?.kind === "cached" ? { cached: true } : {}),
+		...(seen.outcome?.kind === "failed" ? { error: seen.outcome.message } : {}),
+	});
+	const tell = (value: object) => complain(`${JSON.stringify(value)}\n`);
+	recorder.onStart = (seen) => tell({ vertexes: [vertex(seen)] });
+	recorder.onEnd = (seen) => tell({ vertexes: [vertex(seen)] });
+	recorder.onLine = (seen, line, stream) =>
+		tell({
+			logs: [
+				{
+					vertex: digestOf(seen),
+					stream: stream === "stdout" ? 1 : 2,
+					data: Buffer.from(`${line}\n`).toString("base64"),
+					timestamp: at(performance.now()),
+				},
+			],
+		});
+}

@@ -1,0 +1,151 @@
+/** `build`: reads what is asked for, builds, and puts the result where it is to go. */
+import { writeFileSync } from "node:fs";
+import type { BuiltImage } from "../build/build.ts";
+import type { BuildOptions } from "../build/options.ts";
+import { buildImage, imageIdOf } from "../engine/build.ts";
+import { EngineError } from "../errors.ts";
+import { hostPlatform, parsePlatform } from "../image/platform.ts";
+import { canonical, parseReference } from "../image/reference.ts";
+import { checkDockerfile } from "./build-check.ts";
+import { readContext } from "./build-context.ts";
+import { explainFailure } from "./build-failure.ts";
+import { BUILD_FLAGS, BUILD_NOT_YET, type BuildFlags } from "./build-flags.ts";
+import { readNamedContexts, readSecrets, readSsh } from "./build-inputs.ts";
+import { deliver, parseOutputs } from "./build-output.ts";
+import { buildProgress } from "./build-progress.ts";
+import type { Command, Context } from "./command.ts";
+import { complain, print } from "./output.ts";
+import { pullWithProgress } from "./pull.ts";
+
+export const build: Command<typeof BUILD_FLAGS> = {
+	name: "build",
+	usage: "[OPTIONS] PATH | URL | -",
+	summary: "Build an image from a Dockerfile",
+	aliases: ["image build", "builder build", "build"],
+	flags: BUILD_FLAGS,
+	notYet: BUILD_NOT_YET,
+	args: { min: 1, max: 1 },
+	run: (context, { flags, args }) => runBuild(context, flags, args[0] ?? ""),
+};
+
+async function runBuild(context: Context, flags: BuildFlags, where: string): Promise<number> {
+	for (const tag of flags.tag) canonical(parseReference(tag)); // a bad name is told before the work
+	const engine = context.engine();
+	using inputs = await readContext(engine.paths, where, flags.file);
+	if (flags.check || (flags.call ?? "build") !== "build") return checkDockerfile(inputs, flags);
+	const progress = buildProgress(flags.quiet ? "quiet" : flags.progress);
+	const platforms = flags.platform.length ? flags.platform.flatMap((text) => text.split(",")) : [undefined];
+	if (platforms.length > 1) {
+		throw new EngineError(
+			"unsupported",
+			"several platforms in one build are not supported yet: build one after the other",
+		);
+	}
+	const outputs = parseOutputs(flags);
+	const options = buildOptions(flags, inputs, platforms[0]);
+	let image: BuiltImage;
+	try {
+		image = await buildImage(engine, options, progress, (reference, platform) =>
+			pullWithProgress(engine, context, reference, {
+				platform: `${platform.os}/${platform.architecture}${platform.variant ? `/${platform.variant}` : ""}`,
+				quiet: true,
+				toError: true,
+			}),
+		);
+		await deliver(
+			engine,
+			context,
+			image,
+			{ outputs, tags: flags.tag, annotations: parsePairs(flags.annotation) },
+			progress,
+		);
+	} catch (error) {
+		progress.close();
+		explainFailure(error, inputs, progress.seen);
+		return 1;
+	}
+	progress.close();
+	const id = imageIdOf(image);
+	if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);
+	if (flags["metadata-file"] !== undefined) writeMetadata(flags["metadata-file"], id, flags.tag);
+	if (flags.quiet) print(`${id}\n`);
+	for (const warning of progress.warnings) if (!flags.quiet) complain(`WARNING: ${warning}\n`);
+	return 0;
+}
+
+function writeMetadata(path: string, id: string, tags: readonly string[]): void {
+	const document = {
+		"containerimage.config.digest": id,
+		"containerimage.digest": id,
+		...(tags.length ? { "image.name": tags.map((tag) => canonical(parseReference(tag))).join(",") } : {}),
+	};
+	writeFileSync(path, `${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** "name=value" flags; a bare name takes the client's value, if there is one. */
+export function parsePairs(texts: readonly string[], fromClient = false): Map<string, string> {
+	const pairs = new Map<string, string>();
+	for (const text of texts) {
+		const equals = text.indexOf("=");
+		const name = equals < 0 ? text : text.slice(0, equals);
+		const value = equals < 0 ? (fromClient ? process.env[name] : "") : text.slice(equals + 1);
+		if (value !== undefined) pairs.set(name, value);
+	}
+	return pairs;
+}
+
+const NETWORKS: Readonly<Record<string, "bridge" | "none" | "host">> = {
+	default: "bridge",
+	bridge: "bridge",
+	none: "none",
+	host: "host",
+};
+
+function buildOptions(
+	flags: BuildFlags,
+	inputs: Awaited<ReturnType<typeof readContext>>,
+	platform: string | undefined,
+): BuildOptions {
+	const network = NETWORKS[flags.network];
+	if (!network) throw new EngineError("usage", `network mode "${flags.network}" not supported by NanoContainer`);
+	const buildArgs = parsePairs(flags["build-arg"], true);
+	const given = buildArgs.get("SOURCE_DATE_EPOCH") ?? process.env["SOURCE_DATE_EPOCH"];
+	if (given !== undefined && !/^\d+$/.test(given)) {
+		throw new EngineError("usage", `invalid SOURCE_DATE_EPOCH: ${given}`);
+	}
+	const { os, architecture, variant } = platform === undefined ? hostPlatform() : parsePlatform(platform);
+	return {
+		dockerfile: inputs.dockerfile,
+		dockerfileName: inputs.dockerfileName,
+		context: inputs.context,
+		contexts: readNamedContexts(flags["build-context"]),
+		target: flags.target,
+		buildArgs,
+		labels: parsePairs(flags.label),
+		noCache: flags["no-cache"],
+		noCacheFilter: new Set(flags["no-cache-filter"].flatMap((text) => text.split(","))),
+		pull: flags.pull,
+		platform: { os, architecture, variant: architecture === "arm64" && variant === "v8" ? "" : variant },
+		environment: {
+			addHosts: flags["add-host"],
+			shmSize: flags["shm-size"],
+			ulimits: [...new Map(flags.ulimit.map((limit) => [limit.name, limit])).values()],
+			cgroupParent: flags["cgroup-parent"],
+			resources: {
+				memory: flags.memory,
+				memorySwap: flags["memory-swap"],
+				cpuShares: flags["cpu-shares"],
+				cpuQuota: flags["cpu-quota"],
+				cpuPeriod: flags["cpu-period"],
+				cpusetCpus: flags["cpuset-cpus"],
+				cpusetMems: flags["cpuset-mems"],
+			},
+		},
+		network,
+		secrets: readSecrets(flags.secret),
+		ssh: readSsh(flags.ssh),
+		allow: new Set(flags.allow),
+		epoch: given === undefined ? undefined : Number(given),
+		rewriteTimestamp: parseOutputs(flags).some((output) => output.options["rewrite-timestamp"] === "true"),
+	};
+}
