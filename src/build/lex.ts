@@ -14,8 +14,8 @@ export interface Lexing {
 	readonly rawQuotes?: boolean;
 	/** Escape characters stay. */
 	readonly rawEscapes?: boolean;
-	/** `$name` of an unset variable stays as it is written, instead of becoming empty. */
-	readonly keepUnset?: boolean;
+	/** Variables stay as they are written: the text is only to be split. */
+	readonly verbatim?: boolean;
 	/** Told of each variable that is read, with whether it was set: for the linter, and to know what a step depends on. */
 	readonly onRead?: (name: string, set: boolean) => void;
 }
@@ -86,7 +86,8 @@ class Lexer {
 			else if (c === '"') result += this.#double(words);
 			else if (c === "$") {
 				const value = this.#dollar();
-				words.text(value);
+				if (this.#lexing.verbatim) words.quoted(value);
+				else words.text(value);
 				result += value;
 			} else if (c === escapeChar) {
 				this.#at++;
@@ -158,16 +159,20 @@ class Lexer {
 		this.#at++;
 		if (this.#text[this.#at] !== "{") {
 			const name = this.#name();
-			return name === "" ? "$" : this.#value(name, `$${name}`);
+			if (name === "") return "$";
+			return this.#lexing.verbatim ? `$${name}` : (this.#read(name) ?? "");
 		}
 		const start = this.#at - 1;
 		this.#at++;
+		if (this.#lexing.verbatim) {
+			this.#until("}", new Words());
+			this.#at++;
+			return this.#text.slice(start, this.#at);
+		}
 		if (this.#at >= this.#text.length) throw new EngineError("invalid", "syntax error: missing '}'");
 		if (this.#text[this.#at] === "}") throw new EngineError("invalid", "syntax error: empty variable name");
 		const name = this.#name();
-		const value = this.#modified(name);
-		if (value !== undefined) return value;
-		return this.#lexing.keepUnset ? this.#text.slice(start, this.#at) : "";
+		return this.#modified(name) ?? "";
 	}
 
 	/** After `${name`: the modifier and the closing brace. undefined: the variable is not set. */
@@ -231,9 +236,5 @@ class Lexer {
 		const value = this.#lexing.lookup(name);
 		this.#lexing.onRead?.(name, value !== undefined);
 		return value;
-	}
-
-	#value(name: string, asWritten: string): string {
-		return this.#read(name) ?? (this.#lexing.keepUnset ? asWritten : "");
 	}
 }

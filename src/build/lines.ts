@@ -196,7 +196,7 @@ function readHeredocs(
 function heredocWords(line: string, escapeChar: string) {
 	// A JSON array has none.
 	if (/^(ONBUILD\s+)?\w+\s+\[/i.test(line)) return [];
-	const lexing = { escapeChar, lookup: () => undefined, rawQuotes: true, rawEscapes: true, keepUnset: true };
+	const lexing = { escapeChar, lookup: () => undefined, rawQuotes: true, rawEscapes: true, verbatim: true };
 	let words: string[];
 	try {
 		words = expandWords(line, lexing);
@@ -207,7 +207,7 @@ function heredocWords(line: string, escapeChar: string) {
 		const match = /^\d*<<(-?)([^<]+)$/.exec(word);
 		const quoted = match?.[2];
 		if (quoted === undefined) return [];
-		const names = expandWords(quoted, { escapeChar, lookup: () => undefined, keepUnset: true });
+		const names = expandWords(quoted, { escapeChar, lookup: () => undefined, verbatim: true });
 		const name = names[0];
 		if (names.length !== 1 || name === undefined) return [];
 		return [{ word, name, chomp: match?.[1] === "-", expand: !/['"\\]/.test(quoted) }];

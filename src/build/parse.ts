@@ -81,7 +81,7 @@ const blanks = (text: string): string[] => text.split(/\s+/).filter(Boolean);
 
 /** Words with their quotes still on them, for ENV, LABEL and ARG: what is quoted holds together. */
 function quotedWords(rest: string, escapeChar: string): string[] {
-	return expandWords(rest, { escapeChar, lookup: () => undefined, keepUnset: true, rawQuotes: true, rawEscapes: true });
+	return expandWords(rest, { escapeChar, lookup: () => undefined, verbatim: true, rawQuotes: true, rawEscapes: true });
 }
 
 const from: Parser = (line, flags) => {
