@@ -3,6 +3,8 @@ import { writeFileSync } from "node:fs";
 import type { BuiltImage } from "../build/build.ts";
 import type { BuildOptions } from "../build/options.ts";
 import { buildImage, imageIdOf } from "../engine/build.ts";
+import { limitCache } from "../engine/build-cache.ts";
+import { readConfig } from "../engine/config.ts";
 import { EngineError } from "../errors.ts";
 import { hostPlatform, parsePlatform } from "../image/platform.ts";
 import { canonical, parseReference } from "../image/reference.ts";
@@ -64,6 +66,8 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 		explainFailure(error, inputs, progress.seen);
 		return 1;
 	}
+	const { keepBuildCache } = readConfig();
+	if (keepBuildCache !== undefined) limitCache(engine, keepBuildCache);
 	progress.close();
 	const id = imageIdOf(image);
 	if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);

@@ -2,10 +2,12 @@
 
 import { shortId } from "../engine/identifiers.ts";
 import { listImageRows } from "../engine/list-images.ts";
+import { EngineError } from "../errors.ts";
 import type { Command } from "./command.ts";
 import { bool, listOf, text } from "./flags.ts";
 import { complain, print } from "./output.ts";
 import { groupFilters, parseFilter } from "./parse-filter.ts";
+import { parseTime } from "./parse-time.ts";
 import { type Row, renderRows } from "./table.ts";
 import { ago, humanSize, timestamp } from "./units.ts";
 
@@ -29,7 +31,7 @@ export const images: Command<typeof flags> = {
 	notYet: ["tree"],
 	args: { min: 0, max: 1 },
 	run: (context, { flags, args }) => {
-		const found = listImageRows(context.engine(), { pattern: args[0], filters: groupFilters(flags.filter) });
+		const found = listImageRows(context.engine(), { pattern: args[0], filters: filtersOf(flags.filter) });
 		if (flags.quiet && flags.format) {
 			complain("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
 		}
@@ -59,6 +61,15 @@ export const images: Command<typeof flags> = {
 		return 0;
 	},
 };
+
+/** `until` may be a duration back from now: the engine wants the moment. */
+function filtersOf(pairs: readonly (readonly [string, string])[]): Map<string, string[]> {
+	try {
+		return groupFilters(pairs.map(([key, value]) => [key, key === "until" ? parseTime(value, "until") : value]));
+	} catch (error) {
+		throw new EngineError("invalid", (error as Error).message);
+	}
+}
 
 const HEADERS = {
 	ID: "IMAGE ID",

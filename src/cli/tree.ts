@@ -79,6 +79,15 @@ const GROUPS: Readonly<Record<string, Group>> = {
 		members: { build: VERBS.build, inspect: inspectOf("image"), ls: VERBS.images, pull: VERBS.pull, rm: VERBS.rmi },
 		aliases: { list: "ls", remove: "rm" },
 	},
+	builder: {
+		summary: "Manage builds",
+		members: {
+			build: VERBS.build,
+			du: entry("Show build cache usage", async (path) => leaf((await import("./builder.ts")).du, path)),
+			prune: entry("Remove build cache", async (path) => leaf((await import("./builder.ts")).prune, path)),
+		},
+		aliases: {},
+	},
 	system: { summary: "Manage NanoContainer", members: { info: VERBS.info }, aliases: {} },
 };
 

@@ -17,7 +17,27 @@ function isHost(text: string): boolean {
 	return /^(?:\[[0-9a-fA-F:]+\]|[\w.-]+)(?::\d{1,5})?$/.test(text);
 }
 
+const KEEP_STORAGE = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i;
+const POWERS = ["", "k", "m", "g", "t"];
+
+/** "20GB" → bytes */
+function bytesOf(text: string): number {
+	const [, number = "0", unit = ""] = KEEP_STORAGE.exec(text) ?? [];
+	return Math.trunc(Number(number) * 1024 ** POWERS.indexOf(unit.toLowerCase()));
+}
+
+const Builder = v.strictObject({
+	gc: v.optional(
+		v.strictObject({
+			enabled: v.optional(v.boolean(), true),
+			defaultKeepStorage: v.optional(v.pipe(v.string(), v.regex(KEEP_STORAGE, "is not a size like 20GB")), "20GB"),
+		}),
+		{},
+	),
+});
+
 const Config = v.strictObject({
+	builder: v.optional(Builder, {}),
 	"registry-mirrors": v.optional(v.array(v.pipe(v.string(), v.check(isBaseUrl, "is not a URL like https://host"))), []),
 	"insecure-registries": v.optional(
 		v.array(v.pipe(v.string(), v.check(isHost, "is not host[:port] or a network"))),
@@ -30,7 +50,11 @@ export interface EngineConfig {
 	readonly registryMirrors: readonly string[];
 	/** "host:port" or networks ("10.0.0.0/8") that may be spoken to without TLS, or with a certificate nobody knows. */
 	readonly insecureRegistries: readonly string[];
+	/** Bytes of build cache that may stay after a build; undefined: all. */
+	readonly keepBuildCache: number | undefined;
 }
+
+const DEFAULT_KEEP = 20 * 1024 ** 3;
 
 /** Reads the file; without one, the defaults. A mistake in it is an error that names the key. */
 export function readConfig(path = process.env["NANOCONTAINER_CONFIG"] || CONFIG_FILE): EngineConfig {
@@ -38,7 +62,9 @@ export function readConfig(path = process.env["NANOCONTAINER_CONFIG"] || CONFIG_
 	try {
 		text = readFileSync(path, "utf8");
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === "ENOENT") return { registryMirrors: [], insecureRegistries: [] };
+		if ((error as NodeJS.ErrnoException).code === "ENOENT") {
+			return { registryMirrors: [], insecureRegistries: [], keepBuildCache: DEFAULT_KEEP };
+		}
 		throw new EngineError("failed", `Cannot read ${path}: ${(error as Error).message}`);
 	}
 	let json: unknown;
@@ -60,5 +86,6 @@ export function readConfig(path = process.env["NANOCONTAINER_CONFIG"] || CONFIG_
 	return {
 		registryMirrors: result.output["registry-mirrors"],
 		insecureRegistries: result.output["insecure-registries"],
+		keepBuildCache: result.output.builder.gc.enabled ? bytesOf(result.output.builder.gc.defaultKeepStorage) : undefined,
 	};
 }

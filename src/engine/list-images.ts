@@ -49,6 +49,9 @@ function rowsOf(engine: Engine, image: ImageRecord): ImageRow[] {
 
 function imageMatches(engine: Engine, image: ImageRecord, filters: ReadonlyMap<string, readonly string[]>): boolean {
 	const dangling = filters.get("dangling")?.[0];
+	if (dangling !== undefined && !["true", "false", "1", "0"].includes(dangling)) {
+		throw new EngineError("invalid", `invalid filter 'dangling=${dangling}'`);
+	}
 	if (
 		dangling !== undefined &&
 		(tagsOf(engine.db, image.id).length === 0) !== (dangling === "true" || dangling === "1")
@@ -69,7 +72,7 @@ function imageMatches(engine: Engine, image: ImageRecord, filters: ReadonlyMap<s
 	const since = filters.get("since")?.[0];
 	if (since !== undefined && image.created <= createdOf(since)) return false;
 	const until = filters.get("until")?.[0];
-	return until === undefined || image.created < (Date.parse(until) || Number(until) * 1000);
+	return until === undefined || image.created < Date.parse(until);
 }
 
 /** A glob over the familiar name; "*" stops at "/". Without a tag in it, every tag fits. */

@@ -13,7 +13,8 @@ export function containerSizes(engine: Engine, container: ListedContainer): { ow
 	return { own, total: own + (getImage(engine.db, container.config.imageId)?.size ?? 0) };
 }
 
-function treeSize(dir: number, name: string | Buffer, seen: Set<string>): number {
+/** Bytes of the regular files below, each file once. */
+export function treeSize(dir: number, name: string | Buffer, seen: Set<string>): number {
 	const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 	if (fd < 0) return 0; // gone since
 	using self = new Fd(fd);

@@ -104,8 +104,7 @@ export const CORPUS: readonly Entry[] = [
 	},
 	{
 		name: "ARG before FROM",
-		dockerfile:
-			'ARG img=nanocontainer/busybox\nARG tag=latest\nFROM ${img}:${tag}\nARG img\nRUN echo "$img [$tag]" > /o',
+		dockerfile: `ARG img=nanocontainer/busybox\nARG tag=latest\nFROM \${img}:\${tag}\nARG img\nRUN echo "$img [$tag]" > /o`,
 		run: ["cat /o", "nanocontainer/busybox []\n"],
 	},
 	{

@@ -128,6 +128,25 @@ describe("the cache", () => {
 	});
 });
 
+describe("builder", () => {
+	test("du tells what is kept, prune takes what no image has; -a the records too", async () => {
+		const other = new Host();
+		const dir = contextOf(
+			`FROM ${IMAGE}\nRUN head -c 100000 /dev/zero > /z\nRUN --mount=type=cache,target=/c head -c 5000 /dev/zero > /c/f`,
+		);
+		await other.ok("build", "-q", "-t", "kept", ".", { cwd: dir });
+		expect(await other.ok("builder", "du")).toMatch(/Reclaimable:\t5kB\nTotal:\t\t105kB/);
+		expect(await other.ok("builder", "prune", { stdin: "" })).toContain("[y/N]");
+		expect(await other.ok("builder", "prune", "-f", "--filter", "until=1h")).toBe("Total:\t0B");
+		expect(await other.ok("builder", "prune", "-f")).toEndWith("Total:\t5kB");
+		expect(await other.ok("run", "--rm", "--network", "none", "kept", "wc", "-c", "/z")).toBe("100000 /z");
+		await other.ok("rmi", "kept");
+		expect(await other.ok("builder", "prune", "-f")).toEndWith("Total:\t100kB");
+		expect(readdirSync(`${other.root}/layers`)).toHaveLength(1); // the base image's
+		await other.close();
+	});
+});
+
 describe("what must not be", () => {
 	test("a secret is in no layer, no history and on no disk", async () => {
 		const dir = contextOf(`FROM ${IMAGE}\nRUN --mount=type=secret,id=s cat /run/secrets/s | wc -c > /n`);

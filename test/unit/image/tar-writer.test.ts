@@ -1,0 +1,53 @@
+import { expect, test } from "bun:test";
+import type { TarEntry } from "../../../src/image/tar-header.ts";
+import { TarReader } from "../../../src/image/tar-reader.ts";
+import { encodeHeader, endOfArchive, type OutEntry, padding, plainEntry } from "../../../src/image/tar-writer.ts";
+
+/** What the reader sees of what the writer wrote. */
+function roundTrip(entry: OutEntry, data: Uint8Array): { entry: TarEntry; data: Buffer } {
+	let seen: TarEntry | undefined;
+	const parts: Buffer[] = [];
+	const reader = new TarReader({
+		entry: (one) => {
+			seen = one;
+		},
+		data: (bytes) => parts.push(Buffer.from(bytes)),
+		end: () => {},
+	});
+	reader.push(Buffer.concat([encodeHeader(entry), data, padding(data.length), endOfArchive()]));
+	reader.finish();
+	if (!seen) throw new Error("no entry");
+	return { entry: seen, data: Buffer.concat(parts) };
+}
+
+test("what is written is read back: long and strange names, large numbers, attributes", () => {
+	const names = ["a", `${"d/".repeat(80)}long`, "caf\u00e9", "blank name", "\u65e5\u672c\u8a9e/".repeat(20)];
+	for (const name of names) {
+		const data = Buffer.from("content");
+		const written: OutEntry = {
+			...plainEntry(name, data.length),
+			mode: 0o4751,
+			uid: 5_000_000,
+			gid: 7,
+			mtime: 1_700_000_000,
+			xattrs: new Map([["security.capability", Uint8Array.of(1, 0, 10, 255)]]),
+		};
+		const { entry, data: read } = roundTrip(written, data);
+		expect(Buffer.from(entry.path, "latin1").toString()).toBe(name);
+		expect([entry.mode, entry.uid, entry.gid, entry.mtime]).toEqual([0o4751, 5_000_000, 7, 1_700_000_000_000_000_000n]);
+		expect(entry.xattrs.get("security.capability")).toEqual(Buffer.from([1, 0, 10, 255]));
+		expect(read.toString()).toBe("content");
+	}
+});
+
+test("names that are not UTF-8 keep their bytes; links and devices keep what they are", () => {
+	const bytes = Buffer.from([0x63, 0xe9, 0xff]);
+	const link = roundTrip(
+		{ ...plainEntry("x", 0), path: bytes, type: "symlink", linkpath: Buffer.from("t".repeat(150)) },
+		Buffer.alloc(0),
+	);
+	expect(Buffer.from(link.entry.path, "latin1")).toEqual(bytes);
+	expect(link.entry.linkpath).toBe("t".repeat(150));
+	const device = roundTrip({ ...plainEntry("n", 0), type: "char", devMajor: 1, devMinor: 3 }, Buffer.alloc(0));
+	expect([device.entry.type, device.entry.devMajor, device.entry.devMinor]).toEqual(["char", 1, 3]);
+});
