@@ -6,6 +6,7 @@ import { EngineError } from "../errors.ts";
 import { parseDocument } from "../image/spec.ts";
 import type { Paths } from "../paths.ts";
 import type { Db } from "../store/database.ts";
+import type { CacheRecord } from "./cache-document.ts";
 import type { BuildHost } from "./host.ts";
 import { BaseConfig, defaultsOf, type Platform, renderImageConfig } from "./image-config.ts";
 import { sweepBuilds } from "./layer.ts";
@@ -25,6 +26,8 @@ export interface BuiltImage {
 	/** Digest of the base image's manifest: its layers' blobs are in the store. */
 	readonly baseManifest: string | undefined;
 	readonly platform: Platform;
+	/** What the steps have made or found, for who is to have the cache too. */
+	readonly cache: readonly CacheRecord[];
 }
 
 export async function build(
@@ -107,7 +110,8 @@ class StageRun {
 			globalArgs: this.#plan.globalArgs,
 			platformArgs: new Map([...platformArgs(options.platform), ["TARGETSTAGE", stage.name ?? String(stage.index)]]),
 		};
-		const title = this.#plan.stages.length > 1 || stage.name ? (stage.name ?? `stage-${stage.index}`) : "";
+		const name = this.#plan.stages.length > 1 || stage.name ? (stage.name ?? `stage-${stage.index}`) : "";
+		const title = `${options.prefix} ${name}`.trim();
 		return buildStage({
 			session: this.#session,
 			stage,
@@ -157,6 +161,9 @@ class StageRun {
 		const { vertices, host, options } = this.#session;
 		const found = vertices.run(`[internal] load metadata for ${reference}`, async () => {
 			const image = await host.image(reference, platform, { pull: options.pull });
+			const gone = image.layers.find((diffId) => !this.#session.cache.hold(diffId));
+			if (gone !== undefined)
+				throw new EngineError("failed", `${reference} is being removed: its layer ${gone} is gone`);
 			const config = parseDocument(BaseConfig, image.config, `configuration of ${reference}`);
 			const state: StageState = {
 				layers: [...image.layers],
@@ -214,7 +221,7 @@ function warnOfUnusedArgs({ options, consumedArgs, progress }: BuildSession, { g
 	if (unused.length) progress.warn(`One or more build-args [${unused.join(" ")}] were not consumed`);
 }
 
-function finish({ options }: BuildSession, state: StageState): BuiltImage {
+function finish({ options, cache }: BuildSession, state: StageState): BuiltImage {
 	for (const [name, value] of options.labels) state.defaults.labels.set(name, value);
 	const last = state.history.at(-1)?.created;
 	const created = options.epoch !== undefined ? isoTime(options.epoch * 1000) : (last ?? isoTime(Date.now()));
@@ -225,5 +232,6 @@ function finish({ options }: BuildSession, state: StageState): BuiltImage {
 		history: state.history,
 		created,
 	});
-	return { config, layers: state.layers, baseManifest: state.baseManifest, platform: state.platform };
+	const { layers, baseManifest, platform } = state;
+	return { config, layers, baseManifest, platform, cache: cache.records };
 }

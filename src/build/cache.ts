@@ -4,18 +4,12 @@
  * once is run by one of them.
  */
 import type { Paths } from "../paths.ts";
-import {
-	findContentHash,
-	findResult,
-	putContentHashes,
-	putResult,
-	resultCreated,
-	touchResults,
-} from "../store/build-cache.ts";
+import { findContentHash, findResult, putContentHashes, putResult, touchResults } from "../store/build-cache.ts";
 import { type Db, transaction } from "../store/database.ts";
-import { hasLayer } from "../store/layers.ts";
+import { holdLayer } from "../store/layers.ts";
 import type { Fd } from "../sys/fd.ts";
 import { tryLockByte } from "../sys/file.ts";
+import type { CacheRecord } from "./cache-document.ts";
 import { ContentHashes } from "./content-hashes.ts";
 
 /** Keys of other versions of the steps mean other things. */
@@ -37,26 +31,51 @@ export function cacheKey(...parts: readonly unknown[]): string {
 /** The layers below a step, as one digest (image-spec config.md, ChainID, in spirit). */
 export const chainOf = (diffIds: readonly string[]): string => cacheKey("chain", diffIds);
 
+/** Results that somebody else has made (--cache-from). */
+export interface CacheSource {
+	/** Brings the layer of this step here, if the source has one. */
+	fetch(key: string): Promise<CacheRecord | undefined>;
+}
+
 export class BuildCache {
 	readonly #db: Db;
 	readonly #paths: Paths;
-	readonly #used = new Set<string>();
+	readonly #sources: readonly CacheSource[];
+	/** What this build has used and made. */
+	readonly #records = new Map<string, CacheRecord>();
+	/** Locks of layers: nobody takes away what the build stands on, until what it made is recorded. */
+	readonly #held: DisposableStack;
+	readonly #heldLayers = new Set<string>();
 	readonly hashes: ContentHashes;
 
-	constructor(db: Db, paths: Paths) {
+	constructor(db: Db, paths: Paths, sources: readonly CacheSource[], held: DisposableStack) {
 		this.#db = db;
 		this.#paths = paths;
+		this.#sources = sources;
+		this.#held = held;
 		this.hashes = new ContentHashes({
 			load: (key) => findContentHash(db, key),
 			save: (entries) => transaction(db, paths, () => putContentHashes(db, entries)),
 		});
 	}
 
-	find(key: string): CachedLayer | undefined {
-		const diffId = findResult(this.#db, key);
-		if (diffId === undefined || !hasLayer(this.#paths, diffId)) return undefined;
-		this.#used.add(key);
-		return { diffId, created: resultCreated(this.#db, key), cached: true };
+	get records(): CacheRecord[] {
+		return [...this.#records.values()];
+	}
+
+	/** Keeps a layer from being removed; returns whether it is there. */
+	hold(diffId: string): boolean {
+		if (this.#heldLayers.has(diffId)) return true;
+		const lock = holdLayer(this.#paths, diffId);
+		if (!lock) return false;
+		this.#held.use(lock);
+		this.#heldLayers.add(diffId);
+		return true;
+	}
+
+	/** Here, or where others have put theirs. */
+	async find(key: string): Promise<CachedLayer | undefined> {
+		return this.#findHere(key) ?? (await this.#import(key));
 	}
 
 	/** Finds the layer of `key`, or makes it; `fresh`: doesn't look for one. */
@@ -67,28 +86,49 @@ export class BuildCache {
 		make: () => Promise<string>,
 	): Promise<CachedLayer> {
 		if (!options.fresh) {
-			const found = this.find(key);
+			const found = this.#findHere(key);
 			if (found) return found;
 		}
 		using _lock = await this.#lock(key);
 		if (!options.fresh) {
-			const found = this.find(key); // made by the one we waited for
+			const found = await this.find(key); // made by the one we waited for, or by others
 			if (found) return found;
 		}
-		const diffId = await make();
-		this.remember(key, diffId, description);
-		return { diffId, created: resultCreated(this.#db, key), cached: false };
-	}
-
-	remember(key: string, diffId: string, description: string): void {
-		transaction(this.#db, this.#paths, () => putResult(this.#db, key, diffId, description));
+		const record = { key, diffId: await make(), created: Date.now(), description };
+		this.remember(record);
+		return { diffId: record.diffId, created: record.created, cached: false };
 	}
 
 	/** Notes what was used and learned. Called at the end of a build. */
 	flush(): void {
 		this.hashes.flush();
-		if (this.#used.size === 0) return;
-		transaction(this.#db, this.#paths, () => touchResults(this.#db, [...this.#used]));
+		if (this.#records.size === 0) return;
+		transaction(this.#db, this.#paths, () => touchResults(this.#db, [...this.#records.keys()]));
+	}
+
+	async #import(key: string): Promise<CachedLayer | undefined> {
+		for (const source of this.#sources) {
+			const record = await source.fetch(key);
+			if (!record || !this.hold(record.diffId)) continue;
+			this.remember(record);
+			return { diffId: record.diffId, created: record.created, cached: true };
+		}
+		return undefined;
+	}
+
+	#findHere(key: string): CachedLayer | undefined {
+		const result = findResult(this.#db, key);
+		if (!result || !this.hold(result.diffId)) return undefined;
+		const { diffId, created, description } = result;
+		this.#records.set(key, { key, diffId, created, description });
+		return { diffId, created, cached: true };
+	}
+
+	remember({ key, diffId, created, description }: CacheRecord): void {
+		const record = { key, diffId, created, description };
+		transaction(this.#db, this.#paths, () => putResult(this.#db, record));
+		this.#records.set(key, record);
+		this.hold(diffId);
 	}
 
 	async #lock(key: string): Promise<Fd> {

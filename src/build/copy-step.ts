@@ -52,7 +52,7 @@ export async function copyStep(
 		const base = ["copy", chainOf(below), settled.described, session.clampTo ?? null] as const;
 		// What a stage or image is made of tells all that is in it; a context has to be looked through.
 		const quick = source?.identity && !remote ? cacheKey(...base, "whole", source.identity) : undefined;
-		const known = quick && !fresh ? session.cache.find(quick) : undefined;
+		const known = quick && !fresh ? await session.cache.find(quick) : undefined;
 		if (known) return known;
 		const selected = source ? local.flatMap((path) => selectSources(source.tree, path, instruction.parents)) : [];
 		if (selected.length > 1 && !settled.destination.endsWith("/")) throw mustBeDirectory(instruction.kind);
@@ -70,7 +70,7 @@ export async function copyStep(
 			await fill(made, instruction, settled, source?.tree, selected, remote?.tree);
 			return await made.seal(session.db, session.clampTo);
 		});
-		if (quick) session.cache.remember(quick, layer.diffId, instruction.text);
+		if (quick) session.cache.remember({ ...layer, key: quick, description: instruction.text });
 		return layer;
 	} finally {
 		remote?.dispose();

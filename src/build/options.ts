@@ -1,5 +1,5 @@
 /** What a build is asked for, after the command line has been read. */
-
+import type { CacheSource } from "./cache.ts";
 import type { StepEnvironment } from "./host.ts";
 import type { IgnoreRules } from "./ignore.ts";
 import type { Platform } from "./image-config.ts";
@@ -29,9 +29,15 @@ export interface BuildOptions {
 	readonly noCache: boolean;
 	/** The steps of these stages are. */
 	readonly noCacheFilter: ReadonlySet<string>;
+	/** --cache-from */
+	readonly cacheSources: readonly CacheSource[];
+	/** Locks that are kept until what was built is recorded. */
+	readonly held: DisposableStack;
 	/** Asks the registry for newer base images. */
 	readonly pull: boolean;
 	readonly platform: Platform;
+	/** Goes before the names of steps: the platform, if several are built. */
+	readonly prefix: string;
 	readonly environment: StepEnvironment;
 	/** --network: what RUN steps get that ask for nothing else. */
 	readonly network: "bridge" | "none" | "host";

@@ -1,8 +1,7 @@
 /** What a build tells while it works. Whoever shows it (src/cli/build-progress-*.ts) decides how. */
 
-/** One thing that is done: a step, an image that is looked up, the export. */
+/** One thing that is done: a step, an image that is looked up, the export. Known by itself, not by its name. */
 export interface Vertex {
-	readonly id: number;
 	/** "[build 2/5] RUN make" */
 	readonly name: string;
 }
@@ -25,12 +24,9 @@ export interface Progress {
 
 export class Vertices {
 	readonly #progress: Progress;
-	#last: number;
 
-	/** `after`: numbers up to it are others'. */
-	constructor(progress: Progress, after = 0) {
+	constructor(progress: Progress) {
 		this.#progress = progress;
-		this.#last = after;
 	}
 
 	/** Does something under a name, and tells how it ended. */
@@ -38,7 +34,7 @@ export class Vertices {
 		name: string,
 		action: (vertex: Vertex) => Promise<{ readonly value: T; readonly cached: boolean }>,
 	): Promise<T> {
-		const vertex = { id: ++this.#last, name };
+		const vertex: Vertex = { name };
 		this.#progress.start(vertex);
 		try {
 			const { value, cached } = await action(vertex);

@@ -28,7 +28,7 @@ export class BuildSession implements Disposable {
 		this.host = host;
 		this.options = options;
 		this.progress = progress;
-		this.cache = new BuildCache(db, paths);
+		this.cache = new BuildCache(db, paths, options.cacheSources, options.held);
 		this.vertices = new Vertices(progress);
 	}
 

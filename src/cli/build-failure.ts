@@ -14,7 +14,7 @@ export function explainFailure(
 	seen: readonly Seen[],
 ): void {
 	if (!(error instanceof EngineError)) throw error;
-	const failed = seen.find(({ outcome }) => outcome?.kind === "failed");
+	const failed = seen.findLast(({ outcome }) => outcome?.kind === "failed");
 	if (failed?.tail.length) {
 		const lines = failed.tail.slice(-OUTPUT_LINES).map((line) => `${line}\n`);
 		complain(`------\n > ${failed.vertex.name}:\n${lines.join("")}------\n`);

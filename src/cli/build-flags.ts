@@ -1,5 +1,5 @@
 /** The flags of `build`: docker's and buildx's, as far as they are here. */
-import { bool, choice, integer, list, listOf, text, type Values, value } from "./flags.ts";
+import { bool, choice, fixed, integer, list, listOf, text, type Values, value } from "./flags.ts";
 import { parseExtraHost } from "./parse-host.ts";
 import { parseBytes, parseBytesOrUnlimited, parseUlimit } from "./parse-size.ts";
 
@@ -9,6 +9,8 @@ export const BUILD_FLAGS = {
 	annotation: list("Add annotation to the image"),
 	"build-arg": list("Set build-time variables"),
 	"build-context": list("Additional build contexts (e.g., name=path)"),
+	"cache-from": list('External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")'),
+	"cache-to": list('Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")'),
 	call: value('Set method for evaluating build ("check", "outline", "targets")', "string", parseCall),
 	"cgroup-parent": choice('Set the parent cgroup for the "RUN" instructions during build', ""),
 	check: bool('Shorthand for "--call=check"'),
@@ -18,6 +20,7 @@ export const BUILD_FLAGS = {
 	"cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
 	"cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
 	file: text('Name of the Dockerfile (default: "PATH/Dockerfile")', "f"),
+	"force-rm": fixed("Always remove intermediate containers", true, "they always are removed"),
 	iidfile: text("Write the image ID to a file"),
 	label: list("Set metadata for an image"),
 	load: bool('Shorthand for "--output=type=docker"'),
@@ -34,9 +37,12 @@ export const BUILD_FLAGS = {
 		"string",
 		parseProgress,
 	),
+	provenance: value('Shorthand for "--attest=type=provenance" (only "false": there are none)', "string", parseNone),
 	pull: bool("Always attempt to pull all referenced images"),
 	push: bool('Shorthand for "--output=type=registry"'),
 	quiet: bool("Suppress the build output and print image ID on success", "q"),
+	rm: fixed("Remove intermediate containers after a successful build", true, "they always are removed"),
+	sbom: value('Shorthand for "--attest=type=sbom" (only "false": there are none)', "string", parseNone),
 	secret: list('Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")'),
 	"shm-size": value('Shared memory size for build containers ("RUN")', "bytes", parseBytes),
 	ssh: list('SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>]")'),
@@ -47,9 +53,7 @@ export const BUILD_FLAGS = {
 
 /** docker's and buildx's, that wait for later. */
 export const BUILD_NOT_YET: readonly string[] =
-	"attest builder cache-from cache-to compress disable-content-trust force-rm isolation provenance rm sbom security-opt squash".split(
-		" ",
-	);
+	"attest builder compress disable-content-trust isolation security-opt squash".split(" ");
 
 export type BuildFlags = Omit<Values<typeof BUILD_FLAGS>, "call"> & { readonly call: Call | undefined };
 export type Call = "build" | "check" | "outline" | "targets";
@@ -59,6 +63,12 @@ function parseCall(given: string): Call {
 	const name = given.toLowerCase().replace(/^(lint|check)$/, "check");
 	if (name === "build" || name === "check" || name === "outline" || name === "targets") return name;
 	throw new Error(`unknown call "${given}": use check, outline or targets`);
+}
+
+/** Attestations are not made: what asks for none can be had. */
+function parseNone(given: string): string {
+	if (/^(false|0|f)$/i.test(given)) return given;
+	throw new Error("attestations are not supported: only false can be had");
 }
 
 function parseProgress(given: string): ProgressMode {

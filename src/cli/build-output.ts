@@ -10,9 +10,11 @@ import { archiveOf, pushBuilt } from "../engine/build-export.ts";
 import { readConfig } from "../engine/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { EngineError } from "../errors.ts";
-import { writeImageArchive } from "../image/archive.ts";
+import { renderIndex, writeImageArchive } from "../image/archive.ts";
+import { formatPlatform } from "../image/platform.ts";
 import { canonical, familiar, parseReference } from "../image/reference.ts";
 import { findCredentials } from "../registry/credentials.ts";
+import { sha256 } from "../store/blobs.ts";
 import { errnoText } from "../sys/errno.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import type { BuildFlags } from "./build-flags.ts";
@@ -63,26 +65,39 @@ export interface Delivery {
 	readonly annotations: ReadonlyMap<string, string>;
 }
 
+/** Several platforms as one image can be kept where there is room for an index. */
+export function checkSeveral(outputs: readonly Output[]): void {
+	for (const { type, options } of outputs) {
+		if (type === "local" || type === "oci" || type === "registry" || options["push"] === "true") continue;
+		throw new EngineError(
+			"unsupported",
+			`output type "${type}" does not hold several platforms: use --push, or --output with type=oci or type=local`,
+		);
+	}
+}
+
+/** Returns the ID or digest of what was built: of one image its ID, of several platforms that of their index. */
 export async function deliver(
 	engine: Engine,
 	context: Context,
-	image: BuiltImage,
+	images: readonly BuiltImage[],
 	delivery: Delivery,
 	progress: Progress,
-): Promise<void> {
-	const vertices = new Vertices(progress, EXPORT_NUMBERS);
+): Promise<string> {
+	const [first] = images;
+	let id = first && images.length === 1 ? imageIdOf(first) : "";
+	const vertices = new Vertices(progress);
 	for (const output of delivery.outputs) {
 		const tags = output.options["name"]?.split(",") ?? delivery.tags;
 		await vertices.run(titleOf(output), async (vertex) => {
 			const note = (text: string) => progress.note(vertex, text);
-			await deliverOne(engine, context, image, output, tags, delivery.annotations, note);
+			const index = await deliverOne(engine, context, images, output, tags, delivery.annotations, note);
+			if (images.length > 1 && index) id = index;
 			return { value: undefined, cached: false };
 		});
 	}
+	return id;
 }
-
-/** Numbers of vertices that no step of a build reaches. */
-const EXPORT_NUMBERS = 1000;
 
 const titleOf = ({ type }: Output): string =>
 	type === "image" || type === "docker"
@@ -91,45 +106,69 @@ const titleOf = ({ type }: Output): string =>
 			? "pushing"
 			: `exporting to ${type}`;
 
+/** Returns the digest of the manifest or index, where one was written. */
 async function deliverOne(
 	engine: Engine,
 	context: Context,
-	image: BuiltImage,
+	images: readonly BuiltImage[],
 	output: Output,
 	tags: readonly string[],
 	annotations: ReadonlyMap<string, string>,
 	note: (text: string) => void,
-): Promise<void> {
+): Promise<string | undefined> {
 	const { dest } = output.options;
+	const [first] = images;
+	if (!first) return undefined;
 	switch (output.type) {
 		case "local":
-			exportDirectory(engine.paths, image.layers, dest ?? ".");
-			return;
+			for (const image of images) {
+				const platform = images.length > 1 ? `/${formatPlatform(image.platform).replaceAll("/", "_")}` : "";
+				exportDirectory(engine.paths, image.layers, `${dest ?? "."}${platform}`);
+			}
+			return undefined;
 		case "tar":
-			return toFile(dest, (sink) => exportTar(engine.paths, image.layers, sink));
+			toFile(dest, (sink) => exportTar(engine.paths, first.layers, sink));
+			return undefined;
 		case "docker":
 		case "oci":
 			if (output.type === "oci" || dest !== undefined) {
-				const archive = archiveOf(engine, image, tags, annotations);
-				return toFile(dest, (sink) => writeImageArchive(engine.paths, archive, sink));
+				const archived = images.map((image) => archiveOf(engine, image, tags, annotations));
+				toFile(dest, (sink) => writeImageArchive(engine.paths, archived, sink));
+				return sha256(images.length > 1 ? renderIndex(archived) : (archived[0]?.manifest ?? ""));
 			}
 			break;
 		default:
 	}
-	recordBuilt(engine, image, tags, annotations);
-	note(`writing image ${imageIdOf(image)} done`);
-	for (const tag of tags) note(`naming to ${canonical(parseReference(tag))} done`);
-	if (output.type !== "registry" && output.options["push"] !== "true") return;
+	if (images.length === 1) {
+		recordBuilt(engine, first, tags, annotations);
+		note(`writing image ${imageIdOf(first)} done`);
+		for (const tag of tags) note(`naming to ${canonical(parseReference(tag))} done`);
+	}
+	return output.type === "registry" || output.options["push"] === "true"
+		? push(engine, context, images, tags, annotations, note)
+		: undefined;
+}
+
+async function push(
+	engine: Engine,
+	context: Context,
+	images: readonly BuiltImage[],
+	tags: readonly string[],
+	annotations: ReadonlyMap<string, string>,
+	note: (text: string) => void,
+): Promise<string | undefined> {
 	if (tags.length === 0) throw new EngineError("usage", "tag is needed when pushing to registry");
 	const { insecureRegistries } = readConfig();
+	let digest: string | undefined;
 	for (const tag of tags) {
-		await pushBuilt(engine, image, parseReference(tag), {
+		digest = await pushBuilt(engine, images, parseReference(tag), {
 			insecureRegistries,
 			credentials: (host) => findCredentials(context.global.configDir, host),
 			annotations,
 		});
 		note(`pushing ${familiar(canonical(parseReference(tag)))} done`);
 	}
+	return digest;
 }
 
 /** "-" or nothing is standard output. */

@@ -11,6 +11,8 @@ import { complain } from "./output.ts";
 /** A vertex with what has become of it. Times are of performance.now(). */
 export interface Seen {
 	readonly vertex: Vertex;
+	/** From 1, in the order of beginning. */
+	readonly number: number;
 	readonly started: number;
 	ended: number | undefined;
 	outcome: Outcome | undefined;
@@ -31,7 +33,7 @@ const TAIL_LINES = 200;
 
 /** Keeps what was told, and hands it to whoever shows it. */
 export class Recorder implements Progress {
-	readonly #byId = new Map<number, Seen>();
+	readonly #seen = new Map<Vertex, Seen>();
 	readonly warnings: string[] = [];
 	readonly begun = performance.now();
 	onStart: (seen: Seen) => void = () => {};
@@ -39,17 +41,19 @@ export class Recorder implements Progress {
 	onEnd: (seen: Seen) => void = () => {};
 
 	get seen(): Seen[] {
-		return [...this.#byId.values()];
+		return [...this.#seen.values()];
 	}
 
 	start(vertex: Vertex): void {
-		const seen: Seen = { vertex, started: performance.now(), ended: undefined, outcome: undefined, tail: [], rest: "" };
-		this.#byId.set(vertex.id, seen);
+		const number = this.#seen.size + 1;
+		const started = performance.now();
+		const seen: Seen = { vertex, number, started, ended: undefined, outcome: undefined, tail: [], rest: "" };
+		this.#seen.set(vertex, seen);
 		this.onStart(seen);
 	}
 
 	output(vertex: Vertex, stream: "stdout" | "stderr", bytes: Uint8Array): void {
-		const seen = this.#byId.get(vertex.id);
+		const seen = this.#seen.get(vertex);
 		if (!seen) return;
 		const lines = (seen.rest + new TextDecoder().decode(bytes)).split("\n");
 		seen.rest = lines.pop() ?? "";
@@ -57,7 +61,7 @@ export class Recorder implements Progress {
 	}
 
 	note(vertex: Vertex, text: string): void {
-		const seen = this.#byId.get(vertex.id);
+		const seen = this.#seen.get(vertex);
 		if (seen) this.#line(seen, text, "stderr");
 	}
 
@@ -70,7 +74,7 @@ export class Recorder implements Progress {
 	}
 
 	end(vertex: Vertex, outcome: Outcome): void {
-		const seen = this.#byId.get(vertex.id);
+		const seen = this.#seen.get(vertex);
 		if (!seen) return;
 		if (seen.rest) this.#line(seen, seen.rest, "stdout");
 		seen.rest = "";
@@ -102,11 +106,11 @@ export function buildProgress(mode: ProgressMode | undefined): ShownProgress {
 
 /** A line for each thing that happens, numbered. */
 function plain(recorder: Recorder): void {
-	recorder.onStart = ({ vertex }) => complain(`#${vertex.id} ${vertex.name}\n`);
-	recorder.onLine = ({ vertex, started }, line) => {
-		complain(`#${vertex.id} ${((performance.now() - started) / 1000).toFixed(3)} ${line}\n`);
+	recorder.onStart = ({ vertex, number }) => complain(`#${number} ${vertex.name}\n`);
+	recorder.onLine = ({ number, started }, line) => {
+		complain(`#${number} ${((performance.now() - started) / 1000).toFixed(3)} ${line}\n`);
 	};
-	recorder.onEnd = ({ vertex, started, ended, outcome }) => {
+	recorder.onEnd = ({ number, started, ended, outcome }) => {
 		const took = seconds((ended ?? 0) - started);
 		const text: Readonly<Record<Outcome["kind"], string>> = {
 			done: `DONE ${took}s`,
@@ -114,14 +118,14 @@ function plain(recorder: Recorder): void {
 			canceled: "CANCELED",
 			failed: `ERROR: ${outcome?.kind === "failed" ? outcome.message : ""}`,
 		};
-		complain(`#${vertex.id} ${text[outcome?.kind ?? "done"]}\n\n`);
+		complain(`#${number} ${text[outcome?.kind ?? "done"]}\n\n`);
 	};
 }
 
 /** BuildKit's status messages, one JSON object a line. */
 function rawJson(recorder: Recorder): void {
 	const digestOf = (seen: Seen) =>
-		`sha256:${new Bun.CryptoHasher("sha256").update(`${seen.vertex.id} ${seen.vertex.name}`).digest("hex")}`;
+		`sha256:${new Bun.CryptoHasher("sha256").update(`${seen.number} ${seen.vertex.name}`).digest("hex")}`;
 	const at = (time: number) => new Date(performance.timeOrigin + time).toISOString();
 	const vertex = (seen: Seen) => ({
 		digest: digestOf(seen),

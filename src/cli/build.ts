@@ -1,19 +1,22 @@
 /** `build`: reads what is asked for, builds, and puts the result where it is to go. */
 import { writeFileSync } from "node:fs";
 import type { BuiltImage } from "../build/build.ts";
+import type { Platform } from "../build/image-config.ts";
 import type { BuildOptions } from "../build/options.ts";
-import { buildImage, imageIdOf } from "../engine/build.ts";
+import { buildImage, type PullBase } from "../engine/build.ts";
 import { limitCache } from "../engine/build-cache.ts";
 import { readConfig } from "../engine/config.ts";
+import type { Engine } from "../engine/engine.ts";
 import { EngineError } from "../errors.ts";
-import { hostPlatform, parsePlatform } from "../image/platform.ts";
+import { formatPlatform, hostPlatform, parsePlatform } from "../image/platform.ts";
 import { canonical, parseReference } from "../image/reference.ts";
+import { addInlineCache, exportCaches, openCaches, parseCachePlace } from "./build-cache-flags.ts";
 import { checkDockerfile } from "./build-check.ts";
 import { readContext } from "./build-context.ts";
 import { explainFailure } from "./build-failure.ts";
 import { BUILD_FLAGS, BUILD_NOT_YET, type BuildFlags } from "./build-flags.ts";
 import { readNamedContexts, readSecrets, readSsh } from "./build-inputs.ts";
-import { deliver, parseOutputs } from "./build-output.ts";
+import { checkSeveral, deliver, parseOutputs } from "./build-output.ts";
 import { buildProgress } from "./build-progress.ts";
 import type { Command, Context } from "./command.ts";
 import { complain, print } from "./output.ts";
@@ -36,46 +39,55 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 	using inputs = await readContext(engine.paths, where, flags.file);
 	if (flags.check || (flags.call ?? "build") !== "build") return checkDockerfile(inputs, flags);
 	const progress = buildProgress(flags.quiet ? "quiet" : flags.progress);
-	const platforms = flags.platform.length ? flags.platform.flatMap((text) => text.split(",")) : [undefined];
-	if (platforms.length > 1) {
-		throw new EngineError(
-			"unsupported",
-			"several platforms in one build are not supported yet: build one after the other",
-		);
-	}
+	const platforms = readPlatforms(flags.platform);
 	const outputs = parseOutputs(flags);
-	const options = buildOptions(flags, inputs, platforms[0]);
-	let image: BuiltImage;
+	if (platforms.length > 1) checkSeveral(outputs);
+	for (const text of flags["cache-to"]) parseCachePlace(text, "to");
+	using held = new DisposableStack();
+	let id: string;
 	try {
-		image = await buildImage(engine, options, progress, (reference, platform) =>
-			pullWithProgress(engine, context, reference, {
-				platform: `${platform.os}/${platform.architecture}${platform.variant ? `/${platform.variant}` : ""}`,
-				quiet: true,
-				toError: true,
-			}),
-		);
-		await deliver(
-			engine,
-			context,
-			image,
-			{ outputs, tags: flags.tag, annotations: parsePairs(flags.annotation) },
-			progress,
-		);
+		const cacheSources = await openCaches(engine, context, flags["cache-from"], progress);
+		const images: BuiltImage[] = [];
+		for (const platform of platforms) {
+			const prefix = platforms.length > 1 ? formatPlatform(platform) : "";
+			const options = { ...buildOptions(flags, inputs), platform, prefix, cacheSources, held };
+			const image = await buildImage(engine, options, progress, pullBase(engine, context));
+			images.push(addInlineCache(image, flags["cache-to"]));
+		}
+		const delivery = { outputs, tags: flags.tag, annotations: parsePairs(flags.annotation) };
+		id = await deliver(engine, context, images, delivery, progress);
+		await exportCaches(engine, context, images, flags["cache-to"], progress);
 	} catch (error) {
 		progress.close();
 		explainFailure(error, inputs, progress.seen);
 		return 1;
 	}
+	held.dispose();
 	const { keepBuildCache } = readConfig();
 	if (keepBuildCache !== undefined) limitCache(engine, keepBuildCache);
 	progress.close();
-	const id = imageIdOf(image);
 	if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);
 	if (flags["metadata-file"] !== undefined) writeMetadata(flags["metadata-file"], id, flags.tag);
 	if (flags.quiet) print(`${id}\n`);
 	for (const warning of progress.warnings) if (!flags.quiet) complain(`WARNING: ${warning}\n`);
 	return 0;
 }
+
+/** "linux/amd64,linux/arm64", given once or several times; none: this machine's. */
+function readPlatforms(texts: readonly string[]): Platform[] {
+	const given = texts.flatMap((text) => text.split(",")).map(parsePlatform);
+	const all = (given.length ? given : [hostPlatform()]).map(({ os, architecture, variant }) => ({
+		os,
+		architecture,
+		variant: architecture === "arm64" && variant === "v8" ? "" : variant,
+	}));
+	return [...new Map(all.map((platform) => [formatPlatform(platform), platform])).values()];
+}
+
+const pullBase =
+	(engine: Engine, context: Context): PullBase =>
+	(reference, platform) =>
+		pullWithProgress(engine, context, reference, { platform: formatPlatform(platform), quiet: true, toError: true });
 
 function writeMetadata(path: string, id: string, tags: readonly string[]): void {
 	const document = {
@@ -108,8 +120,7 @@ const NETWORKS: Readonly<Record<string, "bridge" | "none" | "host">> = {
 function buildOptions(
 	flags: BuildFlags,
 	inputs: Awaited<ReturnType<typeof readContext>>,
-	platform: string | undefined,
-): BuildOptions {
+): Omit<BuildOptions, "cacheSources" | "platform" | "prefix" | "held"> {
 	const network = NETWORKS[flags.network];
 	if (!network) throw new EngineError("usage", `network mode "${flags.network}" not supported by NanoContainer`);
 	const buildArgs = parsePairs(flags["build-arg"], true);
@@ -117,7 +128,6 @@ function buildOptions(
 	if (given !== undefined && !/^\d+$/.test(given)) {
 		throw new EngineError("usage", `invalid SOURCE_DATE_EPOCH: ${given}`);
 	}
-	const { os, architecture, variant } = platform === undefined ? hostPlatform() : parsePlatform(platform);
 	return {
 		dockerfile: inputs.dockerfile,
 		dockerfileName: inputs.dockerfileName,
@@ -129,7 +139,6 @@ function buildOptions(
 		noCache: flags["no-cache"],
 		noCacheFilter: new Set(flags["no-cache-filter"].flatMap((text) => text.split(","))),
 		pull: flags.pull,
-		platform: { os, architecture, variant: architecture === "arm64" && variant === "v8" ? "" : variant },
 		environment: {
 			addHosts: flags["add-host"],
 			shmSize: flags["shm-size"],

@@ -49,6 +49,15 @@ export const bool = (help: string, short?: string, initial = false): Spec<boolea
 	...(initial ? { shown: "true" } : {}),
 });
 
+/** A switch of docker's that can stand one way only, because here there is nothing to choose; `why` says so. */
+export const fixed = (help: string, only: boolean, why: string): Spec<boolean> => ({
+	...bool(help, undefined, only),
+	add: (_, text) => {
+		if (parseBool(text) !== only) throw new Error(why);
+		return only;
+	},
+});
+
 /** A value given at most once in effect: the last wins. */
 export const text = (help: string, short?: string, kind = "string"): Spec<string | undefined> => ({
 	short,

@@ -1,17 +1,18 @@
 /** Built images that leave: as an archive, or to a registry. */
-import { closeSync, openSync, writeSync } from "node:fs";
-import { createGzip } from "node:zlib";
 import type { BuiltImage } from "../build/build.ts";
+import type { Platform } from "../build/image-config.ts";
 import { stagingDirectory } from "../build/layer.ts";
-import { type LayerDescriptor, OCI_LAYER, OCI_MANIFEST, renderManifest, storedLayers } from "../build/manifest.ts";
-import { type ArchivedImage, writeLayerBlob } from "../image/archive.ts";
+import { type LayerDescriptor, OCI_MANIFEST, renderManifest, storedLayers } from "../build/manifest.ts";
+import { type ArchivedImage, renderIndex } from "../image/archive.ts";
 import { canonical, familiar, parseReference, type Reference } from "../image/reference.ts";
+import { MEDIA } from "../image/spec.ts";
 import { isInsecure, RegistryClient } from "../registry/client.ts";
 import type { Credentials } from "../registry/credentials.ts";
 import { pushBlob, pushManifest } from "../registry/upload.ts";
 import { blobPath, hasBlob, sha256 } from "../store/blobs.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
+import { compressLayer } from "./layer-blob.ts";
 
 export function archiveOf(
 	{ db, paths }: Engine,
@@ -25,6 +26,7 @@ export function archiveOf(
 		manifest: renderManifest(image.config, layers, Object.fromEntries(annotations)),
 		layers,
 		diffIds: image.layers,
+		platform: image.platform,
 		names: tags.map((tag) => {
 			const name = canonical(parseReference(tag));
 			return { canonical: name, familiar: familiar(name) };
@@ -38,14 +40,14 @@ export interface PushOptions {
 	readonly annotations: ReadonlyMap<string, string>;
 }
 
-/** Sends what the registry lacks, the manifest last. Returns the manifest's digest. */
+/** Sends what the registry lacks, the manifest last; of several platforms, an index of all. Returns its digest. */
 export async function pushBuilt(
-	{ db, paths }: Engine,
-	image: BuiltImage,
+	engine: Engine,
+	images: readonly BuiltImage[],
 	reference: Reference,
 	options: PushOptions,
 ): Promise<string> {
-	const { host, path, tag } = reference;
+	const { host, path, tag = "latest" } = reference;
 	const client = new RegistryClient({
 		host,
 		repository: path,
@@ -53,62 +55,39 @@ export async function pushBuilt(
 		insecure: isInsecure(host, options.insecureRegistries),
 		push: true,
 	});
+	const sent: { manifest: string; platform: Platform }[] = [];
+	for (const image of images) {
+		const manifest = await pushContent(engine, client, image, options.annotations);
+		await pushManifest(client, images.length === 1 ? tag : sha256(manifest), manifest, OCI_MANIFEST);
+		sent.push({ manifest, platform: image.platform });
+	}
+	if (sent.length === 1) return sha256(sent[0]?.manifest ?? "");
+	const index = renderIndex(sent);
+	await pushManifest(client, tag, index, MEDIA.ociIndex);
+	return sha256(index);
+}
+
+/** Layers and configuration. Returns the manifest that names them. */
+async function pushContent(
+	{ db, paths }: Engine,
+	client: RegistryClient,
+	image: BuiltImage,
+	annotations: ReadonlyMap<string, string>,
+): Promise<string> {
 	const staging = stagingDirectory(paths);
 	try {
 		const layers: LayerDescriptor[] = [];
 		for (const [i, stored] of storedLayers(db, paths, image.layers, image.baseManifest).entries()) {
-			const file = hasBlob(paths, stored.digest)
+			const { descriptor, path } = hasBlob(paths, stored.digest)
 				? { descriptor: stored, path: blobPath(paths, stored.digest) }
-				: await compress(
-						(sink) => writeLayerBlob(paths, stored.digest, image.layers[i] ?? "", sink),
-						`${staging}/${i}`,
-					);
-			const { digest, size } = file.descriptor;
-			await pushBlob(client, { digest, size, body: () => Bun.file(file.path) });
-			layers.push(file.descriptor);
+				: await compressLayer(paths, image.layers[i] ?? "", `${staging}/${i}`);
+			await pushBlob(client, { ...descriptor, body: () => Bun.file(path) });
+			layers.push(descriptor);
 		}
 		const config = Buffer.from(image.config);
 		await pushBlob(client, { digest: sha256(config), size: config.length, body: () => config });
-		const manifest = renderManifest(image.config, layers, Object.fromEntries(options.annotations));
-		await pushManifest(client, tag ?? "latest", manifest, OCI_MANIFEST);
-		return sha256(manifest);
+		return renderManifest(image.config, layers, Object.fromEntries(annotations));
 	} finally {
 		removeTree(staging);
 	}
-}
-
-/** An archive to a file, and that through gzip to another, whose digest is taken on the way. */
-async function compress(
-	write: (sink: (chunk: Uint8Array) => void) => void,
-	path: string,
-): Promise<{ descriptor: LayerDescriptor; path: string }> {
-	const plain = openSync(`${path}.tar`, "w", 0o600);
-	try {
-		write((chunk) => {
-			for (let at = 0; at < chunk.length; ) at += writeSync(plain, chunk, at);
-		});
-	} finally {
-		closeSync(plain);
-	}
-	const hash = new Bun.CryptoHasher("sha256");
-	const out = openSync(path, "w", 0o600);
-	let size = 0;
-	try {
-		const gzip = createGzip();
-		const done = (async () => {
-			for await (const chunk of gzip as AsyncIterable<Uint8Array>) {
-				hash.update(chunk);
-				size += chunk.length;
-				for (let at = 0; at < chunk.length; ) at += writeSync(out, chunk, at);
-			}
-		})();
-		for await (const chunk of Bun.file(`${path}.tar`).stream()) {
-			if (!gzip.write(chunk)) await new Promise((resolve) => gzip.once("drain", resolve));
-		}
-		gzip.end();
-		await done;
-	} finally {
-		closeSync(out);
-	}
-	return { descriptor: { mediaType: `${OCI_LAYER}+gzip`, digest: `sha256:${hash.digest("hex")}`, size }, path };
 }

@@ -142,7 +142,7 @@ function checkConfig(config: ImageConfig, manifest: Manifest, name: string, plat
 	}
 }
 
-interface Work {
+export interface PullWork {
 	readonly db: Db;
 	readonly paths: Paths;
 	readonly client: RegistryClient;
@@ -153,7 +153,11 @@ interface Work {
 }
 
 /** All layers at once: three downloads, an unpacking for each core. The first failure stops the others. */
-async function pullLayers(work: Work, layers: readonly Descriptor[], diffIds: readonly string[]): Promise<void> {
+export async function pullLayers(
+	work: PullWork,
+	layers: readonly Descriptor[],
+	diffIds: readonly string[],
+): Promise<void> {
 	using pool = new UnpackPool(work.paths);
 	const stop = new AbortController();
 	const queue = [...new Map(layers.map((layer, i) => [diffIds[i] ?? "", layer]))];
@@ -182,7 +186,7 @@ async function pullLayers(work: Work, layers: readonly Descriptor[], diffIds: re
 
 /** Downloads a layer. What is returned is its unpacking, which the next download need not await. */
 async function pullLayer(
-	work: Work,
+	work: PullWork,
 	pool: UnpackPool,
 	layer: Descriptor,
 	diffId: string,
@@ -217,7 +221,7 @@ async function pullLayer(
 }
 
 /** Downloads, with the unpacking on its heels; `settle` awaits that, and puts the blob in its place. */
-async function download(work: Work, pool: UnpackPool, layer: Descriptor, diffId: string, signal: AbortSignal) {
+async function download(work: PullWork, pool: UnpackPool, layer: Descriptor, diffId: string, signal: AbortSignal) {
 	const { db, paths, client, name, hooks } = work;
 	const short = hexOf(layer.digest).slice(0, 12);
 	const stored = hasBlob(paths, layer.digest);

@@ -21,24 +21,17 @@ interface Row {
 
 const decode = ({ diff_id, ...row }: Row): BuildResult => ({ ...row, diffId: diff_id });
 
-/** The layer that a step with this key has made before. */
-export function findResult(db: Db, key: string): string | undefined {
-	const row = db.query("SELECT diff_id FROM build_results WHERE key = ?").get(key) as { diff_id: string } | null;
-	return row?.diff_id;
+/** What a step with this key has made before. */
+export function findResult(db: Db, key: string): BuildResult | undefined {
+	const row = db.query("SELECT * FROM build_results WHERE key = ?").get(key) as Row | null;
+	return row ? decode(row) : undefined;
 }
 
-/** When it was made, in milliseconds since 1970. */
-export function resultCreated(db: Db, key: string): number {
-	return (
-		(db.query("SELECT created FROM build_results WHERE key = ?").get(key) as { created: number } | null)?.created ?? 0
-	);
-}
-
-export function putResult(db: Db, key: string, diffId: string, description: string): void {
-	const now = Date.now();
+export function putResult(db: Db, result: Omit<BuildResult, "used">): void {
+	const { key, diffId, description, created } = result;
 	db.query(
 		"INSERT OR REPLACE INTO build_results (key, diff_id, description, created, used) VALUES (?, ?, ?, ?, ?)",
-	).run(key, diffId, description, now, now);
+	).run(key, diffId, description, created, Date.now());
 }
 
 /** Results that are used stay longest when room is made. */

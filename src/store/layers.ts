@@ -52,11 +52,17 @@ export function copyRootAttributes(source: string, target: string): void {
 
 const POLL_MS = 20;
 
-/** The right to make a layer, among all processes. Polls instead of blocking: a thread that waits can do nothing else. */
+/**
+ * The right to make a layer, among all processes, or, if it is there, the promise that it stays. Polls instead of
+ * blocking: a thread that waits can do nothing else.
+ */
 export async function lockLayer(paths: Paths, diffId: string): Promise<Fd> {
 	for (;;) {
+		const held = holdLayer(paths, diffId);
+		if (held) return held;
 		const lock = tryLock(paths, "layer", diffId);
-		if (lock) return lock;
+		if (lock && !hasLayer(paths, diffId)) return lock;
+		lock?.[Symbol.dispose]();
 		await Bun.sleep(POLL_MS);
 	}
 }
@@ -67,6 +73,14 @@ export async function lockLayer(paths: Paths, diffId: string): Promise<Fd> {
  */
 export const tryLock = (paths: Paths, kind: "layer" | "blob", digest: string, shared = false): Fd | undefined =>
 	tryLockFile(`${paths.locks}/${kind}-${hexOf(digest)}`, shared);
+
+/** The promise that a layer stays, for as long as it is held. undefined: it is not there, or somebody is at it. */
+export function holdLayer(paths: Paths, diffId: string): Fd | undefined {
+	const lock = tryLock(paths, "layer", diffId, true);
+	if (lock && hasLayer(paths, diffId)) return lock;
+	lock?.[Symbol.dispose]();
+	return undefined;
+}
 
 export interface LayerLocks extends Disposable {
 	/** Layer and blob are there, and stay; otherwise they are the caller's to make. */
