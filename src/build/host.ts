@@ -73,6 +73,8 @@ export interface SourceImage {
 }
 
 export interface BuildHost {
+	/** Lets a person look at where a step failed (--debug-shell); undefined: nobody wants to. */
+	debug?(step: RunStep, failure: Error): Promise<void>;
 	/** Runs a program in a root file system made of layers; returns its exit code. */
 	runStep(step: RunStep): Promise<number>;
 	/** A local image, or one that is pulled. */

@@ -19,6 +19,7 @@ export const BUILD_FLAGS = {
 	"cpu-shares": integer("CPU shares (relative weight)", "c"),
 	"cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
 	"cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
+	"debug-shell": bool("Open a shell where a step has failed"),
 	file: text('Name of the Dockerfile (default: "PATH/Dockerfile")', "f"),
 	"force-rm": fixed("Always remove intermediate containers", true, "they always are removed"),
 	iidfile: text("Write the image ID to a file"),

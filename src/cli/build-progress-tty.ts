@@ -9,7 +9,7 @@ const dim = (text: string): string => `${CSI}2m${text}${CSI}0m`;
 const blue = (text: string): string => `${CSI}34m${text}${CSI}0m`;
 const red = (text: string): string => `${CSI}31m${text}${CSI}0m`;
 
-/** Returns the function that draws the last picture. */
+/** Returns the function that draws the last picture; from then on the terminal is others'. */
 export function picture(
 	recorder: Recorder,
 	write: (text: string) => void,
@@ -27,8 +27,12 @@ export function picture(
 	const timer = setInterval(() => draw(false), REDRAW_MS);
 	recorder.onStart = () => draw(false);
 	recorder.onEnd = () => draw(false);
+	let closed = false;
 	return () => {
+		if (closed) return;
+		closed = true;
 		clearInterval(timer);
+		recorder.onStart = recorder.onEnd = () => {};
 		draw(true);
 	};
 }

@@ -13,6 +13,7 @@ import { canonical, parseReference } from "../image/reference.ts";
 import { addInlineCache, exportCaches, openCaches, parseCachePlace } from "./build-cache-flags.ts";
 import { checkDockerfile } from "./build-check.ts";
 import { readContext } from "./build-context.ts";
+import { debugShell } from "./build-debug.ts";
 import { explainFailure } from "./build-failure.ts";
 import { BUILD_FLAGS, BUILD_NOT_YET, type BuildFlags } from "./build-flags.ts";
 import { readNamedContexts, readSecrets, readSsh } from "./build-inputs.ts";
@@ -47,11 +48,12 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 	let id: string;
 	try {
 		const cacheSources = await openCaches(engine, context, flags["cache-from"], progress);
+		const debug = flags["debug-shell"] ? debugShell(engine, progress) : undefined;
 		const images: BuiltImage[] = [];
 		for (const platform of platforms) {
 			const prefix = platforms.length > 1 ? formatPlatform(platform) : "";
 			const options = { ...buildOptions(flags, inputs), platform, prefix, cacheSources, held };
-			const image = await buildImage(engine, options, progress, pullBase(engine, context));
+			const image = await buildImage(engine, options, progress, pullBase(engine, context), debug);
 			images.push(addInlineCache(image, flags["cache-to"]));
 		}
 		const delivery = { outputs, tags: flags.tag, annotations: parsePairs(flags.annotation) };

@@ -1,5 +1,5 @@
 /** Progress of a pull: bars on a terminal, a line for each change of a layer otherwise. */
-import type { LayerStatus } from "../image/pull.ts";
+import type { LayerStatus } from "../image/pull-layers.ts";
 import { isTerminal, windowSize } from "../sys/terminal.ts";
 import { complain, print } from "./output.ts";
 import { humanSize } from "./units.ts";

@@ -25,8 +25,10 @@ export function buildImage(
 	options: BuildOptions,
 	progress: Progress,
 	pull: PullBase,
+	debug?: BuildHost["debug"],
 ): Promise<BuiltImage> {
 	const host: BuildHost = {
+		...(debug ? { debug } : {}),
 		runStep: (step) => runStep(engine, step),
 		image: (reference, platform, { pull: newer }) =>
 			sourceImage(engine, reference, platform, newer ? "always" : "missing", pull),

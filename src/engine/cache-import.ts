@@ -15,7 +15,7 @@ import {
 import { EngineError } from "../errors.ts";
 import { extractLayer } from "../image/extract.ts";
 import { fetchDocument, fetchManifest, resolveManifest } from "../image/manifest.ts";
-import { pullLayers } from "../image/pull.ts";
+import { pullLayers } from "../image/pull-layers.ts";
 import { canonical, familiar, parseReference } from "../image/reference.ts";
 import { type Descriptor, Index, parseDocument } from "../image/spec.ts";
 import { isInsecure, RegistryClient } from "../registry/client.ts";

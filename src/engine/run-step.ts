@@ -8,7 +8,8 @@ import { cgroupPath } from "../cgroup/path.ts";
 import { EngineError } from "../errors.ts";
 import { insideMessages } from "../network/endpoint.ts";
 import { containerPaths } from "../paths.ts";
-import { FIRST_PLAN_FD, type Launched, launch, monitorOperation } from "../runtime/launch.ts";
+import { FIRST_PLAN_FD, launch, monitorOperation } from "../runtime/launch.ts";
+import type { Attachment, MonitorClient } from "../runtime/monitor.ts";
 import type { Operation } from "../runtime/operations.ts";
 import { cloneFlags, compilePlan } from "../runtime/plan.ts";
 import { exitCodeOf } from "../runtime/signals.ts";
@@ -35,19 +36,34 @@ import { recordStep, releaseStep, stepDirectory } from "./step-record.ts";
 const NO_KEYS = new Uint8Array();
 const QUIET_MS = 100;
 
+/** Somebody who sits at a step with streams of their own, instead of hearing what it says. */
+export interface StepSession {
+	readonly tty: boolean;
+	readonly attachment: Attachment;
+	readonly terminalSize: { readonly rows: number; readonly columns: number };
+	/** Until the end; returns the exit code. */
+	attend(client: MonitorClient): Promise<number>;
+}
+
 /** Runs it to its end; returns the exit code. Everything it took is given back, and `step.upper` holds what it wrote. */
-export async function runStep(engine: Engine, step: RunStep): Promise<number> {
+export async function runStep(engine: Engine, step: RunStep, session?: StepSession): Promise<number> {
 	step.signal.throwIfAborted();
-	const claimed = claim(engine, step);
+	const claimed = claim(engine, step, session !== undefined, session?.tty ?? false);
 	try {
-		return await carryOut(engine, step, claimed.container, claimed.lease);
+		const started = start(engine, step, claimed, session);
+		return await (session ? sitAt(started.client, session) : listen(started, step));
 	} finally {
 		releaseStep(engine, claimed.container.id);
 	}
 }
 
-function claim(engine: Engine, step: RunStep): { container: Container; lease: BridgeLease | undefined } {
-	const container = stepContainer(newId(), step);
+interface Claimed {
+	readonly container: Container;
+	readonly lease: BridgeLease | undefined;
+}
+
+function claim(engine: Engine, step: RunStep, interactive: boolean, tty: boolean): Claimed {
+	const container = stepContainer(newId(), step, interactive, tty);
 	const cgroup = engine.cgroups ? cgroupPath(step.cgroupParent, `build-${container.id}`) : "";
 	return engine.transaction(() => {
 		recordStep(engine, container.id, cgroup);
@@ -56,12 +72,13 @@ function claim(engine: Engine, step: RunStep): { container: Container; lease: Br
 	});
 }
 
-async function carryOut(
-	engine: Engine,
-	step: RunStep,
-	container: Container,
-	lease: BridgeLease | undefined,
-): Promise<number> {
+interface Started {
+	readonly client: MonitorClient;
+	/** Where its output is read, if nobody sits at it. */
+	readonly outputs: readonly { readonly fd: number; readonly stream: "stdout" | "stderr" }[];
+}
+
+function start(engine: Engine, step: RunStep, { container, lease }: Claimed, session?: StepSession): Started {
 	const { cgroups } = engine;
 	const { host } = container.config;
 	const dir = stepDirectory(engine, container.id);
@@ -72,20 +89,30 @@ async function carryOut(
 		if (!cgroups) throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
 		cgroups.restrictDevices(container.state.cgroup, deviceRules(host));
 	}
-	const { plan, namespaces } = planOf(engine, step, container, membership?.procs ?? []);
+	const { plan, namespaces } = planOf(engine, step, container, membership?.procs ?? [], session?.terminalSize);
 	using cgroup = membership?.directory === undefined ? undefined : openDir(membership.directory);
-	const stdout = pipe();
-	const stderr = pipe();
-	let launched: Launched;
-	try {
-		launched = launch({
-			header: { cloneFlags: cloneFlags(namespaces), cgroupFd: cgroup ? FIRST_PLAN_FD : -1, pidNamespaceFd: -1 },
+	const header = { cloneFlags: cloneFlags(namespaces), cgroupFd: cgroup ? FIRST_PLAN_FD : -1, pidNamespaceFd: -1 };
+	const launchWith = (attachment: Attachment) =>
+		launch({
+			header,
 			plan,
 			fds: cgroup ? [cgroup.number] : [],
 			name: container.id,
-			attachment: { stdout: stdout.write, stderr: stderr.write, detachKeys: NO_KEYS, lease: false },
+			attachment,
 			onCreated: (pid) => lease && connect(lease, pid),
-		});
+		}).client;
+	if (session) return { client: launchWith(session.attachment), outputs: [] };
+	const stdout = pipe();
+	const stderr = pipe();
+	try {
+		const client = launchWith({ stdout: stdout.write, stderr: stderr.write, detachKeys: NO_KEYS, lease: false });
+		return {
+			client,
+			outputs: [
+				{ fd: stdout.read, stream: "stdout" },
+				{ fd: stderr.read, stream: "stderr" },
+			],
+		};
 	} catch (error) {
 		close(stdout.read);
 		close(stderr.read);
@@ -94,15 +121,23 @@ async function carryOut(
 		close(stdout.write);
 		close(stderr.write);
 	}
-	using client = launched.client;
+}
+
+async function listen({ client, outputs }: Started, step: RunStep): Promise<number> {
+	using _client = client;
 	const stop = () => client[Symbol.dispose](); // the monitor is tied to us: it kills and ends
 	step.signal.addEventListener("abort", stop, { once: true });
-	await Promise.all([forward(stdout.read, "stdout", step), forward(stderr.read, "stderr", step)]);
+	await Promise.all(outputs.map(({ fd, stream }) => forward(fd, stream, step)));
 	step.signal.removeEventListener("abort", stop);
 	step.signal.throwIfAborted();
 	const end = client.nextBlocking(); // both streams have ended: the monitor has said it, and is gone
 	if (end.type === "exited") return exitCodeOf(end.a);
 	throw new EngineError("failed", "the monitor of the step was killed");
+}
+
+async function sitAt(client: MonitorClient, session: StepSession): Promise<number> {
+	using _client = client;
+	return await session.attend(client);
 }
 
 async function forward(fd: number, stream: "stdout" | "stderr", step: RunStep): Promise<void> {
@@ -118,6 +153,7 @@ function planOf(
 	step: RunStep,
 	container: Container,
 	cgroupJoins: readonly string[],
+	terminalSize = { rows: 0, columns: 0 },
 ): { plan: readonly Operation[]; namespaces: Parameters<typeof cloneFlags>[0] } {
 	const { host } = container.config;
 	const { paths, cgroups } = engine;
@@ -144,7 +180,10 @@ function planOf(
 	});
 	const home = step.env.some((line) => line.startsWith("HOME=")) ? [] : [`HOME=${user.home}`];
 	const plan = compilePlan(
-		{ ...oci, process: { ...oci.process, env: [...step.env, ...home] } },
+		{
+			...oci,
+			process: { ...oci.process, env: [...step.env, ...home, ...(container.config.tty ? ["TERM=xterm"] : [])] },
+		},
 		{
 			monitor: monitorOperation({
 				id: container.id,
@@ -152,9 +191,9 @@ function planOf(
 				log: "",
 				exit: "",
 				reaper: [],
-				terminal: false,
-				stdin: false,
-				stdinOnce: false,
+				terminal: container.config.tty,
+				stdin: container.config.openStdin,
+				stdinOnce: container.config.stdinOnce,
 				tied: true,
 				quietMs: QUIET_MS,
 			}),
@@ -167,7 +206,7 @@ function planOf(
 			overlayLayersOneByOne: overlayLayersOneByOne(),
 			cgroupJoins,
 			network: container.state.network ? insideMessages(endpointOf(container.state.network)) : undefined,
-			terminalSize: { rows: 0, columns: 0 },
+			terminalSize,
 			initProcess: false,
 			furtherMounts: stepMounts(step.mounts, paths.scratch, overlayLayersOneByOne()),
 		},

@@ -6,7 +6,7 @@ const DEFAULT_SHM = 64 * 1024 * 1024;
 /** BuildKit's name for where steps run. */
 const HOSTNAME = "buildkitsandbox";
 
-export function stepContainer(id: string, step: RunStep): Container {
+export function stepContainer(id: string, step: RunStep, interactive: boolean, tty: boolean): Container {
 	const host: HostConfig = {
 		autoRemove: true,
 		binds: [],
@@ -49,9 +49,9 @@ export function stepContainer(id: string, step: RunStep): Container {
 			hostname: HOSTNAME,
 			domainname: "",
 			macAddress: "",
-			tty: false,
-			openStdin: false,
-			stdinOnce: false,
+			tty,
+			openStdin: interactive,
+			stdinOnce: interactive,
 			attach: ["stdout", "stderr"],
 			stopSignal: "",
 			stopTimeout: null,

@@ -359,6 +359,11 @@ export const CORPUS: readonly Entry[] = [
 		run: ["cat /n; ls -d /c 2>&1 | grep -c '^/c'", "1\n0\n"],
 	},
 	{
+		name: "a cache mount that begins with a stage's directory",
+		dockerfile: `${FROM.trim()} AS s\nRUN mkdir /d && echo begun > /d/f && chown 3:4 /d/f\n${FROM}RUN --mount=type=cache,target=/c,id=begun,from=s,source=/d stat -c %u:%g /c/f > /n && cat /c/f >> /n`,
+		run: ["cat /n", "3:4\nbegun\n"],
+	},
+	{
 		name: "a tmpfs mount",
 		dockerfile: `${FROM}RUN --mount=type=tmpfs,target=/t,size=1m echo x > /t/f && mount | grep -c ' /t ' > /n`,
 		run: ["cat /n; ls /t 2>&1 | grep -c f$", "1\n0\n"],

@@ -327,6 +327,15 @@ describe("where it comes from", () => {
 });
 
 describe("telling", () => {
+	test("--debug-shell opens a shell where a step has failed, and what it does is in no image", async () => {
+		const dir = contextOf(`FROM ${IMAGE}\nWORKDIR /w\nENV A=b\nRUN echo half > half; exit 4`);
+		const shell = await host.nc("build", "--debug-shell", "-t", "debugged", dir, {
+			stdin: "pwd; cat half; echo $A; exit 0\n",
+		});
+		expect([shell.code, shell.stdout]).toEqual([1, "/w\nhalf\nb\n"]);
+		expect(shell.stderr).toContain("in the file system of the failed step");
+		expect(await host.ok("images", "-q", "debugged")).toBe("");
+	});
 	test("--check names BuildKit's rules", async () => {
 		const dir = contextOf(
 			`FROM ${IMAGE} as Base\nMAINTAINER x\nENV a b\nWORKDIR rel\nCMD echo a\nCMD ["b"]\nENV API_TOKEN=1\nFROM $nope AS base\nrun true`,
