@@ -15,6 +15,8 @@ const TEST: Readonly<Record<string, readonly string[]>> = {
 	git: ["/usr/bin/git"],
 	attr: ["/usr/bin/getfattr"],
 	procps: ["/usr/bin/pgrep"],
+	"docker.io": ["/usr/sbin/dockerd"],
+	podman: ["/usr/bin/podman"],
 };
 
 export function ensurePackages(purpose: "demo" | "test"): void {

@@ -75,7 +75,7 @@ async function carryOut(
 	if (isMetadata(instruction)) {
 		const text = applyMetadata(instruction, state.defaults, scope, request.scope.escapeChar);
 		if (instruction.kind !== "WORKDIR" || state.defaults.workingDir === "/") {
-			pushMetadata(state, text, epoch);
+			if (instruction.kind !== "ONBUILD") pushMetadata(state, text, epoch); // BuildKit tells nothing of these
 			return;
 		}
 		const layer = await step(request, `${position} ${instruction.text}`, () => workdirStep(request));

@@ -77,7 +77,6 @@ export const CORPUS: readonly Entry[] = [
 		name: "expansion with defaults",
 		dockerfile: `${FROM}ENV e=\nENV x=\${nope:-d1} y=\${e:-d2} z=\${e-d3}. w=\${e:+no}\${x:+yes}`,
 		run: ["echo $x $y $z $w", "d1 d2 .\n"],
-		peers: true,
 	},
 	{
 		name: "expansion with patterns",

@@ -1,0 +1,81 @@
+/** Debian's docker and podman, with state of their own, to compare with. */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import type { Result } from "./fixture.ts";
+
+async function spawn(command: string[], env: Readonly<Record<string, string>> = {}, cwd?: string): Promise<Result> {
+	const child = Bun.spawn(command, {
+		stdin: "ignore",
+		stdout: "pipe",
+		stderr: "pipe",
+		env: { ...process.env, ...env },
+		...(cwd ? { cwd } : {}),
+	});
+	const [stdout, stderr, code] = await Promise.all([
+		new Response(child.stdout).text(),
+		new Response(child.stderr).text(),
+		child.exited,
+	]);
+	return { code, stdout, stderr };
+}
+
+async function ok(result: Promise<Result>, what: string): Promise<string> {
+	const { code, stdout, stderr } = await result;
+	if (code !== 0) throw new Error(`${what}: exit ${code}\n${stdout}${stderr}`);
+	return stdout.replace(/\n$/, "");
+}
+
+/** A docker daemon of our own: no bridge, no rules. */
+export class Docker implements AsyncDisposable {
+	readonly #daemon: Bun.Subprocess;
+	readonly #socket: string;
+
+	private constructor(daemon: Bun.Subprocess, socket: string) {
+		this.#daemon = daemon;
+		this.#socket = socket;
+	}
+
+	static async start(dir: string): Promise<Docker> {
+		mkdirSync(dir, { recursive: true });
+		const socket = `${dir}/docker.sock`;
+		const daemon = Bun.spawn(
+			[
+				"/usr/sbin/dockerd",
+				...["--data-root", `${dir}/data`, "--exec-root", `${dir}/exec`, "-p", `${dir}/pid`],
+				...["-H", `unix://${socket}`, "--bridge", "none", "--iptables=false", "--ip6tables=false"],
+			],
+			{ stdout: "ignore", stderr: Bun.file(`${dir}/log`) },
+		);
+		const docker = new Docker(daemon, socket);
+		for (let attempt = 0; ; attempt++) {
+			if (existsSync(socket) && (await docker.run("version")).code === 0) return docker;
+			if (attempt > 300 || daemon.exitCode !== null) {
+				throw new Error(`dockerd does not start:\n${readFileSync(`${dir}/log`, "utf8")}`);
+			}
+			await Bun.sleep(100);
+		}
+	}
+
+	/** `options.buildkit`: which of its two builders. */
+	run(...args: (string | { readonly cwd?: string; readonly buildkit?: boolean })[]): Promise<Result> {
+		const options = args.find((arg) => typeof arg === "object") ?? {};
+		const words = args.filter((arg): arg is string => typeof arg === "string");
+		const env = { DOCKER_HOST: `unix://${this.#socket}`, DOCKER_BUILDKIT: options.buildkit ? "1" : "0" };
+		return spawn(["/usr/bin/docker", ...words], env, options.cwd);
+	}
+
+	ok(...args: Parameters<Docker["run"]>): Promise<string> {
+		return ok(this.run(...args), `docker ${args.filter((arg) => typeof arg === "string").join(" ")}`);
+	}
+
+	async [Symbol.asyncDispose](): Promise<void> {
+		this.#daemon.kill();
+		await this.#daemon.exited;
+	}
+}
+
+/** podman with a store of its own. */
+export function podman(dir: string): (...args: string[]) => Promise<string> {
+	const own = ["--root", `${dir}/root`, "--runroot", `${dir}/run`, "--storage-driver", "vfs"];
+	const cgroups = ["--cgroup-manager", "cgroupfs", "--runtime", "runc"];
+	return (...args) => ok(spawn(["podman", ...own, ...cgroups, ...args]), `podman ${args.join(" ")}`);
+}
