@@ -1,5 +1,5 @@
 /** Debian's docker and podman, with state of their own, to compare with. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import type { Result } from "./fixture.ts";
 
 async function spawn(command: string[], env: Readonly<Record<string, string>> = {}, cwd?: string): Promise<Result> {
@@ -24,6 +24,14 @@ async function ok(result: Promise<Result>, what: string): Promise<string> {
 	return stdout.replace(/\n$/, "");
 }
 
+/** Where their containers' cgroups are: both leave the directories behind, which removeCgroups() takes away. */
+const CGROUP = `nc-peers-${process.pid}`;
+
+export function removeCgroups(): void {
+	const found = Bun.spawnSync(["find", "/sys/fs/cgroup", "-depth", "-path", `*/${CGROUP}*`, "-type", "d"]);
+	for (const path of found.stdout.toString().split("\n").filter(Boolean)) rmdirSync(path);
+}
+
 /** A docker daemon of our own: no bridge, no rules. */
 export class Docker implements AsyncDisposable {
 	readonly #daemon: Bun.Subprocess;
@@ -42,6 +50,7 @@ export class Docker implements AsyncDisposable {
 				"/usr/sbin/dockerd",
 				...["--data-root", `${dir}/data`, "--exec-root", `${dir}/exec`, "-p", `${dir}/pid`],
 				...["-H", `unix://${socket}`, "--bridge", "none", "--iptables=false", "--ip6tables=false"],
+				...["--cgroup-parent", `/${CGROUP}`],
 			],
 			{ stdout: "ignore", stderr: Bun.file(`${dir}/log`) },
 		);
@@ -74,8 +83,11 @@ export class Docker implements AsyncDisposable {
 }
 
 /** podman with a store of its own. */
-export function podman(dir: string): (...args: string[]) => Promise<string> {
-	const own = ["--root", `${dir}/root`, "--runroot", `${dir}/run`, "--storage-driver", "vfs"];
+export function podman(dir: string): (command: string, ...args: string[]) => Promise<string> {
+	const own = ["--root", `${dir}/root`, "--runroot", `${dir}/run`, "--tmpdir", `${dir}/tmp`, "--storage-driver", "vfs"];
 	const cgroups = ["--cgroup-manager", "cgroupfs", "--runtime", "runc"];
-	return (...args) => ok(spawn(["podman", ...own, ...cgroups, ...args]), `podman ${args.join(" ")}`);
+	return (command, ...args) => {
+		const words = command === "run" ? [command, "--cgroup-parent", `/${CGROUP}`, ...args] : [command, ...args];
+		return ok(spawn(["podman", ...own, ...cgroups, ...words]), `podman ${words.join(" ")}`);
+	};
 }

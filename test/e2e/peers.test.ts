@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { Parser, type ReadEntry } from "tar";
 import { CORPUS, type Entry } from "../build/corpus.ts";
 import { Host, IMAGE, loopbackUp } from "../fixture.ts";
-import { Docker, podman } from "../peers.ts";
+import { Docker, podman, removeCgroups } from "../peers.ts";
 
 loopbackUp();
 const host = new Host();
@@ -21,6 +21,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
 	await docker?.[Symbol.asyncDispose]();
+	removeCgroups();
 	await host.close();
 });
 
