@@ -68,8 +68,13 @@ export class Docker implements AsyncDisposable {
 	run(...args: (string | { readonly cwd?: string; readonly buildkit?: boolean })[]): Promise<Result> {
 		const options = args.find((arg) => typeof arg === "object") ?? {};
 		const words = args.filter((arg): arg is string => typeof arg === "string");
-		const env = { DOCKER_HOST: `unix://${this.#socket}`, DOCKER_BUILDKIT: options.buildkit ? "1" : "0" };
-		return spawn(["/usr/bin/docker", ...words], env, options.cwd);
+		return spawn(this.command(...words), { ...this.env, DOCKER_BUILDKIT: options.buildkit ? "1" : "0" }, options.cwd);
+	}
+
+	readonly command = (...words: string[]): string[] => ["/usr/bin/docker", ...words];
+
+	get env(): Readonly<Record<string, string>> {
+		return { DOCKER_HOST: `unix://${this.#socket}` };
 	}
 
 	ok(...args: Parameters<Docker["run"]>): Promise<string> {

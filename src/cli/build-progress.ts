@@ -18,8 +18,7 @@ export interface Seen {
 	outcome: Outcome | undefined;
 	/** Its output, as far back as anybody will ask for. */
 	tail: string[];
-	/** Output since the last line's end. */
-	rest: string;
+	readonly lines: Readonly<Record<"stdout" | "stderr", Lines>>;
 }
 
 export interface ShownProgress extends Progress {
@@ -30,6 +29,32 @@ export interface ShownProgress extends Progress {
 }
 
 const TAIL_LINES = 200;
+/** What is longer is told in pieces: a step that never ends its line must not fill the memory. */
+const LINE_LIMIT = 64 * 1024;
+
+/** Bytes of one stream → lines. Characters may be cut by the chunks they come in. */
+class Lines {
+	readonly #decoder = new TextDecoder();
+	#rest = "";
+
+	/** Returns the lines that are whole now. */
+	add(bytes: Uint8Array): string[] {
+		const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
+		const rest = lines.pop() ?? "";
+		// A carriage return begins the line anew, as bars of installers do: what was before will never be seen.
+		const visible = rest.slice(rest.lastIndexOf("\r", rest.length - 2) + 1);
+		const full = visible.length > LINE_LIMIT;
+		this.#rest = full ? "" : visible;
+		return full ? [...lines, visible] : lines;
+	}
+
+	/** What came after the last line's end. */
+	end(): string {
+		const rest = this.#rest + this.#decoder.decode();
+		this.#rest = "";
+		return rest;
+	}
+}
 
 /** Keeps what was told, and hands it to whoever shows it. */
 export class Recorder implements Progress {
@@ -47,7 +72,15 @@ export class Recorder implements Progress {
 	start(vertex: Vertex): void {
 		const number = this.#seen.size + 1;
 		const started = performance.now();
-		const seen: Seen = { vertex, number, started, ended: undefined, outcome: undefined, tail: [], rest: "" };
+		const seen: Seen = {
+			vertex,
+			number,
+			started,
+			ended: undefined,
+			outcome: undefined,
+			tail: [],
+			lines: { stdout: new Lines(), stderr: new Lines() },
+		};
 		this.#seen.set(vertex, seen);
 		this.onStart(seen);
 	}
@@ -55,9 +88,7 @@ export class Recorder implements Progress {
 	output(vertex: Vertex, stream: "stdout" | "stderr", bytes: Uint8Array): void {
 		const seen = this.#seen.get(vertex);
 		if (!seen) return;
-		const lines = (seen.rest + new TextDecoder().decode(bytes)).split("\n");
-		seen.rest = lines.pop() ?? "";
-		for (const line of lines) this.#line(seen, line, stream);
+		for (const line of seen.lines[stream].add(bytes)) this.#line(seen, line, stream);
 	}
 
 	note(vertex: Vertex, text: string): void {
@@ -65,7 +96,6 @@ export class Recorder implements Progress {
 		if (seen) this.#line(seen, text, "stderr");
 	}
 
-	/** A carriage return begins the line anew, as bars of installers do. */
 	#line(seen: Seen, text: string, stream: "stdout" | "stderr"): void {
 		const line = text.replace(/\r$/, "").split("\r").at(-1) ?? "";
 		seen.tail.push(line);
@@ -76,8 +106,10 @@ export class Recorder implements Progress {
 	end(vertex: Vertex, outcome: Outcome): void {
 		const seen = this.#seen.get(vertex);
 		if (!seen) return;
-		if (seen.rest) this.#line(seen, seen.rest, "stdout");
-		seen.rest = "";
+		for (const stream of ["stdout", "stderr"] as const) {
+			const rest = seen.lines[stream].end();
+			if (rest) this.#line(seen, rest, stream);
+		}
 		seen.ended = performance.now();
 		seen.outcome = outcome;
 		this.onEnd(seen);
