@@ -143,13 +143,13 @@ class StageRun {
 			case "stage":
 				return continueState(await this.stage(this.#at(source.index)));
 			case "image":
-				return continueState(await this.#image(source.reference, platform), { keepTriggers: true });
+				return continueState(await this.#image(source.reference, platform));
 			case "context": {
 				const context = this.#session.options.contexts.get(source.name);
 				if (context?.kind !== "image") {
 					throw new EngineError("unsupported", `FROM ${source.name}: a directory cannot be the base of a stage`);
 				}
-				return continueState(await this.#image(context.reference, platform), { keepTriggers: true });
+				return continueState(await this.#image(context.reference, platform));
 			}
 		}
 	}

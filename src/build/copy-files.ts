@@ -42,13 +42,11 @@ export function copyFiles(tree: Tree, request: CopyRequest, to: Destination): vo
 			}
 			if ((found.stat.mode & 0o170000) === 0o040000) {
 				directory = keep ? join(top, keep) : top;
-				const there = to.isDirectory(directory);
-				to.ensureDirectory(directory);
-				if (!there) to.adopt(found, directory);
+				to.ensureDirectory(directory); // as it is, or new: what is copied are the contents
 			} else {
 				const target = keep ? join(top, keep) : several ? join(top, baseName(path)) : top;
 				to.ensureDirectory(dirName(target) || "/");
-				to.put(found, target);
+				to.put(found, target === top ? to.follow(target) : target);
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 /** COPY and ADD: where the files come from, whether the layer is there already, and if not, the copying. */
 import { EngineError } from "../errors.ts";
 import { layerDirectories } from "../image/rootfs-view.ts";
-import { resolveUser } from "../runtime/users.ts";
 import { openDir } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import { type CachedLayer, cacheKey, chainOf } from "./cache.ts";
@@ -12,12 +11,13 @@ import type { Copy } from "./instruction.ts";
 import { NewLayer } from "./layer.ts";
 import { expandWord } from "./lex.ts";
 import { parseChmod } from "./mode.ts";
-import { resolvePath } from "./path.ts";
+import { lookUpOwner } from "./owner.ts";
+import { baseName, resolvePath } from "./path.ts";
 import { Destination, type Owner } from "./place.ts";
 import { fetchRemote, isRemote, unpackArchive } from "./remote.ts";
 import type { Scope } from "./scope.ts";
 import type { BuildSession } from "./session.ts";
-import { type OpenSource, openLayers } from "./sources.ts";
+import type { OpenSource } from "./sources.ts";
 import type { StageState } from "./state.ts";
 import { Tree } from "./tree.ts";
 
@@ -54,7 +54,11 @@ export async function copyStep(
 		const quick = source?.identity && !remote ? cacheKey(...base, "whole", source.identity) : undefined;
 		const known = quick && !fresh ? await session.cache.find(quick) : undefined;
 		if (known) return known;
-		const selected = source ? local.flatMap((path) => selectSources(source.tree, path, instruction.parents)) : [];
+		const isExcluded = ({ path }: SelectedSource) =>
+			instruction.exclude.length > 0 && settled.excluded(baseName(path)) && (source?.tree.isFile(path) ?? false);
+		const selected = source
+			? local.flatMap((path) => selectSources(source.tree, path, instruction.parents)).filter((one) => !isExcluded(one))
+			: [];
 		if (selected.length > 1 && !settled.destination.endsWith("/")) throw mustBeDirectory(instruction.kind);
 		const content = source
 			? digestSources(
@@ -125,7 +129,7 @@ function settle(session: BuildSession, state: StageState, instruction: Copy, sco
 	const asked = scope.word(instruction.destination);
 	const heredocs = instruction.heredocs.map(({ name, content, expand }) => ({
 		name,
-		content: expand ? expandWord(content, { ...scope.lexing, rawQuotes: true }) : content,
+		content: expand ? expandWord(content, { ...scope.lexing, escapeChar: "\\", noQuotes: true }) : content,
 	}));
 	if (sources.length + heredocs.length > 1 && !asked.endsWith("/")) throw mustBeDirectory(instruction.kind);
 	const clean = resolvePath(state.defaults.workingDir, asked);
@@ -133,7 +137,8 @@ function settle(session: BuildSession, state: StageState, instruction: Copy, sco
 	const chown = instruction.chown === undefined ? undefined : scope.word(instruction.chown);
 	const owner = chown === undefined ? undefined : lookUpOwner(session, state, chown);
 	const chmodText = instruction.chmod === undefined ? undefined : scope.word(instruction.chmod);
-	const patterns = instruction.exclude.map((pattern) => globPattern(scope.word(pattern)));
+	const excludes = instruction.exclude.map((pattern) => scope.word(pattern));
+	const patterns = excludes.map(globPattern);
 	return {
 		sources,
 		destination,
@@ -147,29 +152,13 @@ function settle(session: BuildSession, state: StageState, instruction: Copy, sco
 			destination,
 			owner ?? null,
 			chmodText ?? null,
-			instruction.exclude,
+			excludes,
 			instruction.link,
 			instruction.parents,
 			instruction.unpack ?? null,
 			heredocs,
 		],
 	};
-}
-
-/** Names are looked up in the image that is built. */
-function lookUpOwner(session: BuildSession, state: StageState, text: string): Owner {
-	using root = openLayers(session.paths, state.layers);
-	const read = (path: string) => root.tree.read(path)?.toString() ?? "";
-	const spec = text.includes(":") ? text : `${text}:${text}`;
-	try {
-		const { uid, gid } = resolveUser(spec, read("etc/passwd"), read("etc/group"), []);
-		return { uid, gid };
-	} catch (error) {
-		// `--chown=web` means the group of that name, or else the user's own.
-		if (text.includes(":") || !(error instanceof EngineError)) throw error;
-		const { uid, gid } = resolveUser(text, read("etc/passwd"), read("etc/group"), []);
-		return { uid, gid };
-	}
 }
 
 interface Remote {

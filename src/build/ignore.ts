@@ -1,4 +1,5 @@
 /** .dockerignore (Dockerfile reference, ".dockerignore files"): which paths of the context are left out. Pure. */
+import { EngineError } from "../errors.ts";
 import { globPattern } from "./glob.ts";
 import { cleanPath } from "./path.ts";
 
@@ -69,6 +70,7 @@ export function parseIgnoreFile(text: string): string[] {
 		.filter(Boolean)
 		.map((line) => {
 			const includes = line.startsWith("!");
+			if (line === "!") throw new EngineError("invalid", 'illegal exclusion pattern: "!"');
 			const path = cleanPath((includes ? line.slice(1) : line).trim()).replace(/^\/+/, "");
 			return includes ? `!${path}` : path;
 		})

@@ -12,6 +12,8 @@ export interface Lexing {
 	readonly lookup: (name: string) => string | undefined;
 	/** Quotes stay in the result, for who looks at them later (heredoc names). */
 	readonly rawQuotes?: boolean;
+	/** Quotes are characters like any other, as in the text of a heredoc. */
+	readonly noQuotes?: boolean;
 	/** Escape characters stay. */
 	readonly rawEscapes?: boolean;
 	/** Variables stay as they are written: the text is only to be split. */
@@ -77,13 +79,13 @@ class Lexer {
 
 	/** Reads up to one of the characters of `stop`, which is left to the caller. */
 	#until(stop: string, words: Words): string {
-		const { escapeChar, rawEscapes } = this.#lexing;
+		const { escapeChar, rawEscapes, noQuotes } = this.#lexing;
 		let result = "";
 		while (this.#at < this.#text.length) {
 			const c = this.#text[this.#at] ?? "";
 			if (stop.includes(c)) return result;
-			if (c === "'") result += this.#single(words);
-			else if (c === '"') result += this.#double(words);
+			if (c === "'" && !noQuotes) result += this.#single(words);
+			else if (c === '"' && !noQuotes) result += this.#double(words);
 			else if (c === "$") {
 				const value = this.#dollar();
 				if (this.#lexing.verbatim) words.quoted(value);

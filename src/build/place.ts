@@ -33,12 +33,15 @@ import {
 	RESOLVE_IN_ROOT,
 	RESOLVE_NO_MAGICLINKS,
 	tryOpenat2,
+	tryReadLinkAt,
 	writeAll,
 } from "../sys/file.ts";
 import { makedev, S_IFDIR, S_IFLNK, S_IFREG, S_IFSOCK, setTimes, typeOf } from "../sys/stat.ts";
 import { baseName, dirName } from "./path.ts";
 import type { Found } from "./tree.ts";
 
+/** As the kernel has it (path_resolution(7)). */
+const MAX_LINKS = 40;
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 export interface Owner {
@@ -81,19 +84,38 @@ export class Destination {
 			const next = done === "/" ? `/${part}` : `${done}/${part}`;
 			const there = tryOpenat2(this.#root, next, O_PATH | O_DIRECTORY, 0, IN_ROOT);
 			if (there >= 0) new Fd(there)[Symbol.dispose]();
-			else if (there === -ENOENT) this.#makeDirectory(done, part);
+			else if (there === -ENOENT) this.#makeDirectory(done, part, next);
 			else throw new EngineError("failed", `cannot make directory ${next}: ${errnoText(-there)}`);
 			done = next;
 		}
 	}
 
-	#makeDirectory(parent: string, name: string): void {
+	#makeDirectory(parent: string, name: string, path: string): void {
+		const target = this.follow(path);
+		if (target !== path) {
+			this.ensureDirectory(target); // a link that leads to nothing yet
+			return;
+		}
 		using dir = openInRoot(this.#root, parent, O_RDONLY | O_DIRECTORY);
 		syscall("mkdirat", `${parent}/${name}`, dir.number, name, 0o755);
 		using made = openat2(dir.number, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 		syscall("fchmod", name, made.number, 0o755);
 		const { owner } = this.#options;
 		if (owner) syscall("fchown", name, made.number, owner.uid, owner.gid);
+	}
+
+	/** Where the links at `path` lead inside the root, to something or to nothing yet; the directory above is made. */
+	follow(path: string): string {
+		for (let i = 0, at = path; i < MAX_LINKS; i++) {
+			const above = dirName(at) || "/";
+			this.ensureDirectory(above);
+			using parent = openInRoot(this.#root, above, O_PATH | O_DIRECTORY);
+			const target = tryReadLinkAt(parent.number, baseName(at))?.toString().replace(/\/+$/, "");
+			if (target === undefined) return at;
+			at = target.startsWith("/") ? target : `${above === "/" ? "" : above}/${target}`;
+			if (/(^|\/)\.\.?$/.test(at) || at === "") return at || "/";
+		}
+		throw new EngineError("failed", `${path}: ${errnoText(ELOOP)}`);
 	}
 
 	/** Puts one file of a walk at `path`. The directory above it exists. */
@@ -126,13 +148,6 @@ export class Destination {
 		if (fd === -ENOTDIR || fd === -ELOOP) throw new EngineError("failed", `cannot copy to non-directory: ${path}`);
 		if (fd < 0) throw new SyscallError("openat2", path, -fd);
 		using self = new Fd(fd);
-		this.#finish(self.number, found);
-		this.#dirTimes.set(path, found.stat.mtime);
-	}
-
-	/** The directory that is copied takes over the one at `path`, which was made for it. */
-	adopt(found: Found, path: string): void {
-		using self = openInRoot(this.#root, path, O_RDONLY | O_DIRECTORY);
 		this.#finish(self.number, found);
 		this.#dirTimes.set(path, found.stat.mtime);
 	}

@@ -1,5 +1,5 @@
 /** ADD beyond COPY: files of URLs, git repositories, and archives that are unpacked. */
-import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { EngineError, messageOf } from "../errors.ts";
 import { decompress, detectCompression } from "../image/decompress.ts";
 import { TarReader } from "../image/tar-reader.ts";
@@ -27,15 +27,28 @@ export async function fetchRemote(
 	const directory = stagingDirectory(session.paths);
 	try {
 		const digests: string[] = [];
-		for (const url of urls) {
-			if (isGit(url)) digests.push((await clone(url, directory, instruction.keepGitDir)).digest);
-			else digests.push(await download(url, directory, instruction.checksum, session.stop.signal));
+		for (const [i, url] of urls.entries()) {
+			if (isGit(url)) {
+				const aside = `${directory}/clone${i}`;
+				mkdirSync(aside);
+				const { commit, inside, path } = await clone(url, aside, instruction.keepGitDir);
+				checkCommit(commit, instruction.checksum);
+				renameSync(path, `${directory}/repository${i}`); // only what was asked for
+				removeTree(aside);
+				digests.push(`git:${commit}:${inside}`);
+			} else digests.push(await download(url, directory, instruction.checksum, session.stop.signal));
 		}
 		return { directory, digest: digests.join(",") };
 	} catch (error) {
 		removeTree(directory);
 		throw error;
 	}
+}
+
+/** --checksum of a repository is its commit, or how that begins. */
+function checkCommit(commit: string, checksum: string | undefined): void {
+	if (checksum === undefined || (checksum.length >= 7 && commit.startsWith(checksum))) return;
+	throw new EngineError("failed", `expected checksum to match ${checksum}, got ${commit}`);
 }
 
 async function download(
@@ -82,7 +95,7 @@ async function clone(
 	source: string,
 	directory: string,
 	keepGitDir: boolean,
-): Promise<{ digest: string; path: string }> {
+): Promise<{ commit: string; inside: string; path: string }> {
 	if (!Bun.which("git")) {
 		throw new EngineError(
 			"unsupported",
@@ -111,7 +124,7 @@ async function clone(
 	if (!keepGitDir) removeTree(`${target}/.git`);
 	using root = openDir(target);
 	using place = openInRoot(root.number, inside, O_RDONLY | O_DIRECTORY);
-	return { digest: `git:${commit}:${inside}`, path: readLinkAt(AT_FDCWD, `/proc/self/fd/${place.number}`).toString() };
+	return { commit, inside, path: readLinkAt(AT_FDCWD, `/proc/self/fd/${place.number}`).toString() };
 }
 
 const MAGIC_BYTES = 512;
@@ -174,11 +187,11 @@ export async function looksLikeArchive(bytes: Uint8Array): Promise<boolean> {
 	return block.length >= MAGIC_BYTES && block.toString("latin1", 257, 262) === "ustar";
 }
 
-/** Unpacks an archive into an empty directory of ours. */
-export async function unpackBytes(bytes: Uint8Array, directory: string): Promise<void> {
+/** Unpacks an archive, as it comes, into an empty directory of ours. */
+export async function unpackStream(bytes: AsyncIterable<Uint8Array>, directory: string): Promise<void> {
 	using writer = new LayerWriter(directory, { whiteouts: false });
 	const reader = new TarReader(writer);
-	await decompress(once(bytes), bytes.length, (chunk) => reader.push(chunk));
+	await decompress(bytes, Number.POSITIVE_INFINITY, (chunk) => reader.push(chunk));
 	reader.finish();
 	writer.finish();
 }

@@ -35,7 +35,9 @@ export async function settleMount(request: MountRequest, { type, options }: RunM
 	const { session, state, scope } = request;
 	const expanded = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, scope.word(value)]));
 	const isSet = (key: string) => /^(true|1)$/i.test(expanded[key] ?? "");
+	const isNot = (key: string) => /^(false|0)$/i.test(expanded[key] ?? "");
 	const target = resolvePath(state.defaults.workingDir, expanded["target"] ?? "");
+	if (target === "/" && expanded["target"]) throw new EngineError("invalid", 'invalid mount target "/"');
 	const owner = { uid: Number(expanded["uid"] ?? 0), gid: Number(expanded["gid"] ?? 0) };
 	switch (type) {
 		case "tmpfs":
@@ -49,7 +51,9 @@ export async function settleMount(request: MountRequest, { type, options }: RunM
 			const id = expanded["id"] ?? "default";
 			const path = session.options.ssh.get(id);
 			if (path === undefined && isSet("required")) throw new EngineError("invalid", `unset ssh forward key ${id}`);
-			const socket = expanded["target"] ? target : `/run/buildkit/ssh_agent.${id === "default" ? 0 : id}`;
+			const socket = expanded["target"]
+				? target
+				: resolvePath("/run/buildkit", `ssh_agent.${id === "default" ? 0 : id}`);
 			return {
 				mount: path === undefined ? undefined : { kind: "socket", path, target: socket },
 				described: [type, id, socket],
@@ -59,7 +63,7 @@ export async function settleMount(request: MountRequest, { type, options }: RunM
 		case "cache":
 			return cacheMount(request, expanded, target, owner, isSet("readonly"));
 		case "bind":
-			return bindMount(request, expanded, target, !isSet("rw"));
+			return bindMount(request, expanded, target, !isSet("rw") && !isNot("readonly"));
 	}
 }
 
@@ -70,16 +74,16 @@ function secretMount(session: BuildSession, options: Readonly<Record<string, str
 	if (id === "") throw new EngineError("invalid", "secret mount: id or target is required");
 	const content = session.options.secrets.get(id);
 	const variable = options["env"];
-	const target = options["target"] ? resolvePath("/run/secrets", options["target"]) : `/run/secrets/${id}`;
-	const described = ["secret", id, variable ?? null, target];
+	const target = options["target"] ? resolvePath("/run/secrets", options["target"]) : resolvePath("/run/secrets", id);
+	const mode = Number.parseInt(options["mode"] ?? "0400", 8);
+	const owner = { uid: Number(options["uid"] ?? 0), gid: Number(options["gid"] ?? 0) };
+	const described = ["secret", id, variable ?? null, target, mode, owner];
 	if (content === undefined) {
 		if (required) throw new EngineError("not-found", `secret ${id}: not found`);
 		return { mount: undefined, described };
 	}
 	const env = variable === undefined ? [] : [`${variable}=${Buffer.from(content).toString()}`];
 	if (variable !== undefined && !options["target"]) return { mount: undefined, described, env };
-	const mode = Number.parseInt(options["mode"] ?? "0400", 8);
-	const owner = { uid: Number(options["uid"] ?? 0), gid: Number(options["gid"] ?? 0) };
 	return { mount: { kind: "secret", content, target, mode, ...owner }, described, env };
 }
 
@@ -118,7 +122,7 @@ async function cacheMount(
 	}
 	return {
 		mount: { kind: "directory", path: data, target, readonly },
-		described: ["cache", id, target],
+		described: ["cache", id, target, readonly],
 		release: () => lock[Symbol.dispose](),
 	};
 }
@@ -171,8 +175,7 @@ async function bindMount(
 	return {
 		mount: {
 			kind: "tree",
-			// overlay wants two layers at least where nothing can be written.
-			directories: [...directories, session.paths.emptyLayer],
+			directories: [...new Set([...directories, session.paths.emptyLayer])],
 			source: `/${path}`,
 			target,
 			file,

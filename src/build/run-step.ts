@@ -42,6 +42,8 @@ export async function runStep(request: RunRequest): Promise<CachedLayer> {
 			security: instruction.security,
 			mounts: described,
 			hosts: options.environment.addHosts,
+			shm: options.environment.shmSize ?? null,
+			ulimits: options.environment.ulimits,
 			clampTo: session.clampTo ?? null,
 		});
 		return await session.cache.findOrMake(key, instruction.text, { fresh }, async () => {
@@ -105,6 +107,7 @@ function commandLineOf(
 		return { argv: commandOf({ shell: true, args: [`${whole}\n`] }, state.defaults), script: undefined };
 	}
 	if (first.content.startsWith("#!")) {
+		if (/[/\0]/.test(first.name)) throw new EngineError("invalid", `invalid name of a script: ${first.name}`);
 		const path = `/dev/pipes/${first.name}`;
 		return { argv: [path], script: { path, content: first.content } };
 	}

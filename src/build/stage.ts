@@ -7,6 +7,7 @@ import type { StageInstruction } from "./instruction.ts";
 import { NewLayer } from "./layer.ts";
 import { DockerfileError } from "./lines.ts";
 import { applyMetadata, type MetadataInstruction } from "./metadata.ts";
+import { lookUpUser } from "./owner.ts";
 import { parseInstruction } from "./parse.ts";
 import { Destination } from "./place.ts";
 import type { Vertex } from "./progress.ts";
@@ -112,14 +113,13 @@ function isFresh({ session: { options }, stage }: StageRequest): boolean {
 function workdirStep(request: StageRequest): Promise<CachedLayer> {
 	const { session, state } = request;
 	const { workingDir } = state.defaults;
-	const key = cacheKey("workdir", chainOf(state.layers), workingDir, session.clampTo ?? null);
+	const owner = state.defaults.user ? lookUpUser(session, state, state.defaults.user) : undefined;
+	const key = cacheKey("workdir", chainOf(state.layers), workingDir, owner ?? null, session.clampTo ?? null);
 	return session.cache.findOrMake(key, `WORKDIR ${workingDir}`, { fresh: isFresh(request) }, async () => {
 		using made = new NewLayer(session.paths, layerDirectories(session.paths, state.layers));
 		{
 			using root = made.open();
-			new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: false }).ensureDirectory(
-				workingDir,
-			);
+			new Destination(root.number, { owner, chmod: undefined, keepsOwners: false }).ensureDirectory(workingDir);
 		}
 		return await made.seal(session.db, session.clampTo);
 	});

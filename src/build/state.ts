@@ -22,12 +22,12 @@ export const scratchState = (platform: Platform): StageState => ({
 	baseManifest: undefined,
 });
 
-/** ONBUILD triggers of an image are for the stage that begins with it; those of a stage are for images made of it. */
-export const continueState = (from: StageState, { keepTriggers = false } = {}): StageState => ({
+/** What a stage begins with: its ONBUILD triggers are the first that is done. */
+export const continueState = (from: StageState): StageState => ({
 	...from,
 	layers: [...from.layers],
 	history: [...from.history],
-	defaults: { ...copyDefaults(from.defaults), onbuild: keepTriggers ? from.defaults.onbuild : [] },
+	defaults: copyDefaults(from.defaults),
 });
 
 const COMMENT = "buildkit.dockerfile.v0";

@@ -10,6 +10,7 @@ import {
 	AT_FDCWD,
 	O_DIRECTORY,
 	O_NOFOLLOW,
+	O_NONBLOCK,
 	O_PATH,
 	O_RDONLY,
 	openat2,
@@ -19,7 +20,7 @@ import {
 	readWhole,
 	tryOpenat2,
 } from "../sys/file.ts";
-import { type FileStat, S_IFDIR, statFd, tryStatAt, typeOf } from "../sys/stat.ts";
+import { type FileStat, S_IFDIR, S_IFREG, statFd, tryStatAt, typeOf } from "../sys/stat.ts";
 import { listXattrs, listXattrsOf } from "../sys/xattr.ts";
 import { globPattern, hasGlob } from "./glob.ts";
 import { IgnoreRules } from "./ignore.ts";
@@ -49,6 +50,8 @@ function foundAt(dir: number, name: Buffer, path: string, stat: FileStat): Found
 	};
 }
 
+const MAX_READ = 16 * 1024 * 1024;
+
 export class Tree implements Disposable {
 	readonly #root: Fd;
 	readonly #ignore: IgnoreRules;
@@ -74,7 +77,6 @@ export class Tree implements Disposable {
 			return [path];
 		}
 		const matches = this.#match("", path.split("/")).sort();
-		if (matches.length === 0) throw notFound(path);
 		return matches;
 	}
 
@@ -127,12 +129,16 @@ export class Tree implements Disposable {
 		return !(typeOf(stat.mode) === S_IFDIR && this.#ignore.mayIncludeBelow(path));
 	}
 
-	/** Reads a whole file; undefined: not there. */
+	/** Reads a whole file, a plain one of no great size: its content is a stranger's. undefined: not there. */
 	read(path: string): Buffer | undefined {
-		const fd = tryOpenat2(this.root, path, O_RDONLY, 0, IN_ROOT);
+		const fd = tryOpenat2(this.root, path, O_RDONLY | O_NONBLOCK, 0, IN_ROOT);
 		if (fd === -ENOENT || fd === -ENOTDIR) return undefined;
 		if (fd < 0) throw new SyscallError("openat2", path, -fd);
 		using file = new Fd(fd);
+		const { mode, size } = statFd(file.number);
+		if (typeOf(mode) !== S_IFREG) throw new EngineError("invalid", `/${path} is not a regular file`);
+		if (size > MAX_READ)
+			throw new EngineError("invalid", `/${path} has ${size} bytes, more than the ${MAX_READ} allowed`);
 		return readWhole(file.number);
 	}
 

@@ -5,7 +5,7 @@ import { IgnoreRules, parseIgnoreFile } from "../build/ignore.ts";
 import { stagingDirectory } from "../build/layer.ts";
 import type { LocalContext } from "../build/options.ts";
 import { type ParsedDockerfile, parseDockerfile } from "../build/parse.ts";
-import { cloneRepository, isGit, looksLikeArchive, unpackBytes } from "../build/remote.ts";
+import { cloneRepository, isGit, looksLikeArchive, unpackStream } from "../build/remote.ts";
 import { Tree } from "../build/tree.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import type { Paths } from "../paths.ts";
@@ -50,7 +50,7 @@ interface Opened {
 }
 
 async function openSource(paths: Paths, where: string): Promise<Opened> {
-	if (where === "-") return fromBytes(paths, readWhole(0));
+	if (where === "-") return fromStream(paths, Bun.stdin.stream());
 	if (isGit(where)) {
 		const staging = stagingDirectory(paths);
 		try {
@@ -60,36 +60,64 @@ async function openSource(paths: Paths, where: string): Promise<Opened> {
 			throw error;
 		}
 	}
-	if (/^https?:\/\//.test(where)) return fromBytes(paths, await download(where));
+	if (/^https?:\/\//.test(where)) return fromStream(paths, await download(where));
 	const directory = resolve(where);
 	const stat = statSync(directory, { throwIfNoEntry: false });
 	if (!stat) throw new EngineError("usage", `unable to prepare context: path "${where}" not found`);
 	if (stat.isDirectory()) return { directory, dispose() {} };
-	return fromBytes(paths, readFileSync(directory));
+	return fromStream(paths, Bun.file(directory).stream());
 }
 
-async function download(url: string): Promise<Uint8Array> {
+async function download(url: string): Promise<AsyncIterable<Uint8Array>> {
 	try {
 		const response = await fetch(url);
 		if (!response.ok) throw new Error(`the server answers ${response.status}`);
-		return new Uint8Array(await response.arrayBuffer());
+		if (!response.body) throw new Error("the server sends nothing");
+		return response.body;
 	} catch (error) {
 		throw new EngineError("failed", `unable to prepare context: Get "${url}": ${messageOf(error)}`);
 	}
 }
 
+/** So much tells an archive from a Dockerfile. */
+const HEAD_BYTES = 64 * 1024;
+const MAX_DOCKERFILE = 16 * 1024 * 1024;
+
 /** An archive becomes a directory of ours; what is none is a Dockerfile, with nothing beside it. */
-async function fromBytes(paths: Paths, bytes: Uint8Array): Promise<Opened> {
+async function fromStream(paths: Paths, stream: AsyncIterable<Uint8Array>): Promise<Opened> {
 	const directory = stagingDirectory(paths);
 	const dispose = () => removeTree(directory);
+	const rest = stream[Symbol.asyncIterator]();
+	/** At least so many bytes, if there are. */
+	const read = async (wanted: number): Promise<Buffer> => {
+		const chunks: Uint8Array[] = [];
+		for (let got = 0; got < wanted; ) {
+			const next = await rest.next();
+			if (next.done) break;
+			chunks.push(new Uint8Array(next.value));
+			got += next.value.length;
+		}
+		return Buffer.concat(chunks);
+	};
 	try {
-		if (!(await looksLikeArchive(bytes))) return { directory, given: new TextDecoder().decode(bytes), dispose };
-		await unpackBytes(bytes, directory);
-		return { directory, dispose };
+		const head = await read(HEAD_BYTES);
+		if (await looksLikeArchive(head)) {
+			await unpackStream(joined(head, rest), directory);
+			return { directory, dispose };
+		}
+		const text = Buffer.concat([head, await read(MAX_DOCKERFILE)]);
+		if (text.length > MAX_DOCKERFILE)
+			throw new EngineError("usage", "what was sent is neither an archive nor a Dockerfile");
+		return { directory, given: text.toString(), dispose };
 	} catch (error) {
 		dispose();
 		throw error;
 	}
+}
+
+async function* joined(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+	yield head;
+	for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
 function readDockerfile(directory: string, file: string | undefined, given: string | undefined) {

@@ -5,6 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { StepMount } from "../build/host.ts";
+import { cleanPath } from "../build/path.ts";
 import { bindOptions } from "../runtime/mounts.ts";
 import { type Operation, op } from "../runtime/operations.ts";
 import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID } from "../sys/mount.ts";
@@ -75,7 +76,8 @@ export function stubDirectory(parent: string, mounts: readonly StepMount[]): str
 	const stubs = `${parent}/stubs`;
 	mkdirSync(stubs, { recursive: true, mode: 0o755 });
 	for (const mount of mounts) {
-		const path = `${stubs}${mount.target}`;
+		// A target is text of a Dockerfile; the directory is ours, and has no links.
+		const path = `${stubs}${cleanPath(mount.target)}`;
 		const file = mount.kind === "secret" || mount.kind === "socket" || (mount.kind === "tree" && mount.file);
 		mkdirSync(file ? dirname(path) : path, { recursive: true, mode: 0o755 });
 		if (file) writeFileSync(path, "", { flag: "a", mode: 0o644 });

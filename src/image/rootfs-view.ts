@@ -9,9 +9,13 @@ import { openDir } from "../sys/file.ts";
 import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { detachedMount, MOUNT_ATTR_RDONLY } from "../sys/mount.ts";
 
-/** Directories of layers, top first, as overlay wants them. */
-export const layerDirectories = (paths: Paths, diffIds: readonly string[]): string[] =>
-	diffIds.map((diffId) => layerPath(paths, diffId)).reverse();
+/**
+ * Directories of layers, top first, as overlay wants them: it takes each directory once. Of a layer that is there twice
+ * the upper one counts: all that the lower one has, it has too, and nearer.
+ */
+export const layerDirectories = (paths: Paths, diffIds: readonly string[]): string[] => [
+	...new Set(diffIds.map((diffId) => layerPath(paths, diffId)).reverse()),
+];
 
 /** The same for a container: below an image's own layers there is always one of ours. */
 export const lowerDirectories = (paths: Paths, diffIds: readonly string[]): string[] => [

@@ -2,7 +2,7 @@
  * Files by descriptor: what node:fs cannot say. Paths of images and containers are hostile; they are opened
  * beneath a directory with openat2(2) and RESOLVE_IN_ROOT, where ".." and absolute symlinks end at that directory.
  */
-import { EACCES, EAGAIN, EEXIST, EINTR, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
+import { EACCES, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 
 export const O_RDONLY = 0;
@@ -74,6 +74,16 @@ export function readFileInRoot(root: number, path: string, limit: number): strin
 export function ensureDirAt(dir: number, name: string | Buffer, mode: number): void {
 	const result = trySyscall("mkdirat", dir, name, mode);
 	if (result < 0 && result !== -EEXIST) throw new SyscallError("mkdirat", String(name), -result);
+}
+
+/** Where a symbolic link points; undefined: it is no link, or not there. */
+export function tryReadLinkAt(dir: number, name: string | Buffer): Buffer | undefined {
+	try {
+		return readLinkAt(dir, name);
+	} catch (error) {
+		if (error instanceof SyscallError && (error.errno === EINVAL || error.errno === ENOENT)) return undefined;
+		throw error;
+	}
 }
 
 /** Where a symbolic link points (readlinkat(2)). `name` is text or NUL-terminated bytes. */

@@ -468,4 +468,81 @@ export const CORPUS: readonly Entry[] = [
 		fails: /security.insecure is not allowed/,
 	},
 	{ name: "a required variable", dockerfile: `${FROM}ENV x=\${y:?must be given}`, fails: /y: must be given/ },
+	{
+		name: "layers that are the same",
+		dockerfile: `${FROM}RUN true\nRUN true\nCOPY f .\nRUN rm f\nCOPY f .\nRUN true`,
+		files: { f: "f\n" },
+		run: ["cat f", "f\n"],
+	},
+	{
+		name: "a mount of an empty stage",
+		dockerfile: `FROM scratch AS e\n${FROM}RUN --mount=from=e,target=/m ls -A /m | wc -l > /n`,
+		run: ["cat /n", "0\n"],
+	},
+	{
+		name: "quotes in a heredoc are text",
+		dockerfile: `${FROM}ENV X=ex\nCOPY <<EOF /a\nit's '$X' "$X\nEOF`,
+		run: ["cat /a", `it's 'ex' "ex\n`],
+	},
+	{
+		name: "COPY to a link writes where it leads",
+		dockerfile: `${FROM}RUN echo real > /real && ln -s real /ln && ln -s /gone /dangling && ln -s made /dir\nCOPY a /ln\nCOPY a /dangling\nCOPY a /dir/\nWORKDIR /dir/w`,
+		files: { a: "a\n" },
+		run: ["cat /real /gone /made/a; readlink /ln; readlink /dir; ls -d /made/w", "a\na\na\nreal\nmade\n/made/w\n"],
+	},
+	{
+		name: "a link destination stays in the image",
+		dockerfile: `${FROM}RUN ln -s ../../../../../up/there /ln\nCOPY a /ln`,
+		files: { a: "a\n" },
+		run: ["cat /up/there", "a\n"],
+	},
+	{
+		name: "a directory that is copied does not pass its own mode on",
+		dockerfile: `${FROM.trim()} AS s\nRUN mkdir -m 2770 /q && chown 7:8 /q && echo x > /q/f\n${FROM}COPY --from=s /q /z\nCOPY --from=s --chown=5:6 /q /y`,
+		run: ["stat -c %a:%u:%g /z /y /y/f", "755:0:0\n755:5:6\n644:5:6\n"],
+	},
+	{
+		name: "WORKDIR is the user's own",
+		dockerfile: `${FROM}USER nobody\nWORKDIR /home/w/x\nRUN touch y`,
+		run: ["ls", "y\n"],
+	},
+	{
+		name: "--exclude of files that patterns name",
+		dockerfile: `${FROM}COPY --exclude=*.txt --exclude=*.md hom* /d/`,
+		files: { "home.txt": "", "home.md": "", "home.c": "" },
+		run: ["ls /d", "home.c\n"],
+	},
+	{
+		name: "a pattern that nothing matches",
+		dockerfile: `${FROM}COPY zz* a /out/`,
+		files: { a: "" },
+		run: ["ls /out", "a\n"],
+	},
+	{
+		name: "ONBUILD of a stage is for the stages on it",
+		dockerfile: `${FROM.trim()} AS a\nONBUILD RUN echo x > /x\nFROM a`,
+		run: ["cat /x", "x\n"],
+	},
+	{
+		name: "the name of a script leads nowhere",
+		dockerfile: `${FROM}RUN <<../../../../../../../../tmp/nc-escaped\n#!/bin/sh\n:\n../../../../../../../../tmp/nc-escaped\n`,
+		fails: /invalid name of a script/,
+	},
+	{
+		name: "a mount on the root",
+		dockerfile: `${FROM}RUN --mount=type=tmpfs,target=/ true`,
+		fails: /invalid mount target/,
+	},
+	{
+		name: "an image whose passwd never ends",
+		dockerfile: `${FROM}RUN rm /etc/passwd && mkfifo /etc/passwd\nCOPY --chown=nobody f /f`,
+		files: { f: "" },
+		fails: /etc\/passwd is not a regular file/,
+	},
+	{
+		name: "an ignore file with nothing behind its mark",
+		dockerfile: `${FROM}COPY f /f`,
+		files: { f: "", ".dockerignore": "a\n!\n" },
+		fails: /illegal exclusion pattern/,
+	},
 ];

@@ -128,6 +128,34 @@ describe("the cache", () => {
 	});
 });
 
+describe("what a step depends on", () => {
+	const twice = async (dockerfile: string, first: string[], second: string[], files: Record<string, string> = {}) => {
+		const dir = contextOf(dockerfile, files);
+		await build(dir, ...first);
+		return (await build(dir, ...second)).stderr;
+	};
+	test("--exclude by its value, ulimits", async () => {
+		const exclude = `FROM ${IMAGE} AS a\nRUN mkdir /d && touch /d/x /d/y\nFROM ${IMAGE}\nARG P=x\nCOPY --from=a --exclude=$P /d /d\nRUN ls /d`;
+		expect(await twice(exclude, [], ["--build-arg", "P=y"])).toMatch(/ x$/m);
+		const limits = `FROM ${IMAGE}\nRUN ulimit -n`;
+		expect(await twice(limits, ["--ulimit", "nofile=100"], ["--ulimit", "nofile=200"])).toMatch(/ 200$/m);
+	});
+	test("the mode of a secret, readonly of a cache", async () => {
+		const dir = contextOf("FROM scratch");
+		writeFileSync(`${dir}.s`, "s");
+		for (const [before, after] of [
+			["type=secret,id=s,mode=0400", "type=secret,id=s,mode=0444"],
+			["type=cache,target=/c,readonly", "type=cache,target=/c"],
+		]) {
+			const flags = ["--secret", `id=s,src=${dir}.s`];
+			writeFileSync(`${dir}/Dockerfile`, `FROM ${IMAGE}\nRUN --mount=${before} true`);
+			await build(dir, ...flags);
+			writeFileSync(`${dir}/Dockerfile`, `FROM ${IMAGE}\nRUN --mount=${after} true`);
+			expect((await build(dir, ...flags)).stderr).not.toContain("CACHED");
+		}
+	});
+});
+
 describe("builder", () => {
 	test("du tells what is kept, prune takes what no image has; -a the records too", async () => {
 		const other = new Host();
@@ -300,6 +328,32 @@ describe("where it comes from", () => {
 		const { code, stdout, stderr } = await host.nc("build", "-q", `git://127.0.0.1:9/${repository}`);
 		expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
 		expect(stderr).toContain("git fetch");
+	});
+	test("ADD of a repository: a part of it, by its commit", async () => {
+		const work = contextOf("", { "sub/s": "sub\n", top: "" });
+		const git = (...args: string[]) =>
+			Bun.spawnSync(["git", "-C", work, "-c", "user.name=n", "-c", "user.email=e", ...args])
+				.stdout.toString()
+				.trim();
+		git("init", "-q");
+		git("add", ".");
+		git("commit", "-qm", "x");
+		const commit = git("rev-parse", "HEAD");
+		const bare = `${host.dir}/served`;
+		mkdirSync(bare);
+		Bun.spawnSync(["git", "clone", "-q", "--bare", work, `${bare}/r.git`]);
+		const daemon = Bun.spawn(
+			["git", "daemon", "--export-all", "--listen=127.0.0.1", "--port=9418", `--base-path=${bare}`, "--reuseaddr"],
+			{ stdout: "ignore", stderr: "ignore" },
+		);
+		const url = "git://127.0.0.1/r.git";
+		await settled(async () => (Bun.spawnSync(["git", "ls-remote", url]).success ? [] : ["not yet"]));
+		const image = await built({ dockerfile: `FROM ${IMAGE}\nADD --checksum=${commit} ${url}#:sub /dst` });
+		expect(await inImage(image, "ls -A /dst")).toBe("s\n");
+		const wrong = await build(contextOf(`FROM ${IMAGE}\nADD --checksum=${"0".repeat(40)} ${url} /dst`));
+		expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("expected checksum to match")]);
+		daemon.kill();
+		await daemon.exited;
 	});
 	test("named contexts: a directory, an image", async () => {
 		const dir = contextOf(`FROM base\nCOPY --from=more m /m`);
