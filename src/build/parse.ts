@@ -74,7 +74,7 @@ const base = (line: Line) => ({ range: line.range, text: textOf(line) });
 
 function commandLine(rest: string): CommandLine {
 	const json = jsonArray(rest);
-	return json ? { shell: false, args: json } : { shell: true, args: rest === "" ? [] : [rest] };
+	return json ? { shell: false, args: json } : { shell: true, args: [rest] };
 }
 
 const blanks = (text: string): string[] => text.split(/\s+/).filter(Boolean);

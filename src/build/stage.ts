@@ -1,6 +1,7 @@
 /** One stage: its base, then one instruction after the other. What changes files becomes a layer, the rest is noted. */
 import { EngineError } from "../errors.ts";
 import { layerDirectories } from "../image/rootfs-view.ts";
+import { SyscallError } from "../sys/errno.ts";
 import { type CachedLayer, cacheKey, chainOf } from "./cache.ts";
 import { copyStep } from "./copy-step.ts";
 import type { StageInstruction } from "./instruction.ts";
@@ -61,8 +62,10 @@ export async function buildStage(request: StageRequest): Promise<StageState> {
 
 /** An error knows its line, unless it comes from elsewhere (a trigger has no line here). */
 function withPlace(error: unknown, { range }: StageInstruction): unknown {
-	if (!(error instanceof EngineError) || error instanceof DockerfileError) return error;
-	return Object.assign(error, { range: (error as { range?: unknown }).range ?? range });
+	if (error instanceof DockerfileError) return error;
+	const told = error instanceof SyscallError ? new EngineError("failed", error.message, { cause: error }) : error;
+	if (!(told instanceof EngineError)) return told;
+	return Object.assign(told, { range: (told as { range?: unknown }).range ?? range });
 }
 
 async function carryOut(

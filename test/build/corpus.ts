@@ -545,4 +545,21 @@ export const CORPUS: readonly Entry[] = [
 		files: { f: "", ".dockerignore": "a\n!\n" },
 		fails: /illegal exclusion pattern/,
 	},
+	{
+		name: "an exec form of other things",
+		dockerfile: `${FROM}CMD ["a", 1]`,
+		fails: /arrays must be comprised of strings only/,
+	},
+	{
+		name: "what follows an exec form, and a command of nothing",
+		dockerfile: `${FROM}ENTRYPOINT ["a]"] b\nCMD`,
+		config: { Entrypoint: ["a]"], Cmd: ["/bin/sh", "-c", ""] },
+		peers: true,
+	},
+	{
+		name: "RUN of test(1) by its other name",
+		dockerfile: `${FROM}RUN [ -d /etc ] && echo yes > /y`,
+		run: ["cat /y", "yes\n"],
+		peers: true,
+	},
 ];
