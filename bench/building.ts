@@ -32,9 +32,13 @@ function makeContext(name: string, dockerfile: string, files: number, ignore = "
 	return context;
 }
 
-/** Each with its own way to say that nothing of before counts. */
-function builders(docker: Docker | undefined, cwd: string, cached: boolean): Contender[] {
-	const no = cached ? [] : ["--no-cache"];
+/** `changed`: a file of the context that is another each time, so that every layer is new; undefined: all is cached. */
+function builders(docker: Docker | undefined, cwd: string, changed: string | undefined): Contender[] {
+	const no = changed === undefined ? [] : ["--no-cache"];
+	const build = (command: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+		if (changed !== undefined) writeFileSync(`${cwd}/${changed}`, `${Math.random()}`);
+		sh(command, { cwd, env });
+	};
 	const network = ["--network", "none"];
 	const dockers = (buildkit: boolean): Contender[] =>
 		docker
@@ -42,9 +46,9 @@ function builders(docker: Docker | undefined, cwd: string, cached: boolean): Con
 					{
 						name: buildkit ? "BuildKit" : "docker's legacy builder",
 						once: () =>
-							sh(docker.command("build", "-q", ...no, ...network, "."), {
-								cwd,
-								env: { ...docker.env, DOCKER_BUILDKIT: buildkit ? "1" : "0" },
+							build(docker.command("build", "-q", ...no, ...network, "."), {
+								...docker.env,
+								DOCKER_BUILDKIT: buildkit ? "1" : "0",
 							}),
 					},
 				]
@@ -52,10 +56,10 @@ function builders(docker: Docker | undefined, cwd: string, cached: boolean): Con
 	const store = ["--root", `${dir}/buildah`, "--runroot", `${dir}/buildah-run`];
 	const buildah = ["buildah", ...store, "bud", "--layers", "-q", "--isolation", "chroot"];
 	return [
-		{ name: "NanoContainer", once: () => sh(nc("build", "-q", ...no, ...network, "."), { cwd }) },
+		{ name: "NanoContainer", once: () => build(nc("build", "-q", ...no, ...network, ".")) },
 		...dockers(true),
 		...dockers(false),
-		...(Bun.which("buildah") ? [{ name: "buildah", once: () => sh([...buildah, ...no, "."], { cwd }) }] : []),
+		...(Bun.which("buildah") ? [{ name: "buildah", once: () => build([...buildah, ...no, "."]) }] : []),
 	];
 }
 
@@ -67,11 +71,11 @@ export async function building(docker: Docker | undefined, base: string): Promis
 		Bun.spawnSync(["buildah", ...store, "pull", "-q", `docker-archive:${base}`]);
 	}
 	const six = makeContext("six", SIX_STEPS, 500);
-	await compare("`build`, six steps, cold", builders(docker, six, false), 7);
-	await compare("`build`, six steps, cached", builders(docker, six, true), 9);
+	await compare("`build`, six steps, cold", builders(docker, six, "src/0/file0"), 7);
+	await compare("`build`, six steps, cached", builders(docker, six, undefined), 9);
 	const four = makeContext("four", FOUR_STAGES, 0);
-	await compare("`build`, four stages, cold", builders(docker, four, false), 3);
+	await compare("`build`, four stages, cold", builders(docker, four, "last"), 3);
 	const large = makeContext("large", LARGE, 20_000, "src/[1-9]*\n!src/1?\n");
-	await compare("`build`, 20,000 files, most ignored, cached", builders(docker, large, true), 3);
+	await compare("`build`, 20,000 files, most ignored, cached", builders(docker, large, undefined), 3);
 	rmSync(large, { recursive: true });
 }

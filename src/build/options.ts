@@ -31,6 +31,8 @@ export interface BuildOptions {
 	readonly noCacheFilter: ReadonlySet<string>;
 	/** --cache-from */
 	readonly cacheSources: readonly CacheSource[];
+	/** Ends the build: Ctrl-C. */
+	readonly cancel: AbortSignal;
 	/** Locks that are kept until what was built is recorded. */
 	readonly held: DisposableStack;
 	/** Asks the registry for newer base images. */

@@ -30,6 +30,7 @@ export class BuildSession implements Disposable {
 		this.progress = progress;
 		this.cache = new BuildCache(db, paths, options.cacheSources, options.held);
 		this.vertices = new Vertices(progress);
+		options.cancel.addEventListener("abort", () => this.stop.abort(options.cancel.reason), { once: true });
 	}
 
 	/** A directory with the files of a context, as steps may mount it; made once. */

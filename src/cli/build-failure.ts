@@ -13,6 +13,10 @@ export function explainFailure(
 	inputs: Pick<BuildInputs, "dockerfileName" | "dockerfileText">,
 	seen: readonly Seen[],
 ): void {
+	if (error instanceof DOMException && error.name === "AbortError") {
+		complain("ERROR: failed to build: failed to solve: Canceled: context canceled\n");
+		return;
+	}
 	if (!(error instanceof EngineError)) throw error;
 	const failed = seen.findLast(({ outcome }) => outcome?.kind === "failed");
 	if (failed?.tail.length) {

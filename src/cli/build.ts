@@ -45,6 +45,7 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 	if (platforms.length > 1) checkSeveral(outputs);
 	for (const text of flags["cache-to"]) parseCachePlace(text, "to");
 	using held = new DisposableStack();
+	const cancel = cancelOnSignal();
 	let id: string;
 	try {
 		const cacheSources = await openCaches(engine, context, flags["cache-from"], progress);
@@ -52,7 +53,7 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 		const images: BuiltImage[] = [];
 		for (const platform of platforms) {
 			const prefix = platforms.length > 1 ? formatPlatform(platform) : "";
-			const options = { ...buildOptions(flags, inputs), platform, prefix, cacheSources, held };
+			const options = { ...buildOptions(flags, inputs), platform, prefix, cacheSources, held, cancel };
 			const image = await buildImage(engine, options, progress, pullBase(engine, context), debug);
 			images.push(addInlineCache(image, flags["cache-to"]));
 		}
@@ -84,6 +85,15 @@ function readPlatforms(texts: readonly string[]): Platform[] {
 		variant: architecture === "arm64" && variant === "v8" ? "" : variant,
 	}));
 	return [...new Map(all.map((platform) => [formatPlatform(platform), platform])).values()];
+}
+
+/** The first Ctrl-C ends the build in good order, the second at once. */
+function cancelOnSignal(): AbortSignal {
+	const controller = new AbortController();
+	for (const name of ["SIGINT", "SIGTERM"] as const) {
+		process.once(name, () => controller.abort(new DOMException("canceled", "AbortError")));
+	}
+	return controller.signal;
 }
 
 const pullBase =
@@ -122,7 +132,7 @@ const NETWORKS: Readonly<Record<string, "bridge" | "none" | "host">> = {
 function buildOptions(
 	flags: BuildFlags,
 	inputs: Awaited<ReturnType<typeof readContext>>,
-): Omit<BuildOptions, "cacheSources" | "platform" | "prefix" | "held"> {
+): Omit<BuildOptions, "cacheSources" | "platform" | "prefix" | "held" | "cancel"> {
 	const network = NETWORKS[flags.network];
 	if (!network) throw new EngineError("usage", `network mode "${flags.network}" not supported by NanoContainer`);
 	const buildArgs = parsePairs(flags["build-arg"], true);

@@ -212,6 +212,17 @@ describe("what must not be", () => {
 		expect(await host.ok("images", "-q", "half")).toBe("");
 		expect(readdirSync(`${host.root}/staging`).filter((name) => name.startsWith("build-"))).toEqual([]);
 	});
+	test("Ctrl-C ends it in good order", async () => {
+		const dir = contextOf(`FROM ${IMAGE}\nRUN --mount=type=bind,target=/c echo begun; sleep 60`);
+		const child = Bun.spawn(host.command("build", "--progress", "plain", "."), { cwd: dir, stderr: "pipe" });
+		let told = "";
+		for await (const chunk of child.stderr) {
+			told += Buffer.from(chunk).toString();
+			if (/ begun$/m.test(told)) child.kill("SIGINT");
+		}
+		expect([await child.exited, told]).toEqual([1, expect.stringContaining("Canceled: context canceled")]);
+		expect(await host.leftovers()).toEqual([]);
+	});
 	test("kill -9 at any moment: the next command works, nothing is left running or mounted", async () => {
 		const dir = contextOf(
 			`FROM ${IMAGE} AS a\nRUN --mount=type=secret,id=s sleep 0.1; echo $RANDOM > /a\nFROM ${IMAGE}\nCOPY --from=a /a /\nRUN sleep 0.1`,
