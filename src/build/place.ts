@@ -129,6 +129,11 @@ export class Destination {
 			return;
 		}
 		const first = found.stat.links > 1 ? this.#linked.get(found.stat.inode) : undefined;
+		if (kind === S_IFREG && first === undefined) {
+			if (found.stat.links > 1) this.#linked.set(found.stat.inode, path);
+			this.#putFile(found, parent.number, name, path);
+			return;
+		}
 		clear(parent.number, name, path);
 		if (first !== undefined) {
 			using from = openInRoot(this.#root, dirName(first) || "/", O_RDONLY | O_DIRECTORY);
@@ -136,8 +141,7 @@ export class Destination {
 			return;
 		}
 		if (found.stat.links > 1) this.#linked.set(found.stat.inode, path);
-		if (kind === S_IFREG) this.#putFile(found, parent.number, name);
-		else this.#putNode(found, parent.number, name, kind);
+		this.#putNode(found, parent.number, name, kind);
 	}
 
 	/** A directory that exists takes over mode and owner of the one that is copied onto it. */
@@ -172,9 +176,14 @@ export class Destination {
 		}
 	}
 
-	#putFile(found: Found, parent: number, name: string): void {
+	#putFile(found: Found, parent: number, name: string, path: string): void {
 		using source = found.open();
-		using target = openat2(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+		const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+		const made = tryOpenat2(parent, name, flags, 0o600, 0);
+		if (made === -EEXIST)
+			clear(parent, name, path); // most often there is nothing
+		else if (made < 0) throw new SyscallError("openat2", path, -made);
+		using target = made < 0 ? openat2(parent, name, flags, 0o600) : new Fd(made);
 		copyContent(source.number, target.number);
 		this.#finish(target.number, found);
 	}

@@ -69,8 +69,12 @@ export function copyContent(source: number, target: number): void {
 	}
 }
 
+/** One for all files: making it anew for each costs more than copying a small file. */
+let shared: Uint8Array | undefined;
+
 function copyByHand(source: number, target: number): void {
-	const buffer = new Uint8Array(256 * 1024);
+	shared ??= new Uint8Array(256 * 1024);
+	const buffer = shared;
 	for (;;) {
 		const n = syscall("read", "", source, buffer, buffer.length);
 		if (n === 0) return;
