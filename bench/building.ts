@@ -12,10 +12,10 @@ RUN sha256sum /app/src/*/* > /sums
 COPY last /last
 CMD ["cat", "/count"]
 `;
-const stage = (name: string) => `FROM ${IMAGE} AS ${name}\nRUN echo ${name} && sleep 0.5 && echo ${name} > /${name}\n`;
+const stage = (name: string) => `FROM ${IMAGE} AS ${name}\nRUN seq 1 200000 | md5sum > /${name}\n`;
 const FOUR_STAGES = `${["a", "b", "c"].map(stage).join("")}FROM ${IMAGE}\n${["a", "b", "c"]
 	.map((name) => `COPY --from=${name} /${name} /${name}\n`)
-	.join("")}RUN sleep 0.1; cat /a /b /c > /all\n`;
+	.join("")}RUN cat /a /b /c > /all\n`;
 const LARGE = `FROM ${IMAGE}\nCOPY . /all\n`;
 
 function makeContext(name: string, dockerfile: string, files: number, ignore = ""): string {

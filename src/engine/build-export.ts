@@ -6,13 +6,13 @@ import { type LayerDescriptor, OCI_MANIFEST, renderManifest, storedLayers } from
 import { type ArchivedImage, renderIndex } from "../image/archive.ts";
 import { canonical, familiar, parseReference, type Reference } from "../image/reference.ts";
 import { MEDIA } from "../image/spec.ts";
-import { isInsecure, RegistryClient } from "../registry/client.ts";
-import type { Credentials } from "../registry/credentials.ts";
+import type { RegistryClient } from "../registry/client.ts";
 import { pushBlob, pushManifest } from "../registry/upload.ts";
 import { blobPath, hasBlob, sha256 } from "../store/blobs.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
 import { compressLayer } from "./layer-blob.ts";
+import { clientFor, type RegistryAccess } from "./registry-access.ts";
 
 export function archiveOf(
 	{ db, paths }: Engine,
@@ -34,9 +34,7 @@ export function archiveOf(
 	};
 }
 
-export interface PushOptions {
-	readonly insecureRegistries: readonly string[];
-	readonly credentials: (host: string) => Credentials | undefined;
+export interface PushOptions extends RegistryAccess {
 	readonly annotations: ReadonlyMap<string, string>;
 }
 
@@ -47,14 +45,8 @@ export async function pushBuilt(
 	reference: Reference,
 	options: PushOptions,
 ): Promise<string> {
-	const { host, path, tag = "latest" } = reference;
-	const client = new RegistryClient({
-		host,
-		repository: path,
-		credentials: () => options.credentials(host),
-		insecure: isInsecure(host, options.insecureRegistries),
-		push: true,
-	});
+	const { tag = "latest" } = reference;
+	const client = clientFor(reference, options, true);
 	const sent: { manifest: string; platform: Platform }[] = [];
 	for (const image of images) {
 		const manifest = await pushContent(engine, client, image, options.annotations);

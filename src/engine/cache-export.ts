@@ -5,14 +5,13 @@ import { CACHE_CONFIG, type CacheRecord, renderCache } from "../build/cache-docu
 import { stagingDirectory } from "../build/layer.ts";
 import { OCI_MANIFEST } from "../build/manifest.ts";
 import type { Reference } from "../image/reference.ts";
-import { isInsecure, RegistryClient } from "../registry/client.ts";
 import { pushBlob, pushManifest } from "../registry/upload.ts";
 import { sha256 } from "../store/blobs.ts";
 import { hexOf } from "../store/layers.ts";
 import { removeTree } from "../sys/tree.ts";
-import type { RegistryAccess } from "./cache-import.ts";
 import type { Engine } from "./engine.ts";
 import { compressLayer, type LayerBlob } from "./layer-blob.ts";
+import { clientFor, type RegistryAccess } from "./registry-access.ts";
 
 /** min: what the image itself is made of; max: also the steps of the stages on the way. */
 export type CacheMode = "min" | "max";
@@ -83,21 +82,15 @@ export function exportToDirectory(
 export function exportToRegistry(
 	engine: Engine,
 	images: readonly BuiltImage[],
-	{ host, path, tag }: Reference,
+	reference: Reference,
 	mode: CacheMode,
 	access: RegistryAccess,
 ): Promise<void> {
-	const client = new RegistryClient({
-		host,
-		repository: path,
-		credentials: () => access.credentials(host),
-		insecure: isInsecure(host, access.insecureRegistries),
-		push: true,
-	});
+	const client = clientFor(reference, access, true);
 	return withPacked(engine, images, mode, async ({ config, manifest, layers }) => {
 		for (const { descriptor, path } of layers) await pushBlob(client, { ...descriptor, body: () => Bun.file(path) });
 		const bytes = Buffer.from(config);
 		await pushBlob(client, { digest: sha256(bytes), size: bytes.length, body: () => bytes });
-		await pushManifest(client, tag ?? "latest", manifest, OCI_MANIFEST);
+		await pushManifest(client, reference.tag ?? "latest", manifest, OCI_MANIFEST);
 	});
 }

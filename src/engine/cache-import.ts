@@ -18,13 +18,13 @@ import { fetchDocument, fetchManifest, resolveManifest } from "../image/manifest
 import { pullLayers } from "../image/pull-layers.ts";
 import { canonical, familiar, parseReference } from "../image/reference.ts";
 import { type Descriptor, Index, parseDocument } from "../image/spec.ts";
-import { isInsecure, RegistryClient } from "../registry/client.ts";
-import type { Credentials } from "../registry/credentials.ts";
+import type { RegistryClient } from "../registry/client.ts";
 import { sha256 } from "../store/blobs.ts";
 import { transaction } from "../store/database.ts";
 import { putLayerSize } from "../store/images.ts";
 import { hasLayer, hexOf, lockLayer } from "../store/layers.ts";
 import type { Engine } from "./engine.ts";
+import { clientFor, type RegistryAccess } from "./registry-access.ts";
 
 /** Brings the layer of a record to the store. */
 type Fetch = (layer: Descriptor, diffId: string) => Promise<void>;
@@ -75,22 +75,11 @@ export function localCache({ db, paths }: Engine, directory: string): CacheSourc
 	});
 }
 
-export interface RegistryAccess {
-	readonly insecureRegistries: readonly string[];
-	readonly credentials: (host: string) => Credentials | undefined;
-}
-
 /** A cache of its own under a name, or an image that says how it was built. */
 export async function registryCache(engine: Engine, name: string, access: RegistryAccess): Promise<CacheSource> {
 	const { db, paths } = engine;
 	const reference = parseReference(name);
-	const { host, path } = reference;
-	const client = new RegistryClient({
-		host,
-		repository: path,
-		credentials: () => access.credentials(host),
-		insecure: isInsecure(host, access.insecureRegistries),
-	});
+	const client = clientFor(reference, access, false);
 	const known = familiar(canonical(reference));
 	const { records, layers } = await readRecords(client, reference.digest ?? reference.tag ?? "latest", known);
 	return new RecordedCache(records, layers, async (layer, diffId) => {
