@@ -27,7 +27,7 @@ export const build: Command<typeof BUILD_FLAGS> = {
 	name: "build",
 	usage: "[OPTIONS] PATH | URL | -",
 	summary: "Build an image from a Dockerfile",
-	aliases: ["image build", "builder build", "build"],
+	aliases: ["image build", "builder build", "buildx build", "build"],
 	flags: BUILD_FLAGS,
 	notYet: BUILD_NOT_YET,
 	args: { min: 1, max: 1 },

@@ -56,6 +56,12 @@ const inspectOf = (type: "container" | "image"): Entry =>
 		leaf((await import("./inspect.ts")).inspectOnly(type)),
 	);
 
+const BUILDER = {
+	build: VERBS.build,
+	du: entry("Show build cache usage", async (path) => leaf((await import("./builder.ts")).du, path)),
+	prune: entry("Remove build cache", async (path) => leaf((await import("./builder.ts")).prune, path)),
+};
+
 const GROUPS: Readonly<Record<string, Group>> = {
 	container: {
 		summary: "Manage containers",
@@ -79,15 +85,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
 		members: { build: VERBS.build, inspect: inspectOf("image"), ls: VERBS.images, pull: VERBS.pull, rm: VERBS.rmi },
 		aliases: { list: "ls", remove: "rm" },
 	},
-	builder: {
-		summary: "Manage builds",
-		members: {
-			build: VERBS.build,
-			du: entry("Show build cache usage", async (path) => leaf((await import("./builder.ts")).du, path)),
-			prune: entry("Remove build cache", async (path) => leaf((await import("./builder.ts")).prune, path)),
-		},
-		aliases: {},
-	},
+	builder: { summary: "Manage builds", members: BUILDER, aliases: {} },
+	buildx: { summary: "Build images, by the name of docker's plugin", members: BUILDER, aliases: { b: "build" } },
 	system: { summary: "Manage NanoContainer", members: { info: VERBS.info }, aliases: {} },
 };
 

@@ -157,6 +157,12 @@ describe("what a step depends on", () => {
 });
 
 describe("builder", () => {
+	test("answers to the name of docker's plugin", async () => {
+		const dir = contextOf(`FROM ${IMAGE}`);
+		expect((await host.nc("buildx", "build", "-q", "--load", "--provenance=false", dir)).stdout).toMatch(/^sha256:/);
+		expect(await host.ok("buildx", "du")).toContain("Reclaimable:");
+		expect((await host.nc("buildx", "bake")).code).toBe(1);
+	});
 	test("du tells what is kept, prune takes what no image has; -a the records too", async () => {
 		const other = new Host();
 		const dir = contextOf(
