@@ -38,6 +38,16 @@ export const CacheManifest = v.object({
 	layers: v.pipe(v.array(Descriptor), v.maxLength(10_000)),
 });
 
+/** Whether a manifest is that of a cache, by its configuration's media type: an image may mention it anywhere else. */
+export function isCache(manifest: string): boolean {
+	const Shape = v.object({ config: v.object({ mediaType: v.literal(CACHE_CONFIG) }) });
+	try {
+		return v.is(Shape, JSON.parse(manifest));
+	} catch {
+		return false; // no JSON: told by whoever reads it as an image
+	}
+}
+
 /** `layers`: DiffIDs in the manifest's order. */
 const withPlaces = (records: readonly CacheRecord[], layers: readonly string[]): RemoteRecord[] =>
 	records.flatMap((record) => {

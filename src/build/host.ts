@@ -1,4 +1,5 @@
 /** What a build needs of the rest of the program, and is given by the engine: running a step, and images. */
+import type { Resources } from "../cgroup/resources.ts";
 import type { Platform } from "./image-config.ts";
 
 /** A mount of `RUN --mount`, with everything about it settled. */
@@ -31,15 +32,7 @@ export interface StepEnvironment {
 	readonly shmSize: number | undefined;
 	readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
 	readonly cgroupParent: string;
-	readonly resources: {
-		readonly memory?: number | undefined;
-		readonly memorySwap?: number | undefined;
-		readonly cpuShares?: number | undefined;
-		readonly cpuQuota?: number | undefined;
-		readonly cpuPeriod?: number | undefined;
-		readonly cpusetCpus?: string | undefined;
-		readonly cpusetMems?: string | undefined;
-	};
+	readonly resources: Resources;
 }
 
 export interface RunStep extends StepEnvironment {

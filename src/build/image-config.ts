@@ -135,7 +135,7 @@ export function defaultsOf(base: BaseConfig): Defaults {
 	};
 }
 
-/** A stage that goes on from another one; triggers are for images that are based on the result, not for it. */
+/** A copy that a stage which goes on from another one may change. */
 export function copyDefaults(from: Defaults): Defaults {
 	return {
 		...from,

@@ -1,11 +1,12 @@
 /** The files of a built image without the image: as a directory, or as a tar archive. */
 import { mkdirSync } from "node:fs";
+import { NODE_TYPES } from "../image/diff.ts";
 import type { EntryType } from "../image/tar-header.ts";
 import { encodeHeader, endOfArchive, type OutEntry, padding, plainEntry } from "../image/tar-writer.ts";
 import type { Paths } from "../paths.ts";
 import { trySyscall } from "../sys/errno.ts";
 import { openDir } from "../sys/file.ts";
-import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFREG, typeOf } from "../sys/stat.ts";
+import { typeOf } from "../sys/stat.ts";
 import { Destination } from "./place.ts";
 import { openLayers } from "./sources.ts";
 import type { Found } from "./tree.ts";
@@ -20,14 +21,6 @@ export function exportDirectory(paths: Paths, layers: readonly string[], directo
 	destination.finish();
 }
 
-const TYPES: Readonly<Record<number, EntryType>> = {
-	[S_IFREG]: "file",
-	[S_IFDIR]: "directory",
-	[S_IFLNK]: "symlink",
-	[S_IFCHR]: "char",
-	[S_IFBLK]: "block",
-	[S_IFIFO]: "fifo",
-};
 const CHUNK = 1024 * 1024;
 
 /** Feeds a tar archive of the merged root to `sink`; a chunk is good only during the call. */
@@ -35,7 +28,7 @@ export function exportTar(paths: Paths, layers: readonly string[], sink: (chunk:
 	using source = openLayers(paths, layers);
 	const linked = new Map<string, string>();
 	for (const found of source.tree.walk("", () => false)) {
-		const type = TYPES[typeOf(found.stat.mode)];
+		const type = NODE_TYPES[typeOf(found.stat.mode)];
 		if (found.path === "" || type === undefined) continue;
 		const first = found.stat.links > 1 && type !== "directory" ? linked.get(found.stat.inode) : undefined;
 		if (found.stat.links > 1 && type !== "directory") linked.set(found.stat.inode, first ?? found.path);

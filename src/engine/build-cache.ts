@@ -1,8 +1,8 @@
 /** What builds have left to be used again: how much it is, and how it is taken away, the least recently used first. */
 import { readdirSync, statSync, writeFileSync } from "node:fs";
-import { dropLayer } from "../image/sweep.ts";
 import { deleteCacheMount, deleteResults, listCacheMounts, listResults } from "../store/build-cache.ts";
 import { layerSize, layersInUse, layersOfImages } from "../store/images.ts";
+import { removeLayer, tryLock } from "../store/layers.ts";
 import { AT_FDCWD, tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
@@ -77,8 +77,11 @@ export function pruneCache(engine: Engine, options: PruneOptions): CacheRecord[]
 }
 
 function removeLayerRecord(engine: Engine, { id }: CacheRecord): boolean {
+	// Whoever builds on it holds its lock, shared.
+	using lock = tryLock(engine.paths, "layer", id);
+	if (!lock) return false;
 	engine.transaction(() => deleteResults(engine.db, id));
-	if (!layersInUse(engine.db).has(id)) dropLayer(engine.paths, id);
+	if (!layersInUse(engine.db).has(id)) removeLayer(engine.paths, id);
 	return true;
 }
 

@@ -2,13 +2,14 @@
  * `--cache-from`: results of builds elsewhere. Only the records are fetched at first; a layer comes when a step's key
  * asks for it, and is verified as any layer is.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { CacheSource } from "../build/cache.ts";
 import {
 	CACHE_CONFIG,
 	CacheManifest,
 	type CacheRecord,
 	inlineCache,
+	isCache,
 	parseCache,
 	type RemoteRecord,
 } from "../build/cache-document.ts";
@@ -28,22 +29,25 @@ import { clientFor, type RegistryAccess } from "./registry-access.ts";
 
 /** Brings the layer of a record to the store. */
 type Fetch = (layer: Descriptor, diffId: string) => Promise<void>;
+type Has = (layer: Descriptor) => boolean;
 
 class RecordedCache implements CacheSource {
 	readonly #records: ReadonlyMap<string, RemoteRecord>;
 	readonly #layers: readonly Descriptor[];
 	readonly #fetch: Fetch;
+	readonly #has: Has;
 
-	constructor(records: readonly RemoteRecord[], layers: readonly Descriptor[], fetch: Fetch) {
+	constructor(records: readonly RemoteRecord[], layers: readonly Descriptor[], fetch: Fetch, has: Has = () => true) {
 		this.#records = new Map(records.map((record) => [record.key, record]));
 		this.#layers = layers;
 		this.#fetch = fetch;
+		this.#has = has;
 	}
 
 	async fetch(key: string): Promise<CacheRecord | undefined> {
 		const record = this.#records.get(key);
 		const layer = record && this.#layers[record.layer];
-		if (!record || !layer) return undefined;
+		if (!record || !layer || !this.#has(layer)) return undefined;
 		await this.#fetch(layer, record.diffId);
 		return record;
 	}
@@ -65,14 +69,16 @@ export function localCache({ db, paths }: Engine, directory: string): CacheSourc
 		throw new EngineError("failed", `${directory} holds ${manifest.config.mediaType}, not a cache of NanoContainer`);
 	}
 	const records = parseCache(document(manifest.config), `cache of ${directory}`);
-	return new RecordedCache(records, manifest.layers, async (layer, diffId) => {
+	const has = (layer: Descriptor) => existsSync(blob(layer.digest)); // somebody may have tidied up
+	const fetch = async (layer: Descriptor, diffId: string) => {
 		using _lock = await lockLayer(paths, diffId);
 		if (hasLayer(paths, diffId)) return;
 		// What is compressed need not be verified: what comes out is, before it can be seen.
 		const bytes = Bun.file(blob(layer.digest)).stream();
 		const size = await extractLayer(paths, { diffId, size: layer.size, bytes, verify() {} });
 		transaction(db, paths, () => putLayerSize(db, diffId, size));
-	});
+	};
+	return new RecordedCache(records, manifest.layers, fetch, has);
 }
 
 /** A cache of its own under a name, or an image that says how it was built. */
@@ -100,7 +106,7 @@ async function readRecords(
 		);
 	const top = await fetchManifest(client, reference, name);
 	const text = new TextDecoder().decode(top.bytes);
-	if (text.includes(CACHE_CONFIG)) {
+	if (isCache(text)) {
 		const manifest = parseDocument(CacheManifest, text, `manifest of ${name}`);
 		return { records: parseCache(await config(manifest.config), `cache of ${name}`), layers: manifest.layers };
 	}

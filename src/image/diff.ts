@@ -53,7 +53,8 @@ export function writeChangeset(
 	return walk.summary;
 }
 
-const NODE_TYPES: Readonly<Record<number, EntryType>> = {
+/** Type of an archive's entry by the type bits of a mode; sockets have none. */
+export const NODE_TYPES: Readonly<Record<number, EntryType>> = {
 	[S_IFREG]: "file",
 	[S_IFDIR]: "directory",
 	[S_IFLNK]: "symlink",

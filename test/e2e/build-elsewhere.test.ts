@@ -1,6 +1,6 @@
 /** `build` with what other machines have made (--cache-from, --cache-to), and for machines of other kinds (--platform). */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Host, IMAGE, loopbackUp, type Result } from "../fixture.ts";
 import { startRegistry } from "../registry.ts";
 
@@ -89,6 +89,14 @@ describe("a cache that travels", () => {
 		const tampered = await elsewhere(dir, "--cache-from", `type=local,src=${dir}-c`);
 		expect(tampered.code).toBe(0);
 		expect(tampered.stderr).toContain("is not what its name says");
+	});
+	test("a layer that is gone from the cache is made anew", async () => {
+		const dir = contextOf(`${DOCKERFILE}RUN echo gone\n`);
+		await build(host, dir, "--cache-to", `type=local,dest=${dir}-c,mode=max`);
+		const blobs = `${dir}-c/blobs/sha256`;
+		for (const name of readdirSync(blobs)) if (readFileSync(`${blobs}/${name}`)[0] === 0x1f) rmSync(`${blobs}/${name}`);
+		const result = await elsewhere(dir, "--cache-from", `type=local,src=${dir}-c`);
+		expect([result.code, steps(result, "CACHED")]).toEqual([0, 0]);
 	});
 	test("a layer that is not what it says does not get in", async () => {
 		const dir = contextOf(`${DOCKERFILE}RUN echo layers\n`);

@@ -157,6 +157,19 @@ describe("what a step depends on", () => {
 });
 
 describe("builder", () => {
+	test("prune leaves what a build stands on at this moment", async () => {
+		const own = new Host();
+		const dir = contextOf(`FROM ${IMAGE}\nRUN echo held > /held\nRUN echo begun; sleep 2; cat /held`);
+		const child = Bun.spawn(own.command("build", "--progress", "plain", "."), { cwd: dir, stderr: "pipe" });
+		let told = "";
+		let pruned: string | undefined;
+		for await (const chunk of child.stderr) {
+			told += Buffer.from(chunk).toString();
+			if (/ begun$/m.test(told)) pruned ??= await own.ok("builder", "prune", "-af");
+		}
+		expect([pruned, await child.exited, told]).toEqual(["Total:\t0B", 0, expect.stringMatching(/ held$/m)]);
+		await own.close();
+	});
 	test("answers to the name of docker's plugin", async () => {
 		const dir = contextOf(`FROM ${IMAGE}`);
 		expect((await host.nc("buildx", "build", "-q", "--load", "--provenance=false", dir)).stdout).toMatch(/^sha256:/);
