@@ -1,18 +1,36 @@
 /**
- * Makes ./NanoContainer: compiles native/ to one static ELF, makes the embedded image, and lets Bun put both and all of
- * src/ into one executable.
+ * Makes ./NanoContainer: compiles native/ to one static ELF, makes the embedded image, lets Bun put both and all of
+ * src/ into one executable, and makes that one start without the host's libc.
  *
- *   bun build.ts [--with-packages demo|test] [--no-profile]
+ *   bun build.ts [--arch x64|arm64] [--with-packages demo|test] [--no-profile]
  *
- * As root it then runs a few commands of the new executable and builds again with the bytecode in the order that they
- * used it, which saves 1 ms of 21 at each `run`.
+ * For the other architecture it is NanoContainer-arm64 (or -x64). As root it then runs a few commands of the new
+ * executable and builds again with the bytecode in the order that they used it, which saves 1 ms of 21 at each `run`.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { parseArgs } from "node:util";
 import type { BunPlugin } from "bun";
+import { compileMonitor, compileStart } from "./native/compile.ts";
+import { licenceText } from "./native/licences.ts";
+import { type Arch, carriedFiles, makeSelfContained } from "./native/self-contained.ts";
 import { makeImage } from "./src/image/make-embedded.ts";
+import { bunFor, debianPackage } from "./test/foreign.ts";
 import { ensurePackages } from "./test/packages.ts";
 
-const OUT = "NanoContainer";
+const { values: options } = parseArgs({
+	options: { arch: { type: "string" }, "with-packages": { type: "string" }, "no-profile": { type: "boolean" } },
+});
+const arch = architecture(options.arch ?? process.arch);
+const foreign = arch !== process.arch;
+/** What is made on the way. */
+const DIR = foreign ? `build/${arch}` : "build";
+const OUT = foreign ? `NanoContainer-${arch}` : "NanoContainer";
+
+function architecture(name: string): Arch {
+	if (name === "x64" || name === "amd64" || name === "x86_64") return "x64";
+	if (name === "arm64" || name === "aarch64") return "arm64";
+	return fail(`--arch ${name}: x64 or arm64`);
+}
 
 function run(command: string[], env: Record<string, string> = {}): { ok: boolean; stdout: string; stderr: string } {
 	const result = Bun.spawnSync(command, { stdout: "pipe", stderr: "pipe", env: { ...process.env, ...env } });
@@ -24,16 +42,6 @@ function fail(message: string): never {
 	process.exit(1);
 }
 
-/** musl makes the smallest file; glibc works too. */
-function compileNative(): void {
-	const compiler = ["musl-gcc", "cc"].find((name) => Bun.which(name));
-	if (!compiler) fail("no C compiler found: apt-get install musl-tools (or gcc and libc6-dev)");
-	const sources = [...new Bun.Glob("native/*.c").scanSync()].sort();
-	const flags = ["-static", "-Os", "-s", "-std=gnu11", "-Wall", "-Wextra", "-Werror"];
-	const result = run([compiler, ...flags, "-o", "build/monitor", ...sources]);
-	if (!result.ok) fail(`${compiler} failed:\n${result.stderr}`);
-}
-
 /** citty asks for node:util when it is loaded, for a parser that is not used here: 1.2 ms of every start. */
 const lazyUtil: BunPlugin = {
 	name: "lazy node:util for citty",
@@ -43,6 +51,16 @@ const lazyUtil: BunPlugin = {
 			const lazy = 'const parseArgs$1 = (...args) => require("node:util").parseArgs(...args);';
 			return { contents: text.replace('import { parseArgs as parseArgs$1 } from "node:util";', lazy), loader: "js" };
 		});
+	},
+};
+
+/** src/ imports what lies in build/; what was made for another architecture lies deeper. */
+const builtFiles: BunPlugin = {
+	name: "files of the build",
+	setup(build) {
+		build.onResolve({ filter: /^\.\.\/\.\.\/build\/[\w.-]+$/ }, ({ path }) => ({
+			path: `${import.meta.dir}/${DIR}/${path.split("/").at(-1)}`,
+		}));
 	},
 };
 
@@ -59,12 +77,14 @@ async function compile(profile: readonly string[]): Promise<void> {
 		entrypoints: ["src/main.ts", "src/image/unpack-worker.ts"],
 		compile: {
 			outfile: OUT,
+			target: `bun-linux-${arch}`,
+			...(foreign ? { executablePath: bunFor(arch) } : {}),
 			autoloadDotenv: false,
 			autoloadBunfig: false,
 			jitPolicy: JIT_POLICY,
 			...(profile.length ? { bytecodeOrder: [...profile] } : {}),
 		},
-		plugins: [lazyUtil],
+		plugins: [lazyUtil, builtFiles],
 		minify: true,
 		splitting: true,
 		bytecode: true,
@@ -77,19 +97,23 @@ async function compile(profile: readonly string[]): Promise<void> {
 		},
 	});
 	if (!result.success) fail(result.logs.join("\n"));
+	makeSelfContained(OUT, compileStart(arch, `${DIR}/start`), carriedFiles(arch));
 }
+
+const RECIPES: Readonly<Record<string, readonly string[]>> = {
+	run: ["run", "--rm", "--network", "none", "nanocontainer/busybox", "true"],
+	ps: ["ps", "-a"],
+};
+const orderOf = (name: string): string => `build/${name}.order`;
+const ORDERS = Object.keys(RECIPES).map(orderOf);
 
 /** Runs the commands whose start must be fast, and records which functions they use, for the order of the bytecode. */
 function recordProfile(): string[] {
 	const scratch = "build/profile";
 	rmSync(scratch, { recursive: true, force: true });
 	const global = ["--root", `${scratch}/root`, "--run", `${scratch}/run`];
-	const recipes: Record<string, string[]> = {
-		run: ["run", "--rm", "--network", "none", "nanocontainer/busybox", "true"],
-		ps: ["ps", "-a"],
-	};
-	const orders = Object.entries(recipes).flatMap(([name, args]) => {
-		const order = `build/${name}.order`;
+	const orders = Object.entries(RECIPES).flatMap(([name, args]) => {
+		const order = orderOf(name);
 		run([`./${OUT}`, ...global, ...args]); // first, so that the image is there
 		run([`./${OUT}`, ...global, ...args], { BUN_BYTECODE_ORDER_OUT: order });
 		return existsSync(order) ? [order] : [];
@@ -98,18 +122,28 @@ function recordProfile(): string[] {
 	return orders;
 }
 
-const withPackages = process.argv.indexOf("--with-packages");
-if (withPackages > 0) ensurePackages(process.argv[withPackages + 1] === "test" ? "test" : "demo");
+/** The embedded image's busybox, for the other architecture from Debian's package. */
+function makeEmbeddedImage(): void {
+	const debianArch = arch === "arm64" ? "arm64" : "amd64";
+	makeImage(DIR, debianArch, foreign ? `${debianPackage("busybox-static", debianArch)}/` : "/");
+}
 
-process.chdir(import.meta.dir);
-mkdirSync("build", { recursive: true });
-compileNative();
-await makeImage("build");
-await compile([]);
-process.stdout.write(
-	`${OUT}: ${(statSync(OUT).size / 1e6).toFixed(1)} MB, of which the monitor ${(readFileSync("build/monitor").length / 1e3).toFixed(0)} kB\n`,
-);
-if (!process.argv.includes("--no-profile") && process.getuid?.() === 0) {
+async function main(): Promise<void> {
+	const packages = options["with-packages"];
+	if (packages) ensurePackages(packages === "test" ? "test" : "demo");
+	process.chdir(import.meta.dir);
+	mkdirSync(DIR, { recursive: true });
+	compileMonitor(arch, `${DIR}/monitor`);
+	makeEmbeddedImage();
+	await Bun.write(`${DIR}/licences`, licenceText());
+	// One order serves every architecture: it names functions.
+	await compile(foreign ? ORDERS.filter((order) => existsSync(order)) : []);
+	if (!carriedFiles(arch).length) process.stderr.write("build: no glibc here to carry: the executable needs the host's\n");
+	const size = (path: string, unit: number) => (statSync(path).size / unit).toFixed(1);
+	process.stdout.write(`${OUT}: ${size(OUT, 1e6)} MB, of which the monitor ${size(`${DIR}/monitor`, 1e3)} kB\n`);
+	if (options["no-profile"] || foreign || process.getuid?.() !== 0) return;
 	const orders = recordProfile();
 	if (orders.length) await compile(orders);
 }
+
+await main().catch((error) => fail(error instanceof Error ? error.message : String(error)));

@@ -1,8 +1,10 @@
 /** `version` and `--version`. */
 
+import { readFileSync } from "node:fs";
 import { release } from "node:os";
+import licences from "../../build/licences" with { type: "file" };
 import type { Command } from "./command.ts";
-import { text } from "./flags.ts";
+import { bool, text } from "./flags.ts";
 import { print } from "./output.ts";
 import { renderTemplate } from "./template.ts";
 
@@ -16,7 +18,10 @@ const ARCH = process.arch === "arm64" ? "arm64" : "amd64";
 export const versionLine = (program: string): string =>
 	`${program === "docker" ? "Docker" : "NanoContainer"} version ${VERSION}, build ${NANOCONTAINER_COMMIT}`;
 
-const flags = { format: text("Format output using a custom template", "f") };
+const flags = {
+	format: text("Format output using a custom template", "f"),
+	licenses: bool("Print the licence notices of everything that this file carries"),
+};
 
 export const version: Command<typeof flags> = {
 	name: "version",
@@ -26,6 +31,10 @@ export const version: Command<typeof flags> = {
 	flags,
 	args: { min: 0, max: 0 },
 	run: (_, { flags }) => {
+		if (flags.licenses) {
+			print(readFileSync(licences, "utf8"));
+			return 0;
+		}
 		const facts = {
 			Version: VERSION,
 			ApiVersion: "1.48",

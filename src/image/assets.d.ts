@@ -15,3 +15,7 @@ declare module "*/build/image-manifest" {
 	const path: string;
 	export default path;
 }
+declare module "*/build/licences" {
+	const path: string;
+	export default path;
+}

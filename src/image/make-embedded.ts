@@ -6,8 +6,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { Header } from "tar";
 
-const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"];
-const LICENCE = "/usr/share/doc/busybox-static/copyright";
+const BUSYBOX = ["bin/busybox", "usr/bin/busybox"];
+const LICENCE = "usr/share/doc/busybox-static/copyright";
 
 interface Entry {
 	readonly path: string;
@@ -63,12 +63,19 @@ function tarball(entries: readonly Entry[]): Buffer {
 	return Buffer.concat([...parts, Buffer.alloc(1024)]);
 }
 
-function entriesOf(busybox: string): Entry[] {
-	const applets = Bun.spawnSync([busybox, "--list"])
-		.stdout.toString()
-		.trim()
-		.split("\n")
-		.filter((name) => name !== "busybox");
+/** The names that busybox answers to. One for another processor cannot be asked: this machine's has the same. */
+function appletsOf(busybox: string): string[] {
+	for (const program of [busybox, ...BUSYBOX.map((path) => `/${path}`)]) {
+		try {
+			const { success, stdout } = Bun.spawnSync([program, "--list"]);
+			if (success) return stdout.toString().trim().split("\n");
+		} catch {}
+	}
+	throw new Error(`${busybox} does not run here, and neither does a busybox of this machine: its commands are not known`);
+}
+
+function entriesOf(busybox: string, licence: string): Entry[] {
+	const applets = appletsOf(busybox).filter((name) => name !== "busybox");
 	return [
 		...DIRECTORIES.map(
 			(path): Entry => ({
@@ -86,7 +93,7 @@ function entriesOf(busybox: string): Entry[] {
 			}),
 		),
 		{ path: "bin/busybox", type: "File", mode: 0o755, data: readFileSync(busybox) },
-		{ path: "usr/share/doc/busybox/copyright", type: "File", mode: 0o644, data: readFileSync(LICENCE) },
+		{ path: "usr/share/doc/busybox/copyright", type: "File", mode: 0o644, data: readFileSync(licence) },
 		...applets.map((name): Entry => ({ path: `bin/${name}`, type: "SymbolicLink", mode: 0o777, linkpath: "busybox" })),
 		{ path: "usr/bin/env", type: "SymbolicLink", mode: 0o777, linkpath: "../../bin/busybox" },
 	];
@@ -95,18 +102,20 @@ function entriesOf(busybox: string): Entry[] {
 const digestOf = (bytes: Uint8Array | string): string =>
 	`sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
 
-/** Writes image-layer.tar.gz, image-config and image-manifest; empty ones if busybox-static is missing. */
-export async function makeImage(dir: string): Promise<void> {
-	const busybox = BUSYBOX.find((path) => existsSync(path));
+/**
+ * Writes image-layer.tar.gz, image-config and image-manifest; empty ones if busybox-static is missing. `root`: where
+ * that package is installed or unpacked, ending in a slash.
+ */
+export function makeImage(dir: string, architecture: "amd64" | "arm64", root: string): void {
+	const busybox = BUSYBOX.map((path) => `${root}${path}`).find((path) => existsSync(path));
 	const out = (name: string, bytes: Uint8Array | string) => writeFileSync(`${dir}/${name}`, bytes);
-	if (!busybox || !existsSync(LICENCE)) {
+	if (!busybox || !existsSync(`${root}${LICENCE}`)) {
 		process.stderr.write("build: busybox-static is not installed: this build carries no image\n");
 		for (const name of ["image-layer.tar.gz", "image-config", "image-manifest"]) out(name, "");
 		return;
 	}
-	const layer = tarball(entriesOf(busybox));
+	const layer = tarball(entriesOf(busybox, `${root}${LICENCE}`));
 	const compressed = gzipSync(layer, { level: 9 });
-	const architecture = process.arch === "arm64" ? "arm64" : "amd64";
 	const config = JSON.stringify({
 		architecture,
 		os: "linux",

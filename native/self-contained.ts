@@ -1,0 +1,110 @@
+/**
+ * Makes Bun's executable start without the host's help: the program header that asks the kernel for a loader
+ * (PT_INTERP) gives its place to a segment of ours with the start-up (native/start/) and what it may need, a loader and
+ * the libraries of glibc. Bun's own bytes stay as they are, but for the entry point and that one header.
+ */
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { basename } from "node:path";
+import { type Elf, encodeSegments, PF_R, PF_X, PT_INTERP, PT_LOAD, readElf, type Segment, withEntry } from "./elf.ts";
+
+export type Arch = "x64" | "arm64";
+
+/** What Bun's DT_NEEDED entries name, the loader first, and where Debian keeps them (arm64: the cross compiler's). */
+const CARRIED: Readonly<Record<Arch, { readonly from: string; readonly names: readonly string[] }>> = {
+	x64: {
+		from: process.arch === "x64" ? "/lib/x86_64-linux-gnu" : "/usr/x86_64-linux-gnu/lib",
+		names: ["ld-linux-x86-64.so.2", "libc.so.6", "libpthread.so.0", "libdl.so.2", "libm.so.6"],
+	},
+	arm64: {
+		from: process.arch === "arm64" ? "/lib/aarch64-linux-gnu" : "/usr/aarch64-linux-gnu/lib",
+		names: ["ld-linux-aarch64.so.1", "libc.so.6", "libpthread.so.0", "libdl.so.2", "libm.so.6"],
+	},
+};
+
+/** Paths of the carried files; empty when this machine has none of them (a build host that is not glibc's). */
+export function carriedFiles(arch: Arch): readonly string[] {
+	const { from, names } = CARRIED[arch];
+	const paths = names.map((name) => `${from}/${name}`);
+	return paths.every((path) => existsSync(path)) ? paths : [];
+}
+
+const aligned = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
+
+const NAME = 32;
+const RECORD = NAME + 16;
+
+/** struct start_table of native/start/start.h and the files behind it. */
+function encodeTable(entry: number, segment: number, files: readonly string[]): Uint8Array {
+	const contents = files.map((path) => readFileSync(path));
+	let size = aligned(24 + files.length * RECORD, 16);
+	const offsets = contents.map((bytes) => {
+		const offset = size;
+		size = aligned(size + bytes.length, 16);
+		return offset;
+	});
+	const table = new Uint8Array(size);
+	const view = new DataView(table.buffer);
+	for (const [i, value] of [entry, segment, files.length].entries()) view.setBigUint64(i * 8, BigInt(value), true);
+	for (const [i, bytes] of contents.entries()) {
+		const at = 24 + i * RECORD;
+		table.set(Buffer.from(basename(files[i] ?? "")).subarray(0, NAME - 1), at);
+		view.setBigUint64(at + NAME, BigInt(offsets[i] ?? 0), true);
+		view.setBigUint64(at + NAME + 8, BigInt(bytes.length), true);
+		table.set(bytes, offsets[i]);
+	}
+	return table;
+}
+
+/** The start-up as it lies in memory; the table belongs right behind, at the next 16 bytes (native/start/start.ld). */
+function startCode(path: string): { entry: number; code: Uint8Array } {
+	const file = readFileSync(path);
+	const { entry, segments } = readElf(file);
+	const segment = segments.find(({ type }) => type === PT_LOAD);
+	if (!segment) throw new Error(`${path}: no segment`);
+	const code = new Uint8Array(aligned(segment.fileSize, 16));
+	code.set(file.subarray(segment.offset, segment.offset + segment.fileSize));
+	return { entry, code };
+}
+
+/** Where the new segment goes: behind everything, in the file as in memory. */
+function place(elf: Elf, fileSize: number): { offset: number; address: number } {
+	const PAGE = 0x10000; // the largest that arm64 kernels use
+	const end = Math.max(...elf.segments.map(({ address, memorySize }) => address + memorySize));
+	return { offset: aligned(fileSize, PAGE), address: aligned(end, PAGE) };
+}
+
+/** The kernel wants the headers of loaded segments in the order of their addresses. */
+function replaceInterpreter(segments: readonly Segment[], added: Segment): Segment[] {
+	const kept = segments.filter(({ type }) => type !== PT_INTERP);
+	if (kept.length + 1 !== segments.length) throw new Error("the executable names no loader, or is done already");
+	const last = kept.findLastIndex(({ type }) => type === PT_LOAD);
+	return kept.toSpliced(last + 1, 0, added);
+}
+
+/** Changes the executable at `path` in place. `start`: the compiled start-up. Returns the size of what it carries. */
+export function makeSelfContained(path: string, start: string, files: readonly string[]): number {
+	const fd = openSync(path, "r+");
+	try {
+		const header = new Uint8Array(4096);
+		readSync(fd, header, 0, header.length, 0);
+		const elf = readElf(header);
+		const { offset, address } = place(elf, fstatSync(fd).size);
+		const { entry, code } = startCode(start);
+		const table = encodeTable(elf.entry, address, files);
+		const fileSize = code.length + table.length;
+		const flags = PF_R | PF_X;
+		const added = { type: PT_LOAD, flags, offset, address, fileSize, memorySize: fileSize, align: 0x1000 };
+		const segments = encodeSegments(replaceInterpreter(elf.segments, added));
+		for (const [bytes, at] of [
+			[code, offset],
+			[table, offset + code.length],
+			[segments, elf.segmentsAt],
+			[withEntry(header, address + entry), 0],
+		] as const) {
+			if (writeSync(fd, bytes, 0, bytes.length, at) !== bytes.length) throw new Error(`${path}: short write`);
+		}
+		return table.length;
+	} finally {
+		closeSync(fd);
+	}
+}
