@@ -72,6 +72,7 @@ const JIT_POLICY = 100;
 
 async function compile(profile: readonly string[]): Promise<void> {
 	const commit = run(["git", "rev-parse", "--short=7", "HEAD"]);
+	const built = run(["git", "show", "--no-patch", "--format=%ct", "HEAD"]);
 	const { version } = (await Bun.file("package.json").json()) as { version: string };
 	const result = await Bun.build({
 		entrypoints: ["src/main.ts", "src/image/unpack-worker.ts"],
@@ -93,6 +94,7 @@ async function compile(profile: readonly string[]): Promise<void> {
 		format: "esm",
 		define: {
 			NANOCONTAINER_VERSION: JSON.stringify(version),
+			NANOCONTAINER_BUILT: JSON.stringify(Number(built.stdout || Date.now() / 1000) * 1000),
 			NANOCONTAINER_COMMIT: JSON.stringify(commit.ok ? commit.stdout : "unknown"),
 		},
 	});
@@ -138,7 +140,8 @@ async function main(): Promise<void> {
 	await Bun.write(`${DIR}/licences`, licenceText());
 	// One order serves every architecture: it names functions.
 	await compile(foreign ? ORDERS.filter((order) => existsSync(order)) : []);
-	if (!carriedFiles(arch).length) process.stderr.write("build: no glibc here to carry: the executable needs the host's\n");
+	if (!carriedFiles(arch).length)
+		process.stderr.write("build: no glibc here to carry: the executable needs the host's\n");
 	const size = (path: string, unit: number) => (statSync(path).size / unit).toFixed(1);
 	process.stdout.write(`${OUT}: ${size(OUT, 1e6)} MB, of which the monitor ${size(`${DIR}/monitor`, 1e3)} kB\n`);
 	if (options["no-profile"] || foreign || process.getuid?.() !== 0) return;

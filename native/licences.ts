@@ -35,7 +35,10 @@ function dependencies(file = "package.json", found = new Set<string>()): Set<str
 function npmNotice(name: string): string {
 	const dir = `node_modules/${name}`;
 	const file = readdirSync(dir).find((entry) => /^licen[sc]e/i.test(entry));
-	if (!file) throw new Error(`${dir} has no licence file`);
+	if (!file) {
+		const { license, author, homepage } = JSON.parse(readFileSync(`${dir}/package.json`, "utf8"));
+		return section(name, `Licence: ${license}. By ${author}. ${homepage}`);
+	}
 	return section(name, readFileSync(`${dir}/${file}`, "utf8"));
 }
 

@@ -3,6 +3,7 @@
  * only one that ends the process.
  */
 
+import { basename } from "node:path";
 import { Engine } from "../engine/engine.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
@@ -55,7 +56,7 @@ function report(program: string, error: unknown, debug: boolean): number {
 async function dispatch(program: string, argv: readonly string[]): Promise<number> {
 	const { options, rest } = readGlobal(argv);
 	if (options.debug) enableDebug();
-	const [name, member] = rest;
+	const [name, member] = rest.length === 0 && isInit() && !options.version && !options.help ? ["boot"] : rest;
 	if (options.version) {
 		const { versionLine } = await import("./version.ts");
 		print(`${versionLine(program)}\n`);
@@ -72,9 +73,12 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 	}
 	if (group && (member === undefined || !hasMember(group, member))) return showGroup(program, name, member);
 	const session = { context: contextOf(program, options), exitCode: 0 };
-	await runLeaf(rest, session);
+	await runLeaf(name === "boot" ? ["boot", ...rest.slice(1)] : rest, session);
 	return session.exitCode;
 }
+
+/** The kernel starts the first process of a machine by the name of /init, and with no argument. */
+const isInit = (): boolean => process.pid === 1 && basename(process.argv0) === "init";
 
 /** `help ps`, `--help ps`: the same as `ps --help`. */
 function helpOf(program: string, options: GlobalOptions, topic: readonly string[]): Promise<number> | number {

@@ -17,6 +17,10 @@ const VERBS = {
 	attach: entry("Attach local standard input, output, and error streams to a running container", async (path) =>
 		leaf((await import("./attach.ts")).attach, path),
 	),
+	boot: entry(
+		"Be the first process of a machine: mounts, modules, network, and the containers it is there for",
+		async (path) => leaf((await import("./boot.ts")).boot, path),
+	),
 	build: entry("Build an image from a Dockerfile", async (path) => leaf((await import("./build.ts")).build, path)),
 	create: entry("Create a new container", async (path) => leaf((await import("./create.ts")).createCommand, path)),
 	exec: entry("Execute a command in a running container", async (path) => leaf((await import("./exec.ts")).exec, path)),
@@ -26,6 +30,9 @@ const VERBS = {
 		leaf((await import("./inspect.ts")).inspect, path),
 	),
 	kill: entry("Kill one or more running containers", async (path) => leaf((await import("./kill.ts")).kill, path)),
+	load: entry("Load an image from a tar archive or STDIN", async (path) =>
+		leaf((await import("./load.ts")).load, path),
+	),
 	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./logs.ts")).logs, path)),
 	ps: entry("List containers", async (path) => leaf((await import("./ps.ts")).ps, path)),
 	pull: entry("Download an image from a registry", async (path) => leaf((await import("./pull.ts")).pull, path)),
@@ -82,7 +89,14 @@ const GROUPS: Readonly<Record<string, Group>> = {
 	},
 	image: {
 		summary: "Manage images",
-		members: { build: VERBS.build, inspect: inspectOf("image"), ls: VERBS.images, pull: VERBS.pull, rm: VERBS.rmi },
+		members: {
+			build: VERBS.build,
+			inspect: inspectOf("image"),
+			load: VERBS.load,
+			ls: VERBS.images,
+			pull: VERBS.pull,
+			rm: VERBS.rmi,
+		},
 		aliases: { list: "ls", remove: "rm" },
 	},
 	builder: { summary: "Manage builds", members: BUILDER, aliases: {} },

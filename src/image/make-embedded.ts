@@ -71,7 +71,9 @@ function appletsOf(busybox: string): string[] {
 			if (success) return stdout.toString().trim().split("\n");
 		} catch {}
 	}
-	throw new Error(`${busybox} does not run here, and neither does a busybox of this machine: its commands are not known`);
+	throw new Error(
+		`${busybox} does not run here, and neither does a busybox of this machine: its commands are not known`,
+	);
 }
 
 function entriesOf(busybox: string, licence: string): Entry[] {

@@ -18,6 +18,14 @@ export const MOUNT_ATTR_NOATIME = 0x10;
 export const MOUNT_ATTR_STRICTATIME = 0x20;
 export const MOUNT_ATTR_NODIRATIME = 0x80;
 export const AT_RECURSIVE = 0x8000;
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MS_NOEXEC = 8;
+export const MS_RELATIME = 1 << 21;
+const MS_RDONLY = 1;
+const MS_REMOUNT = 32;
+const MS_BIND = 4096;
+const MS_MOVE = 8192;
 export const MS_UNBINDABLE = 1 << 17;
 export const MS_PRIVATE = 1 << 18;
 export const MS_SLAVE = 1 << 19;
@@ -37,4 +45,26 @@ export function detachedMount(type: string, options: readonly string[], attribut
 	}
 	syscall("fsconfig", type, fs.number, FSCONFIG_CMD_CREATE, null, null, 0);
 	return new Fd(syscall("fsmount", type, fs.number, FSMOUNT_CLOEXEC, attributes));
+}
+
+/** mount(2), as the first process of a machine uses it. Throws SyscallError. */
+export function mount(source: string, target: string, type: string, flags: number, options = ""): void {
+	syscall("mount", `${type} on ${target}`, source, target, type, flags, options || null);
+}
+
+/** Makes a mounted file system read-only. What is still written to it stays writable: -errno then. */
+export const tryRemountReadOnly = (target: string): number =>
+	trySyscall("mount", "none", target, null, MS_REMOUNT | MS_RDONLY, null);
+
+/**
+ * Gives this process a root that is a mount below another. The file system that an initramfs is unpacked in is the one
+ * mount without a parent: pivot_root(2) refuses to leave it, which every container has to. So it is bound on itself,
+ * and the copy moved over "/". `place` is a directory to do that at, and empty afterwards.
+ */
+export function replaceRoot(place: string): void {
+	syscall("mount", place, "/", place, null, MS_BIND | MS_REC, null);
+	syscall("chdir", place, place);
+	syscall("mount", "/", ".", "/", null, MS_MOVE, null);
+	syscall("chroot", "/", ".");
+	syscall("chdir", "/", "/");
 }

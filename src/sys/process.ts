@@ -90,6 +90,27 @@ export function exitNow(code: number): never {
 	throw new Error("exit_group returned");
 }
 
+const WNOHANG = 1;
+
+/**
+ * Collects the children that have ended, orphans that were given to this process too (wait4(2)). Returns their pids.
+ */
+export function reapChildren(): number[] {
+	const ended: number[] = [];
+	for (;;) {
+		const pid = trySyscall("wait4", -1, null, WNOHANG, null);
+		if (pid <= 0) return ended;
+		ended.push(pid);
+	}
+}
+
+const PR_SET_CHILD_SUBREAPER = 36;
+
+/** Orphans among the descendants become this process's children, as the first process gets them anyway (prctl(2)). */
+export function becomeSubreaper(): void {
+	syscall("prctl", "PR_SET_CHILD_SUBREAPER", PR_SET_CHILD_SUBREAPER, 1);
+}
+
 const pollfd = new DataView(new ArrayBuffer(8));
 export const POLLIN = 1;
 

@@ -188,6 +188,18 @@ export class Rtnetlink implements Disposable {
 		this.#socket.request(`address ${formatIpv4(ip)}/${prefix} on ${name}`, addressMessage(index, ip, prefix));
 	}
 
+	/** The hardware address of an Ethernet link; undefined: it is of another kind. */
+	ethernetAddress(index: number): Uint8Array | undefined {
+		const ARPHRD_ETHER = 1;
+		const [answer] = this.#socket.request("link", encodeMessage(RTM_GETLINK, 0, linkHeader(index, 0, 0), []));
+		if (!answer || view(answer).getUint16(2, true) !== ARPHRD_ETHER) return undefined;
+		return decodeAttributes(answer.payload.subarray(16)).get(IFLA_ADDRESS);
+	}
+
+	addDefaultRoute(gateway: Ipv4): void {
+		this.#socket.request(`default route via ${formatIpv4(gateway)}`, defaultRouteMessage(gateway));
+	}
+
 	/** Removes a link; false if there was none. */
 	deleteLink(name: string): boolean {
 		try {

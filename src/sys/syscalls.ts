@@ -68,6 +68,19 @@ const x64 = {
 	exit_group: 231,
 	bpf: 321,
 	copy_file_range: 326,
+	mount: 165,
+	umount2: 166,
+	chroot: 161,
+	chdir: 80,
+	finit_module: 313,
+	init_module: 175,
+	reboot: 169,
+	sethostname: 170,
+	wait4: 61,
+	sync: 162,
+	clock_settime: 227,
+	prctl: 157,
+	setsid: 112,
 };
 
 const arm64: typeof x64 = {
@@ -124,6 +137,19 @@ const arm64: typeof x64 = {
 	exit_group: 94,
 	bpf: 280,
 	copy_file_range: 285,
+	mount: 40,
+	umount2: 39,
+	chroot: 51,
+	chdir: 49,
+	finit_module: 273,
+	init_module: 105,
+	reboot: 142,
+	sethostname: 161,
+	wait4: 260,
+	sync: 81,
+	clock_settime: 112,
+	prctl: 167,
+	setsid: 157,
 };
 
 export const SYS: typeof x64 = process.arch === "arm64" ? arm64 : x64;

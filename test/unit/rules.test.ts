@@ -7,6 +7,7 @@ const ROOT = `${import.meta.dir}/../..`;
 const RANKS: Readonly<Record<string, number>> = {
 	cli: 6,
 	engine: 5,
+	boot: 4,
 	build: 4,
 	image: 3,
 	network: 3,

@@ -1,0 +1,94 @@
+/**
+ * Loading kernel modules without modprobe: names → files and what they depend on (modules.dep(5)) → finit_module(2).
+ * Some kernels have all of it built in and no directory of modules: then there is nothing to do.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { ENOENT, errnoText } from "../sys/errno.ts";
+import { tryLoadModule, tryLoadModuleBytes } from "../sys/machine.ts";
+import { unpackXz } from "./xz.ts";
+
+/** What containers need (overlay, bridge, …) and what virtual machines have. One that is not there may be built in. */
+export const WANTED_MODULES: readonly string[] = [
+	...["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "virtio_console"],
+	...["overlay", "bridge", "veth", "nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"],
+	...["ext4", "evdev", "button"],
+];
+
+export interface ModuleFile {
+	/** Relative to the directory of modules. */
+	readonly path: string;
+	readonly dependencies: readonly string[];
+}
+
+/** "kernel/net/llc/llc.ko.xz" → "llc". In names "-" and "_" are the same. */
+export const moduleName = (path: string): string =>
+	(path.split("/").at(-1) ?? "").replace(/\.ko(\.(xz|zst|gz))?$/, "").replaceAll("-", "_");
+
+/** modules.dep: a line a module, "path: path path", what it needs behind the colon. */
+export function parseModulesDep(text: string): Map<string, ModuleFile> {
+	const modules = new Map<string, ModuleFile>();
+	for (const line of text.split("\n")) {
+		const colon = line.indexOf(":");
+		if (colon <= 0) continue;
+		const path = line.slice(0, colon);
+		const dependencies = line
+			.slice(colon + 1)
+			.split(" ")
+			.filter(Boolean)
+			.map(moduleName);
+		modules.set(moduleName(path), { path, dependencies });
+	}
+	return modules;
+}
+
+/** The modules to load for `wanted`, each after those it needs. */
+export function loadOrder(modules: ReadonlyMap<string, ModuleFile>, wanted: readonly string[]): string[] {
+	const order = new Set<string>();
+	const visiting = new Set<string>();
+	const visit = (name: string) => {
+		const file = modules.get(name);
+		if (!file || order.has(name) || visiting.has(name)) return;
+		visiting.add(name); // a circle of needs would be depmod's mistake, and not ours to follow for ever
+		for (const needed of file.dependencies.toReversed()) visit(needed);
+		order.add(name);
+	};
+	for (const name of wanted) visit(name);
+	return [...order];
+}
+
+/** Loads what is there of what is wanted. Returns a sentence for each module that the kernel refused. */
+export async function loadModules(release: string): Promise<string[]> {
+	const dir = [`/lib/modules/${release}`, `/usr/lib/modules/${release}`].find((path) =>
+		existsSync(`${path}/modules.dep`),
+	);
+	if (!dir) return [];
+	const modules = parseModulesDep(readFileSync(`${dir}/modules.dep`, "utf8"));
+	const problems: string[] = [];
+	for (const name of loadOrder(modules, WANTED_MODULES)) {
+		const { path } = modules.get(name) as ModuleFile;
+		try {
+			const result = await loadModule(`${dir}/${path}`);
+			// ENODEV and the like: the hardware is not there.
+			if (result < 0 && !QUIET.has(-result)) problems.push(`module ${name}: ${errnoText(-result)}`);
+		} catch (error) {
+			problems.push(`module ${name}: ${(error as Error).message}`);
+		}
+	}
+	return problems;
+}
+
+const ENODEV = 19;
+const ENXIO = 6;
+const QUIET = new Set([ENODEV, ENXIO, ENOENT]);
+
+/** The kernel unpacks a compressed file itself since 5.17, if it is built to; otherwise it is unpacked here. */
+async function loadModule(path: string): Promise<number> {
+	const compression = /\.ko\.(xz|zst|gz)$/.exec(path)?.[1];
+	const result = tryLoadModule(path, compression !== undefined);
+	if (result >= 0 || compression === undefined) return result;
+	const bytes = readFileSync(path);
+	if (compression === "gz") return tryLoadModuleBytes(gunzipSync(bytes));
+	if (compression === "zst") return tryLoadModuleBytes(Bun.zstdDecompressSync(bytes));
+	return tryLoadModuleBytes(await unpackXz(bytes));
+}

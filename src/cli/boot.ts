@@ -1,0 +1,158 @@
+/**
+ * `boot`: the first process of a machine (init(1)), or, by hand on a machine that is up, what is missing there. The
+ * kernel has mounted nothing but the root and started nothing but this; when it is done, containers run.
+ */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { hostname, release } from "node:os";
+import { dirname, resolve } from "node:path";
+import { ensurePlausibleClock } from "../boot/clock.ts";
+import { configureNetwork } from "../boot/interface.ts";
+import { loadModules } from "../boot/modules.ts";
+import { ensureRoot, mountDisk, mountFileSystems } from "../boot/mounts.ts";
+import { awaitEnding } from "../boot/power.ts";
+import { readSettings, type Settings } from "../boot/settings.ts";
+import type { Engine } from "../engine/engine.ts";
+import { loadArchive } from "../engine/load.ts";
+import { messageOf } from "../errors.ts";
+import { catchCtrlAltDel, type Ending, endMachine, setHostname, syncAll } from "../sys/machine.ts";
+import { tryRemountReadOnly } from "../sys/mount.ts";
+import { becomeSubreaper, reapChildren } from "../sys/process.ts";
+import { BootContainers, newJob } from "./boot-containers.ts";
+import type { Command, Context } from "./command.ts";
+import { text } from "./flags.ts";
+import { archiveOf } from "./load.ts";
+import { complain } from "./output.ts";
+import { VERSION } from "./version.ts";
+
+declare const NANOCONTAINER_BUILT: number;
+
+const DOCUMENT = "/etc/nanocontainer/boot.json";
+const DEFAULT_HOSTNAME = "nanocontainer";
+
+const flags = { file: text(`What to run (default ${DOCUMENT})`, "f") };
+
+export const boot: Command<typeof flags> = {
+	name: "boot",
+	usage: "[OPTIONS]",
+	summary: "Be the first process of a machine: mounts, modules, network, and the containers it is there for",
+	flags,
+	args: { min: 0, max: 0 },
+	run: (context, { flags }) => new Machine(context, flags.file ?? DOCUMENT).run(),
+};
+
+/** To the console, whose terminal may be in raw mode: then a new line alone would not begin at its left. */
+const say = (text: string): void => complain(`NanoContainer: ${text}\r\n`);
+
+class Machine {
+	readonly #context: Context;
+	readonly #document: string;
+	readonly #first = process.pid === 1;
+	readonly #ended = Promise.withResolvers<number>();
+	#containers: BootContainers | undefined;
+	#ending: Ending | undefined;
+
+	constructor(context: Context, document: string) {
+		this.#context = context;
+		this.#document = document;
+	}
+
+	/** Nothing that is thrown on the way may end the first process: the kernel would panic. */
+	async run(): Promise<number> {
+		say(`${VERSION} on Linux ${release()}`);
+		const settings = await this.#step("starting", () => this.#prepare());
+		if (settings) await this.#step("starting containers", () => this.#start(settings));
+		if (!this.#containers && !this.#first) return 1;
+		return this.#ended.promise;
+	}
+
+	async #step<T>(what: string, action: () => T | Promise<T>): Promise<T | undefined> {
+		try {
+			return await action();
+		} catch (error) {
+			say(`${what}: ${messageOf(error)}`);
+			return undefined;
+		}
+	}
+
+	/** Everything that containers stand on. */
+	async #prepare(): Promise<Settings> {
+		if (this.#first) {
+			ensureRoot();
+			process.chdir("/");
+			process.umask(0o022);
+		}
+		for (const problem of mountFileSystems()) say(problem);
+		const settings = readSettings(readFileSync("/proc/cmdline", "utf8"), this.#readDocument());
+		for (const mistake of settings.mistakes) say(mistake);
+		for (const problem of await loadModules(release())) say(problem);
+		if (this.#first) this.#takeOver(settings);
+		this.#watch();
+		const clock = ensurePlausibleClock(NANOCONTAINER_BUILT);
+		if (clock) say(clock);
+		mkdirSync("/etc", { recursive: true });
+		const network = configureNetwork(settings.network, hostname());
+		for (const line of [...network.said, ...network.problems]) say(line);
+		if (settings.disk) mountDisk(settings.disk, this.#context.global.root);
+		return settings;
+	}
+
+	#readDocument(): string | undefined {
+		return existsSync(this.#document) ? readFileSync(this.#document, "utf8") : undefined;
+	}
+
+	#takeOver(settings: Settings): void {
+		catchCtrlAltDel();
+		const unnamed = hostname() === "(none)" || hostname() === "localhost";
+		if (settings.hostname !== undefined || unnamed) setHostname(settings.hostname ?? DEFAULT_HOSTNAME);
+		process.env["PATH"] ??= "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+		process.env["HOME"] ??= "/root";
+	}
+
+	/** Orphans, and the wish that all of it end. */
+	#watch(): void {
+		if (!this.#first) becomeSubreaper();
+		process.on("SIGCHLD", () => {
+			for (const pid of reapChildren()) this.#containers?.childEnded(pid);
+		});
+		awaitEnding((how) => this.#end(how));
+	}
+
+	async #start(settings: Settings): Promise<void> {
+		const engine = this.#context.engine();
+		const containers = new BootContainers({ engine, context: this.#context, say, end: (how) => this.#end(how) });
+		this.#containers = containers;
+		await this.#step("what the last boot left", () => containers.removeEarlier());
+		for (const image of settings.images) await this.#step(image, () => this.#load(engine, image));
+		await Promise.all(settings.containers.map((container) => containers.run(newJob(container))));
+		if (settings.console) await containers.run(newJob({ run: settings.console, whenEnded: "restart" }, true));
+		// It came before there was a child, or while one was made known.
+		for (const pid of reapChildren()) containers.childEnded(pid);
+	}
+
+	async #load(engine: Engine, image: string): Promise<void> {
+		await loadArchive(engine, archiveOf(resolve(dirname(this.#document), image)));
+	}
+
+	/** Once: containers in order, disks, power. A process that is not the first only leaves. */
+	#end(how: Ending): void {
+		if (this.#ending) return;
+		this.#ending = how;
+		say(this.#first ? `${how}: stopping containers` : "stopping containers");
+		void this.#step("stopping", async () => this.#containers?.stopAll()).then(() => {
+			if (this.#first) this.#endMachine(how);
+			else this.#ended.resolve(0);
+		});
+	}
+
+	#endMachine(how: Ending): void {
+		this.#closeDisks();
+		say(`${how}: ${endMachine(how).message}`); // reached only where the kernel refuses
+		this.#ending = undefined;
+	}
+
+	#closeDisks(): void {
+		if (this.#containers) this.#context.engine().db.close();
+		syncAll();
+		tryRemountReadOnly(this.#context.global.root); // fails, and does no harm, where that is no disk
+	}
+}
