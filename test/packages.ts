@@ -19,8 +19,18 @@ const TEST: Readonly<Record<string, readonly string[]>> = {
 	podman: ["/usr/bin/podman"],
 };
 
-export function ensurePackages(purpose: "demo" | "test"): void {
-	const wanted = purpose === "test" ? TEST : DEMO;
+const VM = { ...DEMO, "qemu-system-x86": ["/usr/bin/qemu-system-x86_64"] };
+/** The other architecture: its compiler and its machine. */
+const VM_ARM64 = {
+	...DEMO,
+	"qemu-system-arm": ["/usr/bin/qemu-system-aarch64"],
+	"gcc-aarch64-linux-gnu": ["/usr/bin/aarch64-linux-gnu-gcc"],
+	"libc6-dev-arm64-cross": ["/usr/aarch64-linux-gnu/lib/libc.so.6"],
+};
+const PACKAGES = { demo: DEMO, test: { ...TEST, ...VM, ...VM_ARM64 }, vm: VM, "vm-arm64": VM_ARM64 } as const;
+
+export function ensurePackages(purpose: keyof typeof PACKAGES): void {
+	const wanted: Readonly<Record<string, readonly string[]>> = PACKAGES[purpose];
 	const missing = Object.keys(wanted).filter((name) => !wanted[name]?.some((file) => existsSync(file)));
 	if (missing.length === 0) return;
 	if (!Bun.which("apt-get")) {

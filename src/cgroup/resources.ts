@@ -16,6 +16,20 @@ export interface Resources {
 	readonly cpusetCpus?: string | undefined;
 	readonly cpusetMems?: string | undefined;
 	readonly pidsLimit?: number | undefined;
+	/** 10…1000; the kernel's default is as 500 (v1) or 100 of 10000 (v2). */
+	readonly blkioWeight?: number | undefined;
+	readonly io?: readonly IoLimit[] | undefined;
+}
+
+/** What the kernel calls them: v2's keys of io.max. */
+export const IO_LIMITS = ["rbps", "wbps", "riops", "wiops"] as const;
+
+/** So many bytes or operations a second, for reading from or writing to a block device. */
+export interface IoLimit {
+	readonly major: number;
+	readonly minor: number;
+	readonly limit: (typeof IO_LIMITS)[number];
+	readonly rate: number;
 }
 
 /** A file of a controller and what is written to it. */
@@ -69,8 +83,29 @@ export function settingsV2(r: Resources): Setting[] {
 	if (r.cpusetCpus) set("cpuset", "cpus", r.cpusetCpus, "--cpuset-cpus");
 	if (r.cpusetMems) set("cpuset", "mems", r.cpusetMems, "--cpuset-mems");
 	if (r.pidsLimit) set("pids", "max", r.pidsLimit > 0 ? r.pidsLimit : "max", "--pids-limit");
+	if (r.blkioWeight) set("io", "weight", ioWeight(r.blkioWeight), "--blkio-weight");
+	for (const { major, minor, limit, rate } of r.io ?? []) {
+		set("io", "max", `${major}:${minor} ${limit}=${rate}`, IO_FLAGS[limit]);
+	}
 	return settings;
 }
+
+const IO_FLAGS: Readonly<Record<IoLimit["limit"], string>> = {
+	rbps: "--device-read-bps",
+	wbps: "--device-write-bps",
+	riops: "--device-read-iops",
+	wiops: "--device-write-iops",
+};
+
+/** blkio.weight of v1 (10…1000) as io.weight of v2 (1…10000): a straight line, as runc draws it. */
+const ioWeight = (weight: number): number => 1 + Math.trunc(((weight - 10) * 9999) / 990);
+
+const IO_FILES_V1: Readonly<Record<IoLimit["limit"], string>> = {
+	rbps: "throttle.read_bps_device",
+	wbps: "throttle.write_bps_device",
+	riops: "throttle.read_iops_device",
+	wiops: "throttle.write_iops_device",
+};
 
 /** Files of the v1 controllers (Documentation/admin-guide/cgroup-v1/). The order matters: memory before memsw. */
 export function settingsV1(r: Resources): Setting[] {
@@ -91,5 +126,9 @@ export function settingsV1(r: Resources): Setting[] {
 	if (r.cpusetCpus) set("cpuset", "cpus", r.cpusetCpus, "--cpuset-cpus");
 	if (r.cpusetMems) set("cpuset", "mems", r.cpusetMems, "--cpuset-mems");
 	if (r.pidsLimit) set("pids", "max", r.pidsLimit > 0 ? r.pidsLimit : "max", "--pids-limit");
+	if (r.blkioWeight) set("blkio", "weight", r.blkioWeight, "--blkio-weight");
+	for (const { major, minor, limit, rate } of r.io ?? []) {
+		set("blkio", IO_FILES_V1[limit], `${major}:${minor} ${rate}`, IO_FLAGS[limit]);
+	}
 	return settings;
 }

@@ -21,7 +21,8 @@ export function cgroupV2(root: string): CgroupDriver {
 					writeControl(`${dir(path)}/${setting.file}`, setting.value);
 				} catch (error) {
 					// No swap in this kernel: there is nothing to limit.
-					if (setting.file === "memory.swap.max" && (error as NodeJS.ErrnoException).code === "ENOENT") continue;
+					const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+					if (setting.file === "memory.swap.max" && missing) continue;
 					removeDirectory(dir(path));
 					throw new EngineError(
 						"failed",
@@ -55,8 +56,36 @@ function enableControllers(root: string, path: CgroupPath, wanted: ReadonlySet<s
 	for (let depth = 0; depth < parts.length; depth++) {
 		const enabled = new Set(readControl(`${dir}/cgroup.subtree_control`).split(" "));
 		const missing = [...wanted].filter((controller) => !enabled.has(controller));
-		if (missing.length) writeControl(`${dir}/cgroup.subtree_control`, missing.map((name) => `+${name}`).join(" "));
+		if (missing.length) enable(dir, missing);
 		dir = `${dir}/${parts[depth]}`;
 		if (depth < parts.length - 1) makeDirectory(dir);
 	}
 }
+
+/**
+ * A cgroup that passes controllers on has no processes of its own (cgroup-v2.rst, "No Internal Process Constraint");
+ * only the root of all may have both. Inside a container, whose root is some cgroup below that, the processes that are
+ * there (this one too) first move into a leaf.
+ */
+function enable(dir: string, controllers: readonly string[]): void {
+	const words = controllers.map((name) => `+${name}`).join(" ");
+	const file = `${dir}/cgroup.subtree_control`;
+	try {
+		writeControl(file, words);
+		return;
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+	}
+	makeDirectory(`${dir}/${LEAF}`);
+	for (const pid of readControl(`${dir}/cgroup.procs`).split("\n").filter(Boolean)) {
+		try {
+			writeControl(`${dir}/${LEAF}/cgroup.procs`, pid);
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // it has ended meanwhile
+		}
+	}
+	writeControl(file, words);
+}
+
+/** Where the processes of a delegated cgroup go. */
+const LEAF = "init";

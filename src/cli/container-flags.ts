@@ -3,9 +3,10 @@
 import type { CreateOptions } from "../engine/create.ts";
 import { EngineError } from "../errors.ts";
 import type { ContainerConfig, HostConfig } from "../store/container-record.ts";
+import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
 import { bool, choice, hidden, integer, list, listOf, text, type Values, value } from "./flags.ts";
 import { parseEnv, parseLabels, readEnvFiles } from "./parse-env.ts";
-import { parseDevice, parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "./parse-host.ts";
+import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "./parse-host.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./parse-mount.ts";
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "./parse-size.ts";
 
@@ -22,7 +23,7 @@ export const CONTAINER_FLAGS = {
 	cpus: value("Number of CPUs", "decimal", parseCpus),
 	"cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
 	"cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
-	device: listOf("Add a host device to the container", "list", parseDevice),
+	...DEVICE_FLAGS,
 	dns: listOf("Set custom DNS servers", "list", parseDns),
 	"dns-opt": hidden(list("Set DNS options")),
 	"dns-option": list("Set DNS options"),
@@ -76,7 +77,7 @@ export const CONTAINER_FLAGS = {
 
 /** docker's, in docker-cli's order, that wait for later. */
 export const CONTAINER_NOT_YET: readonly string[] =
-	"annotation blkio-weight blkio-weight-device cgroupns cpu-count cpu-percent cpu-rt-period cpu-rt-runtime device-cgroup-rule device-read-bps device-read-iops device-write-bps device-write-iops disable-content-trust expose gpus health-cmd health-interval health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation kernel-memory link link-local-ip log-opt memory-swappiness network-alias net-alias no-healthcheck pid publish/p publish-all/P restart runtime storage-opt use-api-socket userns uts volume-driver volumes-from".split(
+	"annotation blkio-weight-device cgroupns cpu-count cpu-percent cpu-rt-period cpu-rt-runtime disable-content-trust expose gpus health-cmd health-interval health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation kernel-memory link link-local-ip log-opt memory-swappiness network-alias net-alias no-healthcheck pid publish/p publish-all/P restart runtime storage-opt use-api-socket userns uts volume-driver volumes-from".split(
 		" ",
 	);
 
@@ -199,6 +200,7 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		capAdd: [...flags["cap-add"]],
 		capDrop: [...flags["cap-drop"]],
 		cgroupParent: flags["cgroup-parent"],
+		deviceCgroupRules: [...flags["device-cgroup-rule"]],
 		devices: [...flags.device],
 		dns: [...flags.dns],
 		dnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],
@@ -225,6 +227,8 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 			cpusetCpus: flags["cpuset-cpus"],
 			cpusetMems: flags["cpuset-mems"],
 			pidsLimit: flags["pids-limit"],
+			blkioWeight: flags["blkio-weight"] || undefined,
+			deviceIo: deviceIo(flags),
 		},
 		securityOpt: [...flags["security-opt"]],
 		shmSize: flags["shm-size"] || DEFAULT_SHM,

@@ -29,6 +29,8 @@ export function checkResources(
 	if (!has("cpu")) drop(["nanoCpus", "cpuQuota", "cpuPeriod", "cpuShares"], "CPU limits or the cgroup is not mounted");
 	if (!has("cpuset")) drop(["cpusetCpus", "cpusetMems"], "cpuset or the cgroup is not mounted");
 	if (!has("pids")) drop(["pidsLimit"], "pids limit capabilities or the cgroup is not mounted");
+	const io = cgroups?.version === 1 ? "blkio" : "io";
+	if (!has(io)) drop(["blkioWeight", "deviceIo"], "Block I/O limits or the cgroup is not mounted");
 	if (cgroups?.version !== 1) drop(["oomKillDisable"], "OomKillDisable");
 	return { resources, warnings };
 }
@@ -52,6 +54,9 @@ function checkValues(r: Resources): void {
 	}
 	if (r.nanoCpus && (r.cpuQuota || r.cpuPeriod)) {
 		throw invalid(`Conflicting options: Nano CPUs and CPU ${r.cpuPeriod ? "Period" : "Quota"} cannot both be set`);
+	}
+	if (r.blkioWeight && (r.blkioWeight < 10 || r.blkioWeight > 1000)) {
+		throw invalid("Range of blkio weight is from 10 to 1000");
 	}
 	const cpus = availableParallelism();
 	if (r.nanoCpus && (r.nanoCpus < 1e7 || r.nanoCpus > cpus * 1e9)) {

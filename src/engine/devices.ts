@@ -1,6 +1,7 @@
 /** Host devices for --device and --privileged. */
 import { readdirSync, statSync } from "node:fs";
 import { DEFAULT_DEVICE_RULES, type DeviceRule } from "../cgroup/device-bpf.ts";
+import type { IoLimit, Resources } from "../cgroup/resources.ts";
 import { EngineError } from "../errors.ts";
 import type { Device } from "../runtime/config.ts";
 import type { HostConfig } from "../store/container-record.ts";
@@ -14,8 +15,32 @@ export function deviceRules(host: HostConfig): DeviceRule[] {
 	const asked = host.devices.flatMap(({ host: from, container: to, permissions }) =>
 		devicesAt(from, to).map(({ type, major, minor }): DeviceRule => ({ type, major, minor, access: permissions })),
 	);
-	return [...DEFAULT_DEVICE_RULES, ...asked];
+	return [...DEFAULT_DEVICE_RULES, ...asked, ...host.deviceCgroupRules.flatMap(parseRule)];
 }
+
+/** "c 1:* rw"; "a" is both kinds. The command line has checked the form. */
+function parseRule(text: string): DeviceRule[] {
+	const [type = "", numbers = "", access = ""] = text.split(" ");
+	const [major, minor] = numbers.split(":").map((number) => (number === "*" ? undefined : Number(number)));
+	const types: DeviceRule["type"][] = type === "a" ? ["c", "b"] : [type === "b" ? "b" : "c"];
+	return types.map((kind) => ({ type: kind, major, minor, access }));
+}
+
+/** Limits for the kernel, which knows devices by their numbers. */
+export function resourcesOf({ resources }: HostConfig): Resources {
+	const io = (resources.deviceIo ?? []).map(({ path, limit, rate }): IoLimit => {
+		const stat = statSync(path, { throwIfNoEntry: false });
+		if (!stat?.isBlockDevice())
+			throw new EngineError("invalid", `${path} is not a block device: its rate cannot be limited`);
+		return { ...numbersOf(stat.rdev), limit, rate };
+	});
+	return io.length ? { ...resources, io } : resources;
+}
+
+const numbersOf = (rdev: number) => ({
+	major: (rdev >>> 8) & 0xfff,
+	minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00),
+});
 
 export function hostDevices(host: HostConfig): Device[] {
 	const asked = host.devices.flatMap(({ host: from, container: to }) => {
@@ -39,13 +64,11 @@ function devicesAt(from: string, to: string): Device[] {
 	if (!stat) return [];
 	if (stat.isDirectory()) return devicesBelow(from, to, false);
 	if (!stat.isCharacterDevice() && !stat.isBlockDevice()) return [];
-	const { rdev } = stat;
 	return [
 		{
 			path: to,
 			type: stat.isCharacterDevice() ? "c" : "b",
-			major: (rdev >>> 8) & 0xfff,
-			minor: (rdev & 0xff) | ((rdev >>> 12) & 0xfff00),
+			...numbersOf(stat.rdev),
 			fileMode: stat.mode & 0o777,
 		},
 	];

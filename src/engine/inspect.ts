@@ -68,6 +68,10 @@ const isBindText = (binds: readonly string[], mount: MountPoint): boolean =>
 
 function hostConfig({ config: { host } }: Container): object {
 	const r = host.resources;
+	const rates = (limit: string) => {
+		const found = (r.deviceIo ?? []).filter((rate) => rate.limit === limit);
+		return found.length ? found.map(({ path, rate }) => ({ Path: path, Rate: rate })) : null;
+	};
 	return {
 		Binds: orNull(host.binds),
 		ContainerIDFile: "",
@@ -129,6 +133,12 @@ function hostConfig({ config: { host } }: Container): object {
 		MemorySwappiness: null,
 		OomKillDisable: r.oomKillDisable ?? false,
 		PidsLimit: r.pidsLimit ?? null,
+		BlkioWeight: r.blkioWeight ?? 0,
+		BlkioDeviceReadBps: rates("rbps"),
+		BlkioDeviceWriteBps: rates("wbps"),
+		BlkioDeviceReadIOps: rates("riops"),
+		BlkioDeviceWriteIOps: rates("wiops"),
+		DeviceCgroupRules: host.deviceCgroupRules.length ? host.deviceCgroupRules : null,
 		Ulimits: host.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
 		Init: host.init,
 		MaskedPaths: host.privileged ? null : MASKED_PATHS,

@@ -34,7 +34,7 @@ import {
 import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { startTime } from "../sys/process.ts";
 import { ensureDirectories } from "./create.ts";
-import { deviceRules, hostDevices } from "./devices.ts";
+import { deviceRules, hostDevices, resourcesOf } from "./devices.ts";
 import type { Engine } from "./engine.ts";
 import { readImageFile } from "./image-file.ts";
 import { writeNamesFiles } from "./names-files.ts";
@@ -119,7 +119,7 @@ function prepare(engine: Engine, container: Container, options: StartOptions) {
 	mkdirSync(paths.live(id), { recursive: true, mode: 0o700 });
 	ensureDirectories(engine, container, getImage(engine.db, config.imageId)?.layers ?? []);
 	rmSync(files.exit, { force: true });
-	const membership = cgroups?.create(state.cgroup, config.host.resources);
+	const membership = cgroups?.create(state.cgroup, resourcesOf(config.host));
 	if (!config.host.privileged) restrictDevices(engine, container);
 	writeNamesFiles(container, files, state.network);
 	prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);

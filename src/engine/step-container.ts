@@ -13,6 +13,7 @@ export function stepContainer(id: string, step: RunStep, interactive: boolean, t
 		capAdd: [],
 		capDrop: [],
 		cgroupParent: step.cgroupParent,
+		deviceCgroupRules: [],
 		devices: [],
 		dns: [],
 		dnsOptions: [],

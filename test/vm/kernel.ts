@@ -22,7 +22,8 @@ export function debianKernel(arch: DebianArch): Kernel {
 /** What depmod(8) would write at the installation: each module says in its .modinfo what it depends on. */
 function scanModules(dir: string): Map<string, ModuleFile> {
 	const modules = new Map<string, ModuleFile>();
-	for (const path of new Bun.Glob("kernel/**/*.ko").scanSync(dir)) modules.set(moduleName(path), { path, dependencies: [] });
+	for (const path of new Bun.Glob("kernel/**/*.ko").scanSync(dir))
+		modules.set(moduleName(path), { path, dependencies: [] });
 	for (const name of loadable(modules)) {
 		const found = modules.get(name) as ModuleFile;
 		const text = readFileSync(`${dir}/${found.path}`, "latin1");

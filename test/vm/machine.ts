@@ -24,7 +24,13 @@ export interface MachineOptions {
 	readonly init?: string;
 }
 
-export function initramfs({ kernel, program, files = [], withoutModules = [], init = "NanoContainer" }: MachineOptions): Buffer {
+export function initramfs({
+	kernel,
+	program,
+	files = [],
+	withoutModules = [],
+	init = "NanoContainer",
+}: MachineOptions): Buffer {
 	return encodeCpio([
 		directory("dev"),
 		{ name: "dev/console", mode: 0o020600, device: { major: 5, minor: 1 } },
@@ -114,7 +120,8 @@ export function bootMachine(options: MachineOptions, scratch: string): Booted {
 		says: (what, timeoutMs = DEFAULT_TIMEOUT_MS) =>
 			until(`"${what}"`, timeoutMs, () => {
 				const found = typeof what === "string" ? (output.includes(what) ? what : undefined) : what.exec(output)?.[0];
-				if (found === undefined && over) throw new Error(`the machine ended without "${what}":\n${output.slice(-4000)}`);
+				if (found === undefined && over)
+					throw new Error(`the machine ended without "${what}":\n${output.slice(-4000)}`);
 				return found;
 			}),
 		type: (text) => {
