@@ -1,10 +1,13 @@
 /** `bun run check`: format, lint, types, rules and unit tests. No root, no network, under a minute. */
 import { countJunit, run, type Tally } from "./tally.ts";
 
+/** biome colours what is not a terminal too, a character at a time. */
+const COLORS = process.stdout.isTTY ? [] : ["--colors=off"];
+
 /** Runs all of it; stops at nothing, so that one call shows every mistake. */
 export function check(): Tally {
 	const steps: readonly (readonly [name: string, command: readonly string[]])[] = [
-		["format and lint", ["node_modules/.bin/biome", "ci", "--error-on-warnings"]],
+		["format and lint", ["node_modules/.bin/biome", "ci", "--error-on-warnings", ...COLORS]],
 		["types", ["node_modules/.bin/tsc", "-p", "."]],
 	];
 	let passed = 0;

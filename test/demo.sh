@@ -2,7 +2,7 @@
 # The demo of the README: a container from the embedded image, on the bridge, its record and its log.
 set -eu
 if [ "$(id -u)" != 0 ]; then
-	echo "The demo runs a container, which needs root: sudo $0" >&2
+	echo "The demo runs a container, which needs root: sudo sh $0" >&2
 	exit 1
 fi
 # In a network namespace of its own, if unshare(1) is there: the bridge and its rules go with it.

@@ -46,7 +46,7 @@ export function ensurePackages(purpose: keyof typeof PACKAGES): void {
 	const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
 	const quiet = { env, stdout: "ignore", stderr: "inherit" } as const;
 	Bun.spawnSync(["apt-get", "update", "-q"], quiet);
-	// Services that packages bring must not start: policy-rc.d says no.
+	// Services that packages bring must not start: their scripts do not in runlevel 1.
 	const result = Bun.spawnSync(["sh", "-c", `RUNLEVEL=1 ${line}`], quiet);
 	if (!result.success) process.exit(1);
 }

@@ -37,7 +37,10 @@ export class Docker implements AsyncDisposable {
 	readonly #daemon: Bun.Subprocess;
 	readonly #socket: string;
 
-	private constructor(daemon: Bun.Subprocess, socket: string) {
+	readonly #data: string;
+
+	private constructor(daemon: Bun.Subprocess, socket: string, data: string) {
+		this.#data = data;
 		this.#daemon = daemon;
 		this.#socket = socket;
 	}
@@ -54,7 +57,7 @@ export class Docker implements AsyncDisposable {
 			],
 			{ stdout: "ignore", stderr: Bun.file(`${dir}/log`) },
 		);
-		const docker = new Docker(daemon, socket);
+		const docker = new Docker(daemon, socket, `${dir}/data`);
 		for (let attempt = 0; ; attempt++) {
 			if (existsSync(socket) && (await docker.run("version")).code === 0) return docker;
 			if (attempt > 300 || daemon.exitCode !== null) {
@@ -84,6 +87,8 @@ export class Docker implements AsyncDisposable {
 	async [Symbol.asyncDispose](): Promise<void> {
 		this.#daemon.kill();
 		await this.#daemon.exited;
+		// It mounts its directory on itself, and does not always take that back.
+		Bun.spawnSync(["umount", "-l", this.#data], { stderr: "ignore" });
 	}
 }
 

@@ -6,10 +6,10 @@ import { EngineError } from "../errors.ts";
 import { parseDocument } from "../image/spec.ts";
 import type { Paths } from "../paths.ts";
 import type { Db } from "../store/database.ts";
+import { sweepAbandoned } from "../store/staging.ts";
 import type { CacheRecord } from "./cache-document.ts";
 import type { BuildHost } from "./host.ts";
 import { BaseConfig, defaultsOf, type Platform, renderImageConfig } from "./image-config.ts";
-import { sweepBuilds } from "./layer.ts";
 import type { BuildOptions } from "./options.ts";
 import type { Progress } from "./progress.ts";
 import { BuildSession } from "./session.ts";
@@ -37,7 +37,7 @@ export async function build(
 	options: BuildOptions,
 	progress: Progress,
 ): Promise<BuiltImage> {
-	sweepBuilds(paths);
+	sweepAbandoned(paths);
 	using session = new BuildSession(db, paths, host, options, progress);
 	const plan = planStages(options.dockerfile, {
 		target: options.target,

@@ -2,34 +2,17 @@
  * A layer that is being made: an overlay upperdir in the staging directory. When its step is through, the directory *is*
  * the layer: its archive is read once, for its digest, and it is renamed to where layers are.
  */
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { type DiffSummary, writeChangeset } from "../image/diff.ts";
 import { openWritableRootfs } from "../image/rootfs-view.ts";
 import type { Paths } from "../paths.ts";
 import { type Db, transaction } from "../store/database.ts";
 import { putLayerSize } from "../store/images.ts";
 import { commitLayer, copyRootAttributes, hasLayer, lockLayer } from "../store/layers.ts";
+import { stagingDirectory } from "../store/staging.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openDir } from "../sys/file.ts";
-import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
-
-let made = 0;
-
-/** A directory of our own in staging, named after this process: what it leaves behind when killed is swept by others. */
-export function stagingDirectory(paths: Paths): string {
-	const dir = `${paths.staging}/build-${process.pid}-${startTime(process.pid) ?? 0}-${made++}`;
-	mkdirSync(dir, { mode: 0o700 });
-	return dir;
-}
-
-/** Removes what builds that were killed left. */
-export function sweepBuilds(paths: Paths): void {
-	for (const entry of readdirSync(paths.staging)) {
-		const [, pid, started] = /^build-(\d+)-(\d+)-\d+$/.exec(entry) ?? [];
-		if (pid !== undefined && startTime(Number(pid)) !== Number(started)) removeTree(`${paths.staging}/${entry}`);
-	}
-}
 
 export class NewLayer implements Disposable {
 	readonly #paths: Paths;

@@ -1,10 +1,10 @@
 /** Opens what COPY, ADD and RUN --mount take files from: the context, a stage, an image, nothing. */
 import { layerDirectories, openRootfsView } from "../image/rootfs-view.ts";
 import type { Paths } from "../paths.ts";
+import { stagingDirectory } from "../store/staging.ts";
 import { openDir } from "../sys/file.ts";
 import { chainOf } from "./cache.ts";
 import type { IgnoreRules } from "./ignore.ts";
-import { stagingDirectory } from "./layer.ts";
 import type { LocalContext } from "./options.ts";
 import { Destination } from "./place.ts";
 import { Tree } from "./tree.ts";

@@ -2,13 +2,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { IgnoreRules, parseIgnoreFile } from "../build/ignore.ts";
-import { stagingDirectory } from "../build/layer.ts";
 import type { LocalContext } from "../build/options.ts";
 import { type ParsedDockerfile, parseDockerfile } from "../build/parse.ts";
 import { cloneRepository, isGit, looksLikeArchive, unpackStream } from "../build/remote.ts";
 import { Tree } from "../build/tree.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import type { Paths } from "../paths.ts";
+import { stagingDirectory } from "../store/staging.ts";
 import { errnoText } from "../sys/errno.ts";
 import { openDir, readWhole } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";

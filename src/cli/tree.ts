@@ -101,7 +101,16 @@ const GROUPS: Readonly<Record<string, Group>> = {
 	},
 	builder: { summary: "Manage builds", members: BUILDER, aliases: {} },
 	buildx: { summary: "Build images, by the name of docker's plugin", members: BUILDER, aliases: { b: "build" } },
-	system: { summary: "Manage NanoContainer", members: { info: VERBS.info }, aliases: {} },
+	system: {
+		summary: "Manage NanoContainer",
+		members: {
+			check: entry("Check every blob and layer against its digest, and the records against the disk", async () =>
+				leaf((await import("./system-check.ts")).systemCheck),
+			),
+			info: VERBS.info,
+		},
+		aliases: {},
+	},
 };
 
 /** Started by the monitor, not by people. */

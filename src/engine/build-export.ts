@@ -1,7 +1,6 @@
 /** Built images that leave: as an archive, or to a registry. */
 import type { BuiltImage } from "../build/build.ts";
 import type { Platform } from "../build/image-config.ts";
-import { stagingDirectory } from "../build/layer.ts";
 import { type LayerDescriptor, OCI_MANIFEST, renderManifest, storedLayers } from "../build/manifest.ts";
 import { type ArchivedImage, renderIndex } from "../image/archive.ts";
 import { canonical, familiar, parseReference, type Reference } from "../image/reference.ts";
@@ -9,6 +8,7 @@ import { MEDIA } from "../image/spec.ts";
 import type { RegistryClient } from "../registry/client.ts";
 import { pushBlob, pushManifest } from "../registry/upload.ts";
 import { blobPath, hasBlob, sha256 } from "../store/blobs.ts";
+import { stagingDirectory } from "../store/staging.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
 import { compressLayer } from "./layer-blob.ts";

@@ -2,12 +2,12 @@
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import type { BuiltImage } from "../build/build.ts";
 import { CACHE_CONFIG, type CacheRecord, renderCache } from "../build/cache-document.ts";
-import { stagingDirectory } from "../build/layer.ts";
 import { OCI_MANIFEST } from "../build/manifest.ts";
 import type { Reference } from "../image/reference.ts";
 import { pushBlob, pushManifest } from "../registry/upload.ts";
 import { sha256 } from "../store/blobs.ts";
 import { hexOf } from "../store/layers.ts";
+import { stagingDirectory } from "../store/staging.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
 import { compressLayer, type LayerBlob } from "./layer-blob.ts";

@@ -7,12 +7,12 @@ import { detectCgroups } from "../cgroup/detect.ts";
 import type { CgroupDriver } from "../cgroup/driver.ts";
 import { EngineError } from "../errors.ts";
 import { DEFAULT_ROOT, type Paths, paths } from "../paths.ts";
-import { ensureStore } from "../store/blobs.ts";
 import type { Container } from "../store/container-record.ts";
 import { getContainer } from "../store/containers.ts";
 import { type Db, openDatabase, transaction } from "../store/database.ts";
 import type { Fd } from "../sys/fd.ts";
 import { lockByte } from "../sys/file.ts";
+import { settleAfterBoot } from "./after-boot.ts";
 import { reconcile } from "./reconcile.ts";
 
 export interface EngineOptions {
@@ -32,7 +32,7 @@ export class Engine {
 		process.umask(0o022); // what is made here does not depend on who calls
 		this.paths = paths(options.root, options.run);
 		this.self = options.self;
-		if (!isComplete(this.paths)) ensureStore(this.paths);
+		if (!isComplete(this.paths)) settleAfterBoot(this.paths, () => isComplete(this.paths));
 		this.db = openDatabase(this.paths);
 	}
 
@@ -82,7 +82,7 @@ export class Engine {
 	}
 }
 
-/** The last directories that ensureStore() makes are there. */
+/** The last directories that settleAfterBoot() makes are there. */
 function isComplete({ run, baseLayer }: Paths): boolean {
 	return exists(`${run}/containers`) && exists(baseLayer);
 }

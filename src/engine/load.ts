@@ -1,6 +1,5 @@
 /** `load`: the images of an archive, into the store. */
 import { createReadStream, renameSync } from "node:fs";
-import { stagingDirectory } from "../build/layer.ts";
 import { EngineError } from "../errors.ts";
 import { readArchive } from "../image/archive-files.ts";
 import { type FoundImage, findImages } from "../image/archive-read.ts";
@@ -10,6 +9,7 @@ import { familiar } from "../image/reference.ts";
 import { blobPath, writeBlob } from "../store/blobs.ts";
 import { putLayerSize } from "../store/images.ts";
 import { hasLayer, lockLayerAndBlob } from "../store/layers.ts";
+import { stagingDirectory, sweepAbandoned } from "../store/staging.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
 
@@ -21,6 +21,7 @@ export interface LoadedImage {
 
 /** Loads every image for this machine. `source` is the archive, compressed or not. */
 export async function loadArchive(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<LoadedImage[]> {
+	sweepAbandoned(engine.paths);
 	const staging = stagingDirectory(engine.paths);
 	try {
 		const images = findImages(await readArchive(source, staging));

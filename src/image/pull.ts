@@ -13,6 +13,7 @@ import { hasBlob, writeBlob } from "../store/blobs.ts";
 import type { Db } from "../store/database.ts";
 import { getImage } from "../store/images.ts";
 import { hasLayer } from "../store/layers.ts";
+import { sweepAbandoned } from "../store/staging.ts";
 import { tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import { checkMediaTypes, fetchDocument, fetchManifest, resolveManifest } from "./manifest.ts";
@@ -128,6 +129,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Takes away what killed pulls left: unpackings that nobody is at, and parts that nobody has come back for. */
 function sweepStaging(paths: Paths): void {
+	sweepAbandoned(paths);
 	for (const entry of readdirSync(paths.staging)) {
 		const path = `${paths.staging}/${entry}`;
 		const layer = /^layer-([0-9a-f]{64})$/.exec(entry)?.[1];

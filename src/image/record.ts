@@ -1,7 +1,9 @@
 /** Recording an image whose layers and blobs are all in place. */
 import type { Paths } from "../paths.ts";
+import { lastResult, markDurable } from "../store/build-cache.ts";
 import { type Db, transaction } from "../store/database.ts";
 import { layerSize, putDigest, putImage, putTag } from "../store/images.ts";
+import { syncFileSystem } from "../sys/machine.ts";
 import type { ImageConfig } from "./spec.ts";
 
 export interface NewImage {
@@ -14,11 +16,17 @@ export interface NewImage {
 	readonly digests: readonly string[];
 }
 
-/** One transaction: the image is there with all its names, or not at all. */
+/**
+ * One transaction: the image is there with all its names, or not at all. What it names is on the disk before: after a
+ * power cut, an image that is on record is whole.
+ */
 export function recordImage(db: Db, paths: Paths, image: NewImage): void {
 	const layers = image.config.rootfs.diff_ids ?? [];
 	const size = layers.reduce((sum, diffId) => sum + (layerSize(db, diffId) ?? 0), 0);
+	const results = lastResult(db);
+	syncFileSystem(paths.root);
 	transaction(db, paths, () => {
+		markDurable(db, results);
 		putImage(db, {
 			id: image.id,
 			created: Date.parse(image.config.created || "") || 0,

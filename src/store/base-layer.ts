@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import type { Paths } from "../paths.ts";
+import { stagingPath } from "./staging.ts";
 
 const DIRECTORIES = ["dev", "etc", "proc", "sys"];
 /** Programs look for .dockerenv to know where they are. */
@@ -14,7 +15,7 @@ const FILES = [".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf"];
 export function ensureBaseLayer(paths: Paths): void {
 	mkdirSync(paths.emptyLayer, { recursive: true, mode: 0o755 });
 	if (existsSync(paths.baseLayer)) return;
-	const aside = `${paths.staging}/base-${process.pid}`;
+	const aside = stagingPath(paths, "base");
 	mkdirSync(aside, { mode: 0o755 });
 	for (const dir of DIRECTORIES) mkdirSync(`${aside}/${dir}`, { mode: 0o755 });
 	for (const file of FILES) writeFileSync(`${aside}/${file}`, "", { mode: 0o755 });

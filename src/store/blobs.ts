@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import type { Paths } from "../paths.ts";
 import { ensureBaseLayer } from "./base-layer.ts";
 import { hexOf } from "./layers.ts";
+import { stagingPath } from "./staging.ts";
 
 export const sha256 = (bytes: Uint8Array | string): string =>
 	`sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
@@ -17,19 +18,23 @@ export const readBlob = (paths: Paths, digest: string): Buffer => readFileSync(b
 export function writeBlob(paths: Paths, bytes: Uint8Array): string {
 	const digest = sha256(bytes);
 	if (hasBlob(paths, digest)) return digest;
-	const aside = `${paths.staging}/blob-${hexOf(digest)}-${process.pid}`;
+	const aside = stagingPath(paths, "blob");
 	writeFileSync(aside, bytes);
 	renameSync(aside, blobPath(paths, digest));
 	return digest;
 }
 
-/** Makes the directories of the store. */
-export function ensureStore(paths: Paths): void {
+/** Makes the directories that last. */
+export function ensureRoot(paths: Paths): void {
 	mkdirSync(paths.root, { recursive: true, mode: 0o700 });
 	for (const dir of [paths.blobs, paths.layers, paths.staging, paths.volumes, paths.containers]) {
 		mkdirSync(dir, { recursive: true, mode: 0o700 });
 	}
 	ensureBaseLayer(paths);
+}
+
+/** Makes the directories that are gone after a boot; the last one says that they are all there. */
+export function ensureRun(paths: Paths): void {
 	mkdirSync(paths.run, { recursive: true, mode: 0o700 });
 	for (const dir of [paths.rootfs, paths.locks, `${paths.run}/containers`]) {
 		mkdirSync(dir, { recursive: true, mode: 0o700 });

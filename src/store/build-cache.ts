@@ -34,6 +34,20 @@ export function putResult(db: Db, result: Omit<BuildResult, "used">): void {
 	).run(key, diffId, description, created, Date.now());
 }
 
+/** Everything that is recorded so far, for markDurable(). */
+export const lastResult = (db: Db): number =>
+	(db.query("SELECT coalesce(max(rowid), 0) AS last FROM build_results").get() as { last: number }).last;
+
+/** The layers of the results up to `last` are on the disk. */
+export function markDurable(db: Db, last: number): void {
+	db.query("UPDATE build_results SET durable = 1 WHERE durable = 0 AND rowid <= ?").run(last);
+}
+
+/** Forgets results whose layers may not have reached the disk before the machine went down. */
+export function forgetUncertainResults(db: Db): void {
+	db.query("DELETE FROM build_results WHERE durable = 0").run();
+}
+
 /** Results that are used stay longest when room is made. */
 export function touchResults(db: Db, keys: readonly string[]): void {
 	const query = db.query("UPDATE build_results SET used = ? WHERE key = ?");

@@ -4,7 +4,6 @@
  * of another version of this program.
  */
 import * as v from "valibot";
-import { IO_LIMITS } from "../cgroup/resources.ts";
 
 const strings = v.array(v.string());
 const stringMap = v.record(v.string(), v.string());
@@ -61,7 +60,9 @@ export const HostConfig = v.object({
 		pidsLimit: v.optional(v.number()),
 		blkioWeight: v.optional(v.number()),
 		/** Rates by the path of a block device, as they were asked for; its number is looked up at each start. */
-		deviceIo: v.optional(v.array(v.object({ path: v.string(), limit: v.picklist(IO_LIMITS), rate: v.number() }))),
+		deviceIo: v.optional(
+			v.array(v.object({ path: v.string(), limit: v.picklist(["rbps", "wbps", "riops", "wiops"]), rate: v.number() })),
+		),
 	}),
 	/** "c 1:3 rwm" */
 	deviceCgroupRules: v.optional(strings, []),

@@ -91,6 +91,9 @@ const MIGRATIONS: readonly string[] = [
 		digest TEXT NOT NULL
 	) WITHOUT ROWID;
 	`,
+	`
+	ALTER TABLE build_results ADD COLUMN durable INTEGER NOT NULL DEFAULT 0;
+	`,
 ];
 
 const LOG_PAGES = 200;

@@ -8,6 +8,7 @@ import { syscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { fstat, openDir, shareLock, tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
+import { stagingPath } from "./staging.ts";
 
 /** "sha256:<hex>" → "<hex>" */
 export const hexOf = (digest: string): string => digest.slice("sha256:".length);
@@ -30,7 +31,7 @@ export function commitLayer(paths: Paths, diffId: string, staged: string): void 
 
 export function removeLayer(paths: Paths, diffId: string): void {
 	// Renamed first: a half-removed layer must not look whole to a pull at the same time.
-	const doomed = `${paths.staging}/doomed-${hexOf(diffId)}-${process.pid}`;
+	const doomed = stagingPath(paths, "doomed");
 	try {
 		renameSync(layerPath(paths, diffId), doomed);
 	} catch {

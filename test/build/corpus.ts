@@ -427,7 +427,7 @@ export const CORPUS: readonly Entry[] = [
 	},
 	{
 		name: "hard links, modes and times",
-		dockerfile: `${FROM}RUN echo h > /h1 && ln /h1 /h2 && chmod 4755 /h1 && touch -d 2001-02-03 /old`,
+		dockerfile: `${FROM}RUN echo h > /h1 && ln /h1 /h2 && chmod 4755 /h1 && touch -d '2001-02-03 04:05:06' /old`,
 		run: ["stat -c %h:%a /h2; date -r /old +%Y", "2:4755\n2001\n"],
 		peers: true,
 	},

@@ -1,0 +1,83 @@
+/**
+ * What the first command after a boot does: the run directory is new, so nothing of what the records call running can
+ * run, whatever the numbers of processes say now; and the machine may have gone down by a power cut, in the middle of
+ * anything. Layers and blobs that a record names were on the disk before it was written (image/record.ts); the others
+ * may be anything, and go.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { blobsOf } from "../image/sweep.ts";
+import type { Paths } from "../paths.ts";
+import { ensureRoot, ensureRun } from "../store/blobs.ts";
+import { forgetUncertainResults } from "../store/build-cache.ts";
+import { type Db, openDatabase, transaction } from "../store/database.ts";
+import { layersInUse, listImages } from "../store/images.ts";
+import { lockFile } from "../sys/file.ts";
+import { removeTree } from "../sys/tree.ts";
+
+/** `isComplete` is asked again with the lock held: another command may have done it all meanwhile. */
+export function settleAfterBoot(paths: Paths, isComplete: () => boolean): void {
+	ensureRoot(paths);
+	using _lock = lockFile(`${paths.root}/boot.lock`);
+	if (isComplete()) return;
+	mkdirSync(paths.run, { recursive: true, mode: 0o700 }); // the database's lock lies there
+	if (settledBoot(paths) !== bootId()) settle(paths);
+	ensureRun(paths);
+}
+
+/** The kernel's name for this boot (random(4)). Not a new boot, but a run directory that was removed: nothing ended. */
+const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
+
+function settledBoot(paths: Paths): string {
+	try {
+		return readFileSync(`${paths.root}/boot`, "latin1");
+	} catch {
+		return "";
+	}
+}
+
+function settle(paths: Paths): void {
+	const db = openDatabase(paths);
+	try {
+		transaction(db, paths, () => {
+			endClaims(db);
+			forgetUncertainResults(db);
+		});
+		sweep(db, paths);
+	} finally {
+		db.close();
+	}
+	writeFileSync(`${paths.root}/boot`, bootId());
+}
+
+/** No process has this start time: whoever asks whether it lives (reconcile.ts) hears no. */
+const NEVER = -1;
+
+function endClaims(db: Db): void {
+	for (const process of ["init", "monitor"]) {
+		db.query(
+			`UPDATE containers SET state = json_set(state, '$.${process}.startTime', ${NEVER})
+			WHERE json_type(state, '$.${process}') = 'object'`,
+		).run();
+	}
+	db.query(`UPDATE build_steps SET start_time = ${NEVER}`).run();
+}
+
+/** Nobody else is at work yet. */
+function sweep(db: Db, paths: Paths): void {
+	const keep = (directory: string, wanted: ReadonlySet<string>) => {
+		for (const name of readdirSync(directory)) if (!wanted.has(name)) removeTree(`${directory}/${name}`);
+	};
+	const hex = (digest: string): string => digest.slice("sha256:".length);
+	keep(paths.staging, new Set(readdirSync(paths.staging).filter((name) => name.endsWith(".partial"))));
+	keep(paths.layers, new Set([...layersInUse(db)].map(hex)));
+	keep(
+		paths.blobs,
+		new Set(
+			listImages(db)
+				.flatMap((image) => blobsOf(paths, image))
+				.map(hex),
+		),
+	);
+	const containers = db.query("SELECT id FROM containers").all() as { id: string }[];
+	keep(paths.containers, new Set(containers.map(({ id }) => id)));
+}

@@ -1,0 +1,105 @@
+/**
+ * One layer against its DiffID, the digest of the archive it was unpacked from. One that a build made gives that archive
+ * again (image/diff.ts). An archive from elsewhere had its own order of files and its own way to write numbers: such a
+ * layer is compared with its blob, unpacked anew beside it.
+ */
+import { createReadStream, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { digestLayer } from "../build/layer.ts";
+import { messageOf } from "../errors.ts";
+import { decompress } from "../image/decompress.ts";
+import { Manifest, parseDocument } from "../image/spec.ts";
+import { TarReader } from "../image/tar-reader.ts";
+import { LayerWriter } from "../image/unpack.ts";
+import { blobPath, readBlob } from "../store/blobs.ts";
+import { listContainers } from "../store/containers.ts";
+import { listImages } from "../store/images.ts";
+import { layerPath, removeLayer } from "../store/layers.ts";
+import { stagingDirectory } from "../store/staging.ts";
+import { removeTree } from "../sys/tree.ts";
+import type { Finding, Mended } from "./check.ts";
+import type { Engine } from "./engine.ts";
+
+export async function checkLayer(
+	engine: Engine,
+	diffId: string,
+	report: (finding: Finding) => Promise<void>,
+): Promise<void> {
+	const { paths } = engine;
+	const layer = layerPath(paths, diffId);
+	const digest = digestLayer(layer).diffId;
+	if (digest === diffId) return;
+	const staging = stagingDirectory(paths);
+	try {
+		const fresh = await unpackAgain(engine, diffId, `${staging}/layer`);
+		if (fresh.error === undefined && digestLayer(fresh.directory).diffId === digest) return;
+		await report({
+			what: `layer ${diffId} is damaged: its files are not what they were unpacked as`,
+			repair:
+				fresh.error === undefined
+					? () => replaceLayer(engine, diffId, fresh.directory)
+					: () => failed(`${fresh.error}: remove its image, and pull, load or build it again`),
+		});
+	} finally {
+		removeTree(staging);
+	}
+}
+
+const failed = (said: string): Mended => ({ done: false, said });
+
+/** Unpacks the blob that the layer came as. */
+async function unpackAgain(
+	engine: Engine,
+	diffId: string,
+	directory: string,
+): Promise<{ directory: string; error?: string }> {
+	const blob = blobOf(engine, diffId);
+	if (blob === undefined || !existsSync(blob)) return { directory, error: "there is no blob of it" };
+	try {
+		mkdirSync(directory, { mode: 0o755 });
+		const hash = new Bun.CryptoHasher("sha256");
+		using writer = new LayerWriter(directory);
+		const reader = new TarReader(writer);
+		await decompress(createReadStream(blob), statSync(blob).size, (chunk) => {
+			hash.update(chunk);
+			reader.push(chunk);
+		});
+		reader.finish();
+		writer.finish();
+		const actual = `sha256:${hash.digest("hex")}`;
+		return actual === diffId ? { directory } : { directory, error: "its blob holds another layer" };
+	} catch (error) {
+		return { directory, error: messageOf(error) };
+	}
+}
+
+/** The blob that a manifest lists in the place of this layer. */
+function blobOf({ db, paths }: Engine, diffId: string): string | undefined {
+	for (const image of listImages(db)) {
+		const at = image.layers.indexOf(diffId);
+		if (at < 0) continue;
+		try {
+			const manifest = parseDocument(Manifest, readBlob(paths, image.manifest).toString(), "stored manifest");
+			const digest = manifest.layers[at]?.digest;
+			if (digest !== undefined) return blobPath(paths, digest);
+		} catch {
+			// another image may have it too
+		}
+	}
+	return undefined;
+}
+
+/** Not under a container's feet: what it has mounted would be gone. */
+function replaceLayer({ db, paths }: Engine, diffId: string, fresh: string): Mended {
+	const users = new Set(
+		listImages(db)
+			.filter(({ layers }) => layers.includes(diffId))
+			.map(({ id }) => id),
+	);
+	const running = listContainers(db).find(
+		({ state, config }) => state.status === "running" && users.has(config.imageId),
+	);
+	if (running) return failed(`container ${running.name} runs on it: stop it first`);
+	removeLayer(paths, diffId);
+	renameSync(fresh, layerPath(paths, diffId));
+	return { done: true, said: "unpacked again" };
+}

@@ -1,0 +1,146 @@
+/**
+ * `system check`: the store against itself. Every blob and layer against its digest, the records against the disk, and
+ * what lies there that no record names. Each finding says what it means, and can mend itself where that is possible.
+ */
+import { createReadStream, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { blobsOf } from "../image/sweep.ts";
+import { blobPath, hasBlob } from "../store/blobs.ts";
+import { type ImageRecord, layersInUse, listImages, tagsOf } from "../store/images.ts";
+import { layerPath, tryLock } from "../store/layers.ts";
+import { removeTree } from "../sys/tree.ts";
+import { checkLayer } from "./check-layer.ts";
+import type { Engine } from "./engine.ts";
+import { shortId } from "./identifiers.ts";
+
+/** What was done; `done` is false when it could not be mended after all. */
+export interface Mended {
+	readonly done: boolean;
+	readonly said: string;
+}
+
+const removed: Mended = { done: true, said: "removed" };
+
+export interface Finding {
+	readonly what: string;
+	/** Mends it, and says how; undefined: it takes a person, as `what` says. */
+	readonly repair: (() => Mended) | undefined;
+}
+
+export interface Checked {
+	readonly blobs: number;
+	readonly layers: number;
+	readonly images: number;
+	readonly containers: number;
+}
+
+/** Gives each finding to `report` as it is made. What a command at work holds is left out: it is being made. */
+export async function checkStore(engine: Engine, report: (finding: Finding) => Promise<void>): Promise<Checked> {
+	await checkDatabase(engine, report);
+	const blobs = await checkBlobs(engine, report);
+	const layers = await checkLayers(engine, report);
+	const images = await checkImages(engine, report);
+	const containers = await checkContainers(engine, report);
+	return { blobs, layers, images, containers };
+}
+
+type Report = (finding: Finding) => Promise<void>;
+
+async function checkDatabase({ db }: Engine, report: Report): Promise<void> {
+	const rows = db.query("PRAGMA integrity_check").all() as { integrity_check: string }[];
+	for (const { integrity_check: says } of rows) {
+		if (says !== "ok") await report({ what: `state.db: ${says}: restore it from a copy`, repair: undefined });
+	}
+}
+
+async function checkBlobs({ db, paths }: Engine, report: Report): Promise<number> {
+	const wanted = new Set(listImages(db).flatMap((image) => blobsOf(paths, image)));
+	const names = readdirSync(paths.blobs);
+	for (const hex of names) {
+		const digest = `sha256:${hex}`;
+		using lock = tryLock(paths, "blob", digest, true);
+		const path = blobPath(paths, digest);
+		if (!lock || !existsSync(path)) continue;
+		const remove = () => {
+			rmSync(path);
+			return removed;
+		};
+		const actual = await digestOf(path);
+		if (actual !== digest) {
+			await report({
+				what: `blob ${digest} is damaged: its content has digest ${actual}`,
+				repair: () => ({ ...remove(), said: "removed; pull its image again" }),
+			});
+		} else if (!wanted.has(digest)) await report({ what: `blob ${digest} belongs to no image`, repair: remove });
+	}
+	return names.length;
+}
+
+async function digestOf(path: string): Promise<string> {
+	const hash = new Bun.CryptoHasher("sha256");
+	for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+	return `sha256:${hash.digest("hex")}`;
+}
+
+async function checkLayers(engine: Engine, report: Report): Promise<number> {
+	const { db, paths } = engine;
+	const wanted = layersInUse(db);
+	const names = readdirSync(paths.layers);
+	for (const hex of names) {
+		const diffId = `sha256:${hex}`;
+		using lock = tryLock(paths, "layer", diffId, true);
+		if (!lock || !existsSync(layerPath(paths, diffId))) continue;
+		if (wanted.has(diffId)) await checkLayer(engine, diffId, report);
+		else {
+			await report({
+				what: `layer ${diffId} belongs to no image and no build`,
+				repair: () => {
+					removeTree(layerPath(paths, diffId));
+					return removed;
+				},
+			});
+		}
+	}
+	return names.length;
+}
+
+async function checkImages({ db, paths }: Engine, report: Report): Promise<number> {
+	const images = listImages(db);
+	for (const image of images) {
+		const missing = [
+			...image.layers.filter((diffId) => !existsSync(layerPath(paths, diffId))).map((diffId) => `layer ${diffId}`),
+			...(hasBlob(paths, image.manifest) ? [] : [`manifest ${image.manifest}`]),
+		];
+		for (const what of missing) {
+			await report({
+				what: `image ${nameOf(db, image)} lacks ${what}: pull, load or build it again`,
+				repair: undefined,
+			});
+		}
+	}
+	return images.length;
+}
+
+const nameOf = (db: Engine["db"], image: ImageRecord): string => tagsOf(db, image.id)[0] ?? shortId(image.id);
+
+/** Directories that no record names. Those of a container that is being made come after its record. */
+async function checkContainers({ db, paths }: Engine, report: Report): Promise<number> {
+	const known = (table: string, column: string) =>
+		new Set((db.query(`SELECT ${column} AS name FROM ${table}`).all() as { name: string }[]).map(({ name }) => name));
+	const orphans = (dir: string, kind: string, names: ReadonlySet<string>): Finding[] =>
+		(existsSync(dir) ? readdirSync(dir) : [])
+			.filter((name) => !names.has(name) && statSync(`${dir}/${name}`, { throwIfNoEntry: false }) !== undefined)
+			.map((name) => ({
+				what: `${kind} ${name} is on the disk and not on record`,
+				repair: () => {
+					removeTree(`${dir}/${name}`);
+					return removed;
+				},
+			}));
+	const containers = known("containers", "id");
+	const findings = [
+		...orphans(paths.containers, "container", containers),
+		...orphans(paths.volumes, "volume", known("volumes", "name")),
+	];
+	for (const finding of findings) await report(finding);
+	return containers.size;
+}

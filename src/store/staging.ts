@@ -1,0 +1,29 @@
+/**
+ * The staging directory: what is being made lies there until it is whole, under a name that tells whose it is. What a
+ * killed command left is nobody's, and goes with the next build, pull or load.
+ */
+import { mkdirSync, readdirSync } from "node:fs";
+import type { Paths } from "../paths.ts";
+import { startTime } from "../sys/process.ts";
+import { removeTree } from "../sys/tree.ts";
+
+let made = 0;
+
+/** A path of this process alone: "<staging>/<kind>-<pid>-<start time>-<n>". */
+export const stagingPath = (paths: Paths, kind: string): string =>
+	`${paths.staging}/${kind}-${process.pid}-${startTime(process.pid) ?? 0}-${made++}`;
+
+/** A new directory there. */
+export function stagingDirectory(paths: Paths): string {
+	const dir = stagingPath(paths, "work");
+	mkdirSync(dir, { mode: 0o700 });
+	return dir;
+}
+
+/** Removes what belongs to processes that are no more. */
+export function sweepAbandoned(paths: Paths): void {
+	for (const entry of readdirSync(paths.staging)) {
+		const [, pid, started] = /-(\d+)-(\d+)-\d+$/.exec(entry) ?? [];
+		if (pid !== undefined && startTime(Number(pid)) !== Number(started)) removeTree(`${paths.staging}/${entry}`);
+	}
+}
