@@ -75,6 +75,11 @@ export class BootContainers {
 		this.#host = host;
 	}
 
+	/** How many run, without the console's. */
+	get count(): number {
+		return [...this.#running.values()].filter(({ job }) => !job.console).length;
+	}
+
 	/** Removes what earlier boots left of their containers, so that their names are free. */
 	async removeEarlier(): Promise<void> {
 		const { engine } = this.#host;
@@ -102,7 +107,9 @@ export class BootContainers {
 		if (!console && (flags.tty || flags.interactive)) {
 			throw new EngineError("usage", '-i and -t are for the console (nanocontainer.console, "console")');
 		}
-		const wanted = { ...flags, tty: console, interactive: console };
+		// reboot(2) is the console's to call (#consoleEnded).
+		const capabilities = console ? [...flags["cap-add"], "SYS_BOOT"] : flags["cap-add"];
+		const wanted = { ...flags, tty: console, interactive: console, "cap-add": capabilities };
 		const options = createOptions(wanted, args, flags.detach);
 		const image = await imageFor(engine, context, options.image, flags);
 		const labels = { ...options.labels, [LABEL]: flags.detach ? DETACHED : "" };

@@ -90,9 +90,12 @@ class Machine {
 		const clock = ensurePlausibleClock(NANOCONTAINER_BUILT);
 		if (clock) say(clock);
 		mkdirSync("/etc", { recursive: true });
-		const network = configureNetwork(settings.network, hostname());
-		for (const line of [...network.said, ...network.problems]) say(line);
-		if (settings.disk) mountDisk(settings.disk, this.#context.global.root);
+		await this.#step("network", () => {
+			const network = configureNetwork(settings.network, hostname());
+			for (const line of [...network.said, ...network.problems]) say(line);
+		});
+		const { disk } = settings;
+		if (disk) await this.#step("going on without the disk", () => mountDisk(disk, this.#context.global.root));
 		return settings;
 	}
 
@@ -125,6 +128,8 @@ class Machine {
 		for (const image of settings.images) await this.#step(image, () => this.#load(engine, image));
 		await Promise.all(settings.containers.map((container) => containers.run(newJob(container))));
 		if (settings.console) await containers.run(newJob({ run: settings.console, whenEnded: "restart" }, true));
+		const [uptime = ""] = readFileSync("/proc/uptime", "latin1").split(" ");
+		say(`ready ${uptime} s after the kernel: ${containers.count} of ${settings.containers.length} containers run`);
 		// It came before there was a child, or while one was made known.
 		for (const pid of reapChildren()) containers.childEnded(pid);
 	}

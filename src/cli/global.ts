@@ -38,13 +38,22 @@ export function readGlobal(argv: readonly string[]): { options: GlobalOptions; r
 		options: {
 			root,
 			run: resolve(flags.run ?? (process.env["NANOCONTAINER_RUN"] || beside)),
-			configDir: flags.config ?? process.env["DOCKER_CONFIG"] ?? `${homedir()}/.docker`,
+			configDir: flags.config ?? process.env["DOCKER_CONFIG"] ?? `${home()}/.docker`,
 			debug: flags.debug,
 			version: flags.version,
 			help: flags.help,
 		},
 		rest: args,
 	};
+}
+
+/** A machine may have neither HOME nor a list of users. */
+function home(): string {
+	try {
+		return homedir();
+	} catch {
+		return "/root";
+	}
 }
 
 /** "docker" if this program was called by that name. */

@@ -6,8 +6,8 @@ import { type Kernel, moduleEntries } from "./kernel.ts";
 export interface MachineOptions {
 	readonly kernel: Kernel;
 	readonly arch: "x64" | "arm64";
-	/** The executable to boot. */
-	readonly program: string;
+	/** The executable to boot; undefined: it is not in the initramfs. */
+	readonly program: string | undefined;
 	/** For the kernel's command line. */
 	readonly parameters?: readonly string[];
 	/** More files of the initramfs. */
@@ -35,7 +35,7 @@ export function initramfs({
 		directory("dev"),
 		{ name: "dev/console", mode: 0o020600, device: { major: 5, minor: 1 } },
 		...moduleEntries(kernel, withoutModules),
-		file("NanoContainer", readFileSync(program), 0o755),
+		...(program === undefined ? [] : [file("NanoContainer", readFileSync(program), 0o755)]),
 		link("init", init),
 		...files,
 	]);
@@ -77,7 +77,7 @@ export interface Booted {
 	readonly pid: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 120_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 
 export function bootMachine(options: MachineOptions, scratch: string): Booted {
 	const initrd = `${scratch}/initrd-${crypto.randomUUID()}`;

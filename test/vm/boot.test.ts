@@ -1,0 +1,155 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { Host, IMAGE as LOCAL_IMAGE } from "../fixture.ts";
+import { directory, file } from "./cpio.ts";
+import { busybox, diskModules, IMAGE, machine, rootDisk, run, scratch } from "./guest.ts";
+import { qmp } from "./qmp.ts";
+
+const bootFile = (document: object) => [
+	directory("etc"),
+	directory("etc/nanocontainer"),
+	file("etc/nanocontainer/boot.json", JSON.stringify(document)),
+];
+
+test("the file alone: no libc, no tool, the first process of a machine", async () => {
+	const vm = machine({ parameters: [run(`${IMAGE} sh -c 'echo $((6 * 7)); ip addr show eth0'`)] });
+	await vm.says("eth0 is 10.0.2.15/24 (DHCP, 86400 s)");
+	await vm.says("42");
+	await vm.says(/inet 172\.\d+\.0\.2\/16/);
+	await vm.says(/container \w+ ended \(exit code 0\)/);
+	expect(vm.output()).not.toContain("cannot");
+});
+
+test("a shell has the console, comes back when it is left, and poweroff -f in it ends the machine", async () => {
+	const vm = machine({ parameters: ["nanocontainer.console"] });
+	await vm.says("/ # ");
+	vm.type("echo pid $$; stty size; exit\n");
+	await vm.says("pid 1\r\n");
+	await vm.says("24 80");
+	await vm.says(/exit[^]*built-in shell/);
+	vm.type("poweroff -f\n");
+	await vm.says("poweroff: stopping containers");
+	await vm.ended();
+	expect(vm.output()).not.toContain("panic");
+});
+
+test("the power button and Ctrl-Alt-Del stop the containers first", async () => {
+	const socket = `${scratch}/qmp`;
+	for (const [press, ending] of [
+		['{"execute": "system_powerdown"}', "poweroff"],
+		['{"execute": "human-monitor-command", "arguments": {"command-line": "sendkey ctrl-alt-delete"}}', "reboot"],
+	] as const) {
+		const vm = machine({
+			parameters: [run(`--name web ${IMAGE} sleep 1000`)],
+			qemu: ["-qmp", `unix:${socket},server,nowait`],
+		});
+		await vm.says("1 of 1 containers run");
+		await qmp(socket, press);
+		await vm.says(new RegExp(`${ending}: stopping containers[^]*stopping web`));
+		await vm.ended();
+	}
+});
+
+test("boot.json: archives beside it, restarts, an end that ends the machine, stopped in order", async () => {
+	const host = new Host();
+	await Bun.write(`${host.dir}/context/Dockerfile`, `FROM ${LOCAL_IMAGE}\nCMD echo from the archive\n`);
+	await host.ok("build", "-q", "-o", `type=docker,dest=${scratch}/app.tar`, "-t", "app:1", `${host.dir}/context`);
+	await host.close();
+	const document = {
+		hostname: "box",
+		network: { address: "10.0.2.77/24", gateway: "10.0.2.2", dns: ["10.0.2.3"] },
+		images: ["app.tar"],
+		containers: [
+			{ run: "--name first app:1", whenEnded: "restart" },
+			{ run: ["-d", "--name", "quiet", IMAGE, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"] },
+			{ run: ["--network", "none", IMAGE, "sh", "-c", "hostname; sleep 4; exit 3"], whenEnded: "poweroff" },
+		],
+	};
+	const vm = machine({
+		files: [...bootFile(document), file("etc/nanocontainer/app.tar", readFileSync(`${scratch}/app.tar`))],
+	});
+	await vm.says("eth0 is 10.0.2.77/24 via 10.0.2.2");
+	await vm.says(/from the archive[^]*container first ended \(exit code 0\)[^]*from the archive/);
+	await vm.says("ended (exit code 3)");
+	await vm.says(/poweroff: stopping containers[^]*stopping quiet/);
+	await vm.ended();
+});
+
+test("mistakes are told, and the machine boots", async () => {
+	const vm = machine({
+		parameters: [
+			...[run("no.such.registry.invalid/image"), run(`--memroy 3m ${IMAGE}`), run(`-it ${IMAGE}`), run("'")],
+			...["nanocontainer.consloe", "nanocontainer.disk=/dev/vdz", "nanocontainer.console", "ip=:::::eth7:dhcp"],
+		],
+		files: bootFile({ containers: [{ run: [] }], colour: "red" }),
+	});
+	await vm.says(/boot\.json: .*colour/);
+	await vm.says("nanocontainer.consloe: there is no such setting");
+	await vm.says("nanocontainer.run=': a quotation mark (') is not closed");
+	await vm.says("there is no network interface eth7");
+	await vm.says("going on without the disk: cannot mount /dev/vdz: no such file or directory");
+	await vm.says("unknown flag: --memroy");
+	await vm.says('-i and -t are for the console (nanocontainer.console, "console")');
+	await vm.says("no.such.registry.invalid/image: ");
+	await vm.says("/ # ");
+});
+
+test("by hand, on a machine that is up: it mounts what is missing, and ends with SIGTERM", async () => {
+	const script = [
+		"/busybox mkdir -p /proc /sys /tmp; /busybox mount -t proc p /proc; /busybox mount -t devtmpfs d /dev",
+		"/busybox mount -t tmpfs t /tmp; /busybox mkdir /tmp/root; /busybox mount --bind / /tmp/root",
+		"cd /tmp/root; /busybox mount -t proc p /tmp/root/proc; /busybox mount -t devtmpfs d /tmp/root/dev",
+		"/busybox chroot /tmp/root /NanoContainer boot & boot=$!",
+		"/busybox sleep 6; echo killing; kill $boot; wait $boot; echo ended with $?; /busybox poweroff -f",
+	].join("\n");
+	const vm = machine({
+		init: "busybox",
+		files: [busybox(), file("script", script)],
+		parameters: ["rdinit=/busybox", run(`--name web ${IMAGE} sleep 1000`), "--", "sh", "/script"],
+	});
+	await vm.says("killing");
+	await vm.says(/stopping containers\r\r?\n.*stopping web/);
+	await vm.says("ended with 0");
+	await vm.ended();
+});
+
+test("without nf_tables: the sentence, and what works without it", async () => {
+	const vm = machine({
+		withoutModules: ["nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"],
+		parameters: [run(`${IMAGE} true`), run(`--network none ${IMAGE} echo without a bridge`)],
+	});
+	await vm.says(/nf_tables.*--network none/);
+	await vm.says("without a bridge");
+});
+
+test("without overlay: the sentence", async () => {
+	const vm = machine({ withoutModules: ["overlay"], parameters: [run(`${IMAGE} true`)] });
+	await vm.says("This kernel has no overlay file system (module overlay): containers cannot be started");
+});
+
+/** An initramfs holds its files in memory; with the root on a disk, what is not used need not be there. */
+const FROM_DISK = [
+	"/busybox mkdir -p /proc /dev /new; /busybox mount -t proc p /proc; /busybox mount -t devtmpfs d /dev",
+	...diskModules().map((path) => `/busybox insmod /${path}`),
+	"/busybox mount -t ext4 /dev/vda /new; /busybox umount /proc; exec /busybox switch_root /new /init",
+].join("\n");
+
+test("256 MB of memory, three containers, the root on a disk", async () => {
+	const idle = (name: string) => run(`-d --name ${name} ${IMAGE} sleep 1000`);
+	const vm = machine({
+		memory: 256,
+		program: undefined,
+		init: "busybox",
+		files: [busybox(), file("script", FROM_DISK)],
+		disks: [rootDisk("root")],
+		parameters: [
+			...["rdinit=/busybox", idle("a"), idle("b"), idle("c")],
+			...[run(`--name last ${IMAGE} sh -c 'sleep 3; grep AnonPages /proc/meminfo'`), "--", "sh", "/script"],
+		],
+	});
+	const [, kilobytes] = /AnonPages: +(\d+) kB/.exec(await vm.says(/AnonPages: +\d+ kB/)) ?? [];
+	process.stdout.write(`   anonymous memory with four containers: ${kilobytes} kB\n`);
+	expect(Number(kilobytes)).toBeLessThan(40_000);
+	await vm.says("container last ended (exit code 0)");
+	expect(vm.output()).not.toContain("Out of memory");
+});

@@ -1,0 +1,129 @@
+/** What the kernel does with limits where there is cgroup v2 and nothing else. Runs in a machine (suites.test.ts). */
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Host, IMAGE } from "../../fixture.ts";
+
+const host = new Host();
+afterAll(() => host.close());
+const CGROUP = "/sys/fs/cgroup";
+
+/** Control file of a container, as the host sees it. */
+async function control(name: string, file: string): Promise<string> {
+	const id = await host.ok("inspect", "-f", "{{.Id}}", name);
+	return readFileSync(`${CGROUP}/nanocontainer/${id}/${file}`, "utf8").trim();
+}
+
+const idle = (name: string, ...flags: string[]) =>
+	host.ok("run", "-d", "--name", name, "--network", "none", ...flags, IMAGE, "sleep", "1000");
+
+test("this machine has cgroup v2 alone", () => {
+	const mounts = readFileSync("/proc/self/mountinfo", "utf8");
+	expect([mounts.includes(" - cgroup2 "), mounts.includes(" - cgroup ")]).toEqual([true, false]);
+});
+
+test("--memory kills, and it is reported", async () => {
+	const hog = "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo survived";
+	const { code } = await host.nc("run", "--name", "hog", "--network", "none", "-m", "16m", IMAGE, "sh", "-c", hog);
+	expect(code).toBe(137);
+	expect(await host.ok("inspect", "-f", "{{.State.OOMKilled}}", "hog")).toBe("true");
+});
+
+test("--memory-reservation, --memory-swap, --pids-limit, --cpuset-cpus, --cpu-shares are in the control files", async () => {
+	await idle("limits", "-m", "64m", "--memory-reservation", "32m", "--memory-swap", "96m", "--pids-limit", "30");
+	expect(await control("limits", "memory.max")).toBe(String(64 << 20));
+	expect(await control("limits", "memory.low")).toBe(String(32 << 20));
+	expect(await control("limits", "memory.swap.max")).toBe(String(32 << 20));
+	expect(await control("limits", "pids.max")).toBe("30");
+	await idle("cpus", "--cpuset-cpus", "1", "--cpu-shares", "512");
+	expect(await control("cpus", "cpuset.cpus.effective")).toBe("1");
+	expect(await control("cpus", "cpu.weight")).toBe("59");
+	expect(await host.ok("exec", "cpus", "grep", "Cpus_allowed_list", "/proc/self/status")).toContain("\t1");
+});
+
+/** Loops that a shell does in two seconds. */
+const WORK = "n=0; end=$(($(date +%s) + 3)); while [ $(date +%s) -lt $end ]; do n=$((n + 1)); done; echo $n";
+const work = async (...flags: string[]) => Number((await host.sh(WORK, ...flags)).stdout);
+
+test("--cpus 0.5 halves the work done", async () => {
+	const [whole, half] = [await work("--cpuset-cpus", "0"), await work("--cpuset-cpus", "0", "--cpus", "0.5")];
+	expect(half / whole).toBeGreaterThan(0.25);
+	expect(half / whole).toBeLessThan(0.75);
+});
+
+test("--cpu-shares divides a processor that two want", async () => {
+	const [much, little] = await Promise.all([
+		work("--cpuset-cpus", "0", "--cpu-shares", "4096"),
+		work("--cpuset-cpus", "0", "--cpu-shares", "256"),
+	]);
+	expect(much / little).toBeGreaterThan(2);
+});
+
+test("--pids-limit stops a fork bomb", async () => {
+	const { stdout, stderr } = await host.sh("for i in $(seq 1 50); do sleep 3 & done; echo done", "--pids-limit", "10");
+	expect(stdout + stderr).toMatch(/can't fork|Resource temporarily unavailable/);
+});
+
+test("the freezer stops a container, and lets it go on", async () => {
+	const id = await idle("frozen");
+	writeFileSync(`${CGROUP}/nanocontainer/${id}/cgroup.freeze`, "1");
+	while (!/^frozen 1$/m.test(await control("frozen", "cgroup.events"))) await Bun.sleep(10);
+	writeFileSync(`${CGROUP}/nanocontainer/${id}/cgroup.freeze`, "0");
+	expect(await host.ok("exec", "frozen", "echo", "thawed")).toBe("thawed");
+});
+
+test("--device-write-bps slows a writer down", async () => {
+	mkdirSync("/data", { recursive: true });
+	const [device = ""] = readdirSync("/sys/block").filter((name) => name.startsWith("vd"));
+	const write = async (...flags: string[]) => {
+		const began = performance.now();
+		const script = "dd if=/dev/zero of=/data/file bs=64k count=48 oflag=direct 2>/dev/null; rm /data/file";
+		expect((await host.sh(script, "-v", "/data:/data", ...flags)).code).toBe(0);
+		return performance.now() - began;
+	};
+	const free = await write();
+	const limited = await write("--device-write-bps", `/dev/${device}:1mb`);
+	expect(limited - free).toBeGreaterThan(1500); // 3 MB at 1 MB/s
+	await idle("io", "--device-read-iops", `/dev/${device}:100`);
+	expect(await control("io", "io.max")).toMatch(/^\d+:\d+ rbps=max wbps=max riops=100 wiops=max$/);
+	const { code, stderr } = await host.sh("true", "--device-read-bps", "/dev/null:1mb");
+	expect([code, stderr.includes("/dev/null is not a block device")]).toEqual([125, true]);
+});
+
+test("devices: docker's list, and what is asked for; the others cannot be opened", async () => {
+	const [disk = ""] = readdirSync("/sys/block").filter((name) => name.startsWith("vd"));
+	const [major, minor] = readFileSync(`/sys/block/${disk}/dev`, "utf8").trim().split(":");
+	const peek = `mknod /d b ${major} ${minor} && head -c 1 /d >/dev/null && echo open`;
+	expect((await host.sh(`${peek}; head -c 1 /dev/zero >/dev/null && echo zero`)).stdout).toBe("zero\n");
+	expect((await host.sh(peek, "--device-cgroup-rule", `b ${major}:* r`)).stdout).toBe("open\n");
+	expect((await host.sh(peek, "--device-cgroup-rule", `b ${major}:${minor} w`)).stdout).toBe("");
+	expect((await host.sh(`head -c 1 /dev/${disk} >/dev/null && echo open`, "--device", `/dev/${disk}`)).stdout).toBe(
+		"open\n",
+	);
+	expect((await host.sh(peek, "--privileged")).stdout).toBe("open\n");
+	expect((await host.sh("true", "--device-cgroup-rule", "x 1:1 r")).stderr).toContain(
+		"invalid device cgroup format 'x 1:1 r'",
+	);
+});
+
+test("NanoContainer in a container of its own", async () => {
+	const nested = [
+		"/NanoContainer --root /store/a run --rm -m 32m --pids-limit 20 nanocontainer/busybox cat /sys/fs/cgroup/memory.max",
+		"/NanoContainer --root /store/a run --rm --network none nanocontainer/busybox echo inside the inside",
+	].join(" && ");
+	const { code, stdout, stderr } = await host.nc(
+		...["run", "--rm", "--privileged", "-v", `${import.meta.dir}/../../../NanoContainer:/NanoContainer:ro`],
+		...["--tmpfs", "/store", "--tmpfs", "/run", IMAGE, "sh", "-c", nested],
+	);
+	expect([code, stdout, stderr]).toEqual([0, `${32 << 20}\ninside the inside\n`, ""]);
+});
+
+test("a host whose root cgroup has children with controllers on and off, as systemd makes them", async () => {
+	for (const slice of ["system.slice", "user.slice"]) mkdirSync(`${CGROUP}/${slice}`, { recursive: true });
+	writeFileSync(`${CGROUP}/system.slice/cgroup.subtree_control`, "+memory");
+	const flags = ["-m", "32m", "--pids-limit", "20", "--cgroup-parent", "system.slice"];
+	expect((await host.sh("cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max", ...flags)).stdout).toBe(
+		`${32 << 20}\n20\n`,
+	);
+	writeFileSync(`${CGROUP}/cgroup.subtree_control`, "-cpuset");
+	expect((await host.sh("cat /sys/fs/cgroup/cpuset.cpus", "--cpuset-cpus", "0")).stdout).toBe("0\n");
+});

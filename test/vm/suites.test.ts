@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test";
+import { file } from "./cpio.ts";
+import { busybox, diskModules, machine } from "./guest.ts";
+import { guestDisk } from "./guest-disk.ts";
+
+const disk = guestDisk();
+
+/** A machine on which `boot`, started by hand, has done its part; then suites of end-to-end tests are run. */
+const script = (suites: readonly string[]) =>
+	[
+		"/busybox mkdir -p /proc /dev /guest; /busybox mount -t proc p /proc; /busybox mount -t devtmpfs d /dev",
+		...diskModules().map((path) => `/busybox insmod /${path}`),
+		"/busybox mount -t ext4 /dev/vda /guest; /busybox cp -r /lib /guest/lib.new; cd /guest",
+		"/busybox mkdir -p /guest/lib; /busybox mv /guest/lib.new/modules /guest/lib/modules",
+		"/busybox mount -t proc p proc; /busybox mount -t devtmpfs d dev; /busybox mount -t tmpfs t tmp",
+		"export PATH=/bin HOME=/root",
+		"/busybox chroot /guest /suite/NanoContainer boot & boot=$!",
+		"while ! /busybox test -e /guest/run/nanocontainer/containers; do /busybox sleep 0.2; done",
+		`cd /guest; /busybox chroot /guest sh -c 'cd /suite; for suite in ${suites.join(" ")}; do`,
+		'	unshare --net --mount --propagation private bun test ./test/$suite.test.ts --timeout 120000 2>&1; echo "$suite: $?"; done\'',
+		"kill $boot; wait $boot; /busybox poweroff -f",
+	].join("\n");
+
+async function runSuites(suites: readonly string[], timeoutMs: number): Promise<void> {
+	const vm = machine({
+		memory: 1500,
+		init: "busybox",
+		program: undefined,
+		files: [busybox(), file("script", script(suites))],
+		disks: [disk],
+		parameters: ["rdinit=/busybox", "ip=none", "--", "sh", "/script"],
+	});
+	await vm.ended(timeoutMs);
+	const output = vm.output().replaceAll("\r", "");
+	process.stdout.write(output.replace(/^.*\(pass\)/gm, "   (pass)"));
+	for (const suite of suites) expect(output).toContain(`${suite}: 0`);
+}
+
+test("resources, on cgroup v2 alone", () => runSuites(["vm/guest/resources-v2"], 300_000), 320_000);
+
+test(
+	"the core of the end-to-end tests, on cgroup v2 alone",
+	() => runSuites(["e2e/lifecycle", "e2e/resources", "e2e/network", "e2e/streams"], 500_000),
+	520_000,
+);
