@@ -94,6 +94,7 @@ function execIn(engine: Engine, nameOrId: string, options: ExecOptions): Execute
 			quietMs: QUIET_MS,
 		}),
 		pidfd: FIRST_PLAN_FD,
+		pid: init.pid,
 		cgroupJoins: membership?.procs ?? [],
 		terminalSize: options.terminalSize,
 		seccomp: options.privileged ? undefined : seccompFilter(container.config.host, capabilities, engine.paths.run),

@@ -88,8 +88,16 @@ export const op = {
 	unshare: (flags: number, names: string) =>
 		operation("unshare", [flags], [], `unshare(${names})`, `a new ${names} namespace`, `unshare ${names}`),
 
-	setns: (fd: number, flags: number, names: string) =>
-		operation("setns", [fd, flags], [], `setns(pidfd, ${names})`, "join the container's namespaces", `join ${names}`),
+	/** `root`: /proc/<pid>/root of the process whose namespaces they are. */
+	setns: (fd: number, flags: number, names: string, root: string) =>
+		operation(
+			"setns",
+			[fd, flags],
+			[root],
+			`setns(pidfd, ${names})`,
+			"join the container's namespaces",
+			`join ${names}`,
+		),
 
 	write: (path: string, content: string, why: string) =>
 		operation("write", [], [path, content], `write("${path}", "${content}")`, why, `write ${path}`),

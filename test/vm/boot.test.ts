@@ -26,7 +26,7 @@ test("a shell has the console, comes back when it is left, and poweroff -f in it
 	vm.type("echo pid $$; stty size; exit\n");
 	await vm.says("pid 1\r\n");
 	await vm.says("24 80");
-	await vm.says(/exit[^]*built-in shell/);
+	await vm.says(/exit[\s\S]*built-in shell/);
 	vm.type("poweroff -f\n");
 	await vm.says("poweroff: stopping containers");
 	await vm.ended();
@@ -45,7 +45,7 @@ test("the power button and Ctrl-Alt-Del stop the containers first", async () => 
 		});
 		await vm.says("1 of 1 containers run");
 		await qmp(socket, press);
-		await vm.says(new RegExp(`${ending}: stopping containers[^]*stopping web`));
+		await vm.says(new RegExp(`${ending}: stopping containers[sS]*stopping web`));
 		await vm.ended();
 	}
 });
@@ -69,9 +69,9 @@ test("boot.json: archives beside it, restarts, an end that ends the machine, sto
 		files: [...bootFile(document), file("etc/nanocontainer/app.tar", readFileSync(`${scratch}/app.tar`))],
 	});
 	await vm.says("eth0 is 10.0.2.77/24 via 10.0.2.2");
-	await vm.says(/from the archive[^]*container first ended \(exit code 0\)[^]*from the archive/);
+	await vm.says(/from the archive[\s\S]*container first ended \(exit code 0\)[\s\S]*from the archive/);
 	await vm.says("ended (exit code 3)");
-	await vm.says(/poweroff: stopping containers[^]*stopping quiet/);
+	await vm.says(/poweroff: stopping containers[\s\S]*stopping quiet/);
 	await vm.ended();
 });
 
