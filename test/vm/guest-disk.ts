@@ -2,7 +2,7 @@
  * A disk with what test suites need to run in a virtual machine: Bun, this repository's tests, the programs they call,
  * with the libraries of those. Its root is a root directory for chroot(2).
  */
-import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { newDisk, scratch } from "./guest.ts";
 
@@ -46,6 +46,8 @@ export function guestDisk(): string {
 		if (existsSync(directory)) cpSync(directory, `${root}${directory}`, { recursive: true });
 	const applets = Bun.spawnSync(["/bin/busybox", "--list"]).stdout.toString().split("\n").filter(Boolean);
 	for (const name of applets) if (!existsSync(`${root}/bin/${name}`)) symlinkSync("busybox", `${root}/bin/${name}`);
+	rmSync(`${root}/bin/sh`); // busybox's runs its own ip and stty, whatever is in PATH
+	symlinkSync("bash", `${root}/bin/sh`);
 	writeFileSync(`${root}/etc/passwd`, "root:x:0:0:root:/root:/bin/sh\n");
 	writeFileSync(`${root}/etc/group`, "root:x:0:\ntty:x:5:\n");
 	for (const path of [
