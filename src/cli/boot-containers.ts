@@ -111,7 +111,8 @@ export class BootContainers {
 		const capabilities = console ? [...flags["cap-add"], "SYS_BOOT"] : flags["cap-add"];
 		const wanted = { ...flags, tty: console, interactive: console, "cap-add": capabilities };
 		const options = createOptions(wanted, args, flags.detach);
-		const image = await imageFor(engine, context, options.image, flags);
+		// Progress bars of several at once would be in each other's way.
+		const image = await imageFor(engine, context, options.image, { ...flags, quiet: true });
 		const labels = { ...options.labels, [LABEL]: flags.detach ? DETACHED : "" };
 		const created = create(engine, image, { ...options, labels });
 		for (const warning of created.warnings) say(warning);

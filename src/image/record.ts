@@ -1,7 +1,7 @@
 /** Recording an image whose layers and blobs are all in place. */
 import type { Paths } from "../paths.ts";
 import { lastResult, markDurable } from "../store/build-cache.ts";
-import { type Db, transaction } from "../store/database.ts";
+import { type Db, durableTransaction } from "../store/database.ts";
 import { layerSize, putDigest, putImage, putTag } from "../store/images.ts";
 import { syncFileSystem } from "../sys/machine.ts";
 import type { ImageConfig } from "./spec.ts";
@@ -25,7 +25,7 @@ export function recordImage(db: Db, paths: Paths, image: NewImage): void {
 	const size = layers.reduce((sum, diffId) => sum + (layerSize(db, diffId) ?? 0), 0);
 	const results = lastResult(db);
 	syncFileSystem(paths.root);
-	transaction(db, paths, () => {
+	durableTransaction(db, paths, () => {
 		markDurable(db, results);
 		putImage(db, {
 			id: image.id,

@@ -125,6 +125,16 @@ function migrate(db: Db): void {
 	db.exec("COMMIT");
 }
 
+/** As transaction(), and on the disk when it returns: for what took long to make, and is told to be there. */
+export function durableTransaction<T>(db: Db, paths: Paths, change: () => T): T {
+	db.exec("PRAGMA synchronous = FULL");
+	try {
+		return transaction(db, paths, change);
+	} finally {
+		db.exec("PRAGMA synchronous = NORMAL");
+	}
+}
+
 /** Runs `change` as one transaction, alone among all processes. What it throws undoes everything. */
 export function transaction<T>(db: Db, paths: Paths, change: () => T): T {
 	using _lock = lockFile(paths.databaseLock);

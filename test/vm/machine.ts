@@ -18,6 +18,8 @@ export interface MachineOptions {
 	readonly cpus?: number;
 	/** Raw images of disks. */
 	readonly disks?: readonly string[];
+	/** QEMU's -netdev. */
+	readonly network?: string;
 	/** More of QEMU's. */
 	readonly qemu?: readonly string[];
 	/** What /init is a link to; default: NanoContainer. */
@@ -41,9 +43,12 @@ export function initramfs({
 	]);
 }
 
+/** A network that leads nowhere but to QEMU's own DHCP and DNS. */
+const ISOLATED = "user,restrict=on";
+
 /** QEMU's command line. Software emulation, with a thread for each processor. */
 export function qemuCommand(options: MachineOptions, initrd: string): string[] {
-	const { arch, kernel, memory = 768, cpus = 2, disks = [], parameters = [] } = options;
+	const { arch, kernel, memory = 768, cpus = 2, disks = [], parameters = [], network = ISOLATED } = options;
 	const console = arch === "arm64" ? "ttyAMA0" : "ttyS0";
 	const machine =
 		arch === "arm64"
@@ -56,8 +61,7 @@ export function qemuCommand(options: MachineOptions, initrd: string): string[] {
 		...["-kernel", kernel.image, "-initrd", initrd],
 		...["-append", [`console=${console}`, "quiet", "panic=-1", ...parameters].join(" ")],
 		...disks.flatMap((path) => ["-drive", `file=${path},if=virtio,format=raw,cache=unsafe`]),
-		// A network that leads nowhere but to QEMU's own DHCP and DNS.
-		...["-nic", "user,model=virtio-net-pci,restrict=on"],
+		...["-netdev", `${network},id=net`, "-device", "virtio-net-pci,netdev=net,romfile="],
 		...(options.qemu ?? []),
 	];
 }
