@@ -23,7 +23,7 @@ const section = (title: string, ...body: readonly string[]): string =>
 	`${"=".repeat(80)}\n${title}\n${"=".repeat(80)}\n\n${body.join("\n\n").trim()}\n\n`;
 
 /** Every package that the dependencies of package.json bring. */
-function dependencies(file = "package.json", found = new Set<string>()): Set<string> {
+export function dependencies(file = "package.json", found = new Set<string>()): Set<string> {
 	const { dependencies: names = {} } = JSON.parse(readFileSync(file, "utf8")) as { dependencies?: object };
 	for (const name of Object.keys(names).filter((candidate) => !found.has(candidate))) {
 		found.add(name);

@@ -4,10 +4,29 @@
  */
 import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { dependencies } from "../../native/licences.ts";
 import { newDisk, scratch } from "./guest.ts";
 
 const REPOSITORY = `${import.meta.dir}/../..`;
-const PROGRAMS = ["bash", "ip", "nft", "python3", "unshare", "mount", "umount", "stty", "mkfs.ext4", "dd", "getfattr"];
+const PROGRAMS = [
+	"bash",
+	"ip",
+	"nft",
+	"python3",
+	"unshare",
+	"mount",
+	"umount",
+	"stty",
+	"mkfs.ext4",
+	"dd",
+	"getfattr",
+	"setfattr",
+	"setpriv",
+	"ss",
+	"nsenter",
+	"tar",
+	"docker-registry",
+];
 /** python3's own library, as far as the suites use it. */
 const DIRECTORIES = ["/usr/lib/python3.11"];
 
@@ -57,7 +76,7 @@ export function guestDisk(): string {
 		"native",
 		"package.json",
 		"tsconfig.json",
-		"node_modules/valibot",
+		...[...dependencies()].map((name) => `node_modules/${name}`),
 	]) {
 		cpSync(`${REPOSITORY}/${path}`, `${root}/suite/${path}`, { recursive: true });
 	}
