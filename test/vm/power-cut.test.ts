@@ -65,7 +65,7 @@ test(
 				network: `user,restrict=on,guestfwd=tcp:${GUEST_REGISTRY}-cmd:busybox nc ${registry.host.replace(":", " ")}`,
 			});
 			await vm.says("NanoContainer: ");
-			await Bun.sleep(Number(process.env["NC_CUT_MS"] ?? 700 + Math.random() * 5000)); // any moment will do
+			await Bun.sleep(Number(process.env["NC_CUT_MS"] ?? 700 + Math.random() * 6000)); // any moment will do
 			if (process.env["NC_SHOW"]) process.stdout.write(vm.output());
 			await vm.cut();
 			const { code, output } = await onHost(disk, "system", "check");

@@ -1,0 +1,27 @@
+import { beforeAll, expect, test } from "bun:test";
+import { IMAGE, machine, run } from "./guest.ts";
+
+const REPOSITORY = `${import.meta.dir}/../..`;
+
+beforeAll(() => {
+	const built = Bun.spawnSync([process.execPath, `${REPOSITORY}/build.ts`, "--arch", "arm64"], { stderr: "pipe" });
+	if (!built.success) throw new Error(built.stderr.toString());
+}, 120_000);
+
+test("arm64, cross-built: it boots, runs a container on the bridge, and is what it says", async () => {
+	const vm = machine({
+		arch: "arm64",
+		parameters: [
+			run(`${IMAGE} sh -c 'uname -m; ip addr show eth0; grep Seccomp: /proc/self/status'`),
+			"nanocontainer.console",
+		],
+	});
+	await vm.says("aarch64", 110_000);
+	await vm.says(/inet 172\.\d+\.0\.2\/16/);
+	await vm.says(/Seccomp:\s2/);
+	await vm.says(/container \w+ ended \(exit code 0\)/);
+	await vm.says("/ # ");
+	vm.type("poweroff -f\n");
+	await vm.ended();
+	expect(vm.output()).not.toContain("cannot");
+}, 170_000);
