@@ -3,7 +3,7 @@
  * the layer: its archive is read once, for its digest, and it is renamed to where layers are.
  */
 import { mkdirSync } from "node:fs";
-import { type DiffSummary, writeChangeset } from "../image/diff.ts";
+import { type DiffOptions, type DiffSummary, writeChangeset } from "../image/diff.ts";
 import { openWritableRootfs } from "../image/rootfs-view.ts";
 import type { Paths } from "../paths.ts";
 import { type Db, transaction } from "../store/database.ts";
@@ -42,7 +42,7 @@ export class NewLayer implements Disposable {
 
 	/** Takes its digest and puts it with the other layers. Returns its DiffID. */
 	async seal(db: Db, clampTo: number | undefined): Promise<string> {
-		const { diffId, size, archiveSize } = digestLayer(this.upper, clampTo);
+		const { diffId, size, archiveSize } = digestLayer(this.upper, clampTo === undefined ? {} : { clampTo });
 		using _lock = await lockLayer(this.#paths, diffId);
 		if (!hasLayer(this.#paths, diffId)) commitLayer(this.#paths, diffId, this.upper);
 		transaction(db, this.#paths, () => putLayerSize(db, diffId, size, archiveSize));
@@ -56,7 +56,7 @@ export class NewLayer implements Disposable {
 
 export function digestLayer(
 	directory: string,
-	clampTo?: number,
+	options: DiffOptions = {},
 ): DiffSummary & { diffId: string; archiveSize: number } {
 	const hash = new Bun.CryptoHasher("sha256");
 	let archiveSize = 0;
@@ -66,7 +66,7 @@ export function digestLayer(
 			hash.update(chunk);
 			archiveSize += chunk.length;
 		},
-		clampTo === undefined ? {} : { clampTo },
+		options,
 	);
 	return { ...summary, diffId: `sha256:${hash.digest("hex")}`, archiveSize };
 }

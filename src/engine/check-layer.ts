@@ -26,12 +26,12 @@ export async function checkLayer(
 ): Promise<void> {
 	const { paths } = engine;
 	const layer = layerPath(paths, diffId);
-	const digest = digestLayer(layer).diffId;
-	if (digest === diffId) return;
+	if (digestLayer(layer).diffId === diffId) return;
 	const staging = stagingDirectory(paths);
 	try {
 		const fresh = await unpackAgain(engine, diffId, `${staging}/layer`);
-		if (fresh.error === undefined && digestLayer(fresh.directory).diffId === digest) return;
+		const same = () => contentOf(fresh.directory) === contentOf(layer);
+		if (fresh.error === undefined && same()) return;
 		await report({
 			what: `layer ${diffId} is damaged: its files are not what they were unpacked as`,
 			repair:
@@ -45,6 +45,8 @@ export async function checkLayer(
 }
 
 const failed = (said: string): Mended => ({ done: false, said });
+
+const contentOf = (directory: string): string => digestLayer(directory, { timesOfFilesOnly: true }).diffId;
 
 /** Unpacks the blob that the layer came as. */
 async function unpackAgain(

@@ -29,6 +29,11 @@ const CHUNK = 1024 * 1024;
 export interface DiffOptions {
 	/** Times later than this become it: SOURCE_DATE_EPOCH, in seconds. Files are changed to match. */
 	readonly clampTo?: number;
+	/**
+	 * Only files have a time: to compare two unpackings of an archive, which need not say when a directory that it takes
+	 * for granted was made.
+	 */
+	readonly timesOfFilesOnly?: boolean;
 }
 
 export interface DiffSummary {
@@ -125,7 +130,7 @@ class Walk {
 	}
 
 	#whiteout(path: Buffer, { mtime }: FileStat): OutEntry {
-		const { clampTo = Number.POSITIVE_INFINITY } = this.#options;
+		const { clampTo = Number.POSITIVE_INFINITY, timesOfFilesOnly } = this.#options;
 		return {
 			path,
 			type: "file",
@@ -133,7 +138,7 @@ class Walk {
 			uid: 0,
 			gid: 0,
 			size: 0,
-			mtime: Math.min(seconds(mtime), clampTo),
+			mtime: timesOfFilesOnly ? 0 : Math.min(seconds(mtime), clampTo),
 			linkpath: Buffer.alloc(0),
 			devMajor: 0,
 			devMinor: 0,
@@ -153,7 +158,8 @@ class Walk {
 	}
 
 	#mtime(dir: number, name: Buffer, stat: FileStat): number {
-		const { clampTo } = this.#options;
+		const { clampTo, timesOfFilesOnly } = this.#options;
+		if (timesOfFilesOnly && typeOf(stat.mode) === S_IFDIR) return 0;
 		const own = seconds(stat.mtime);
 		if (clampTo === undefined || own <= clampTo) return own;
 		setTimes(dir, name, BigInt(clampTo) * 1_000_000_000n, AT_SYMLINK_NOFOLLOW);
