@@ -6,6 +6,7 @@ import { type FoundImage, findImages } from "../image/archive-read.ts";
 import { extractLayer } from "../image/extract.ts";
 import { recordImage } from "../image/record.ts";
 import { familiar } from "../image/reference.ts";
+import { sweepOrphans } from "../image/sweep.ts";
 import { blobPath, writeBlob } from "../store/blobs.ts";
 import { putLayerSize } from "../store/images.ts";
 import { hasLayer, lockLayerAndBlob } from "../store/layers.ts";
@@ -27,6 +28,7 @@ export async function loadArchive(engine: Engine, source: AsyncIterable<Uint8Arr
 		const images = findImages(await readArchive(source, staging));
 		if (images.length === 0) throw new EngineError("failed", "invalid archive: it holds no image");
 		for (const image of images) await store(engine, image);
+		sweepOrphans(engine.db, engine.paths);
 		return images.map(({ id, names }) => ({ id, names: names.map(familiar) }));
 	} finally {
 		removeTree(staging);
@@ -37,11 +39,13 @@ export async function loadArchive(engine: Engine, source: AsyncIterable<Uint8Arr
 async function store(engine: Engine, image: FoundImage): Promise<void> {
 	const { db, paths } = engine;
 	using held = new DisposableStack();
-	for (const { digest, diffId, file } of image.layers) {
+	// The same layer may come twice, as one file: storing it moves the file.
+	const distinct = new Map(image.layers.map((layer) => [layer.digest, layer]));
+	for (const { digest, diffId, file } of distinct.values()) {
+		await verifyFile(file, digest); // also of a layer that is here: the manifest speaks of this file
 		const locks = await lockLayerAndBlob(paths, diffId, digest);
 		held.use(locks);
 		if (locks.present) continue;
-		await verifyFile(file, digest);
 		if (!hasLayer(paths, diffId)) {
 			const { size } = Bun.file(file);
 			const bytes = await extractLayer(paths, { diffId, size, bytes: createReadStream(file), verify: () => {} });

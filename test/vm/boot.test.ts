@@ -40,12 +40,12 @@ test("the power button and Ctrl-Alt-Del stop the containers first", async () => 
 		['{"execute": "human-monitor-command", "arguments": {"command-line": "sendkey ctrl-alt-delete"}}', "reboot"],
 	] as const) {
 		const vm = machine({
-			parameters: [run(`--name web ${IMAGE} sleep 1000`)],
+			parameters: [run(`--init --name web ${IMAGE} sleep 1000`)],
 			qemu: ["-qmp", `unix:${socket},server,nowait`],
 		});
 		await vm.says("1 of 1 containers run");
 		await qmp(socket, press);
-		await vm.says(new RegExp(`${ending}: stopping containers[sS]*stopping web`));
+		await vm.says(new RegExp(`${ending}: stopping containers\\s+.*stopping web`));
 		await vm.ended();
 	}
 });

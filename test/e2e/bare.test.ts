@@ -1,0 +1,67 @@
+/** The executable where there is nothing else: no libc, no file system of the kernel, an old machine. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { BINARY } from "../fixture.ts";
+
+const root = mkdtempSync("/tmp/nc-bare-");
+const spawn = (...command: string[]) => {
+	const { exitCode, stdout, stderr } = Bun.spawnSync(command, { env: { PATH: process.env["PATH"] } });
+	return { code: exitCode, out: stdout.toString(), err: stderr.toString() };
+};
+const bare = (...words: string[]) => spawn("chroot", root, "/NanoContainer", ...words);
+
+beforeAll(() => {
+	for (const dir of ["proc", "sys", "dev", "run", "tmp"]) mkdirSync(`${root}/${dir}`);
+	cpSync(BINARY, `${root}/NanoContainer`);
+});
+afterAll(() => {
+	for (const dir of ["", "/proc", "/sys", "/dev"]) spawn("umount", "-R", `${root}${dir}`);
+	rmSync(root, { recursive: true });
+});
+
+test("without /proc: a sentence", () => {
+	const sentence = "NanoContainer: /proc is not mounted: mount -t proc proc /proc\n";
+	expect(bare("--version")).toEqual({ code: 1, out: "", err: sentence });
+});
+
+test("without a libc it starts, and runs containers, and runs programs that have another idea of libraries", () => {
+	expect(spawn("mount", "-t", "proc", "proc", `${root}/proc`).code).toBe(0);
+	expect(bare("--version").out).toStartWith("NanoContainer version ");
+	expect(spawn("mount", "--rbind", "/sys", `${root}/sys`).code).toBe(0);
+	expect(spawn("mount", "--bind", "/dev", `${root}/dev`).code).toBe(0);
+	const run = [
+		"run",
+		"--rm",
+		"--network",
+		"none",
+		"nanocontainer/busybox",
+		"sh",
+		"-c",
+		"echo $LD_PRELOAD; echo inside",
+	];
+	expect(bare(...run).err).toContain("bind it on itself first (mount --bind DIR DIR)");
+	spawn("mount", "--rbind", root, root);
+	expect(bare(...run)).toEqual({ code: 0, out: "\ninside\n", err: "" });
+	expect(bare("ps", "-a").out.trim().split("\n")).toHaveLength(1);
+});
+
+test("something else at the loader's place is not taken for it", () => {
+	for (const dir of ["lib64", "lib"]) mkdirSync(`${root}/${dir}`, { recursive: true });
+	const loader = process.arch === "arm64" ? "lib/ld-linux-aarch64.so.1" : "lib64/ld-linux-x86-64.so.2";
+	for (const content of ["#!/bin/sh\n", "", "\x7fELF"]) {
+		writeFileSync(`${root}/${loader}`, content, { mode: 0o755 });
+		expect(bare("--version").out).toStartWith("NanoContainer version ");
+	}
+	// An ELF of the right form that is no loader: a library.
+	const libc = spawn("sh", "-c", `ldd ${BINARY} | awk '/libm.so/ {print $3}'`).out.trim();
+	cpSync(libc, `${root}/${loader}`, { dereference: true });
+	expect(bare("--version").out).toStartWith("NanoContainer version ");
+});
+
+test("the notices of what it carries", () => {
+	const { code, out } = spawn(BINARY, "version", "--licenses");
+	expect(code).toBe(0);
+	for (const name of ["GNU C Library", "busybox", "musl", "Bun", "valibot", "LESSER GENERAL PUBLIC LICENSE"]) {
+		expect(out.toUpperCase()).toContain(name.toUpperCase());
+	}
+});

@@ -1,0 +1,138 @@
+/** What is stored: archives that are loaded, and the check of all of it. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { Host, IMAGE } from "../fixture.ts";
+import { sha256, type TarFile, tarOf } from "../registry.ts";
+
+const host = new Host();
+afterAll(() => host.close());
+const file = (name: string) => `${host.dir}/${name}`;
+
+beforeAll(async () => {
+	mkdirSync(file("context"));
+	writeFileSync(file("context/Dockerfile"), `FROM ${IMAGE}\nRUN echo made > /made\nCMD cat /made\n`);
+	for (const type of ["docker", "oci"]) {
+		await host.ok("build", "-q", "-t", "app:1", "-o", `type=${type},dest=${file(`${type}.tar`)}`, file("context"));
+	}
+});
+
+/** `docker save` before containerd: a directory a layer, each with a layer.tar; one is a link to another. */
+function savedArchive(change: (files: TarFile[]) => void = () => {}): Buffer {
+	const layer = tarOf([{ path: "old", data: "layer\n" }]);
+	const config = JSON.stringify({
+		...{ architecture: process.arch === "arm64" ? "arm64" : "amd64", os: "linux" },
+		...{ config: { Cmd: ["/old"] }, rootfs: { type: "layers", diff_ids: [sha256(layer), sha256(layer)] } },
+	});
+	const files: TarFile[] = [
+		{ path: "a/", type: "Directory" },
+		{ path: "a/layer.tar", data: layer },
+		{ path: "b/layer.tar", type: "SymbolicLink", linkpath: "../a/layer.tar" },
+		{ path: "config.json", data: config },
+		{
+			path: "manifest.json",
+			data: JSON.stringify([
+				{ Config: "config.json", RepoTags: ["old:1", "old:2"], Layers: ["a/layer.tar", "b/layer.tar"] },
+			]),
+		},
+	];
+	change(files);
+	return tarOf(files);
+}
+
+describe("load", () => {
+	test("docker's archive and an OCI layout, from a file and on standard input, compressed or not", async () => {
+		expect(await host.ok("load", "-i", file("docker.tar"))).toBe("Loaded image: app:1");
+		expect(await host.ok("run", "--rm", "--network", "none", "app:1")).toBe("made");
+		const id = await host.ok("inspect", "-f", "{{.Id}}", "app:1");
+		await host.ok("rmi", "-f", "app:1");
+		const oci = readFileSync(file("oci.tar"));
+		for (const bytes of [oci, gzipSync(oci), zstdCompressSync(oci)]) {
+			expect(await host.ok("load", { stdin: bytes })).toBe("Loaded image: app:1");
+		}
+		expect(await host.ok("inspect", "-f", "{{.Id}}", "app:1")).toBe(id);
+	});
+	test("what docker save once made, with all its names", async () => {
+		expect(await host.ok("load", { stdin: savedArchive() })).toBe("Loaded image: old:1\nLoaded image: old:2");
+		expect(await host.ok("inspect", "-f", "{{.Config.Cmd}} {{len .RootFS.Layers}}", "old:2")).toBe("[/old] 2");
+	});
+	test("archives that lie are refused, and leave nothing", async () => {
+		const images = await host.ok("images", "-q");
+		const edit = (path: string, data: string) => (files: TarFile[]) => {
+			const at = files.findIndex((entry) => entry.path === path);
+			files[at] = { path, data };
+		};
+		const cases: [string, Buffer][] = [
+			["has another digest", savedArchive(edit("a/layer.tar", "not the layer"))],
+			["is not JSON", savedArchive(edit("manifest.json", "{"))],
+			["it has no ../../etc/passwd", savedArchive(edit("manifest.json", '[{"Config": "../../etc/passwd"}]'))],
+			["it holds neither index.json nor manifest.json", tarOf([{ path: "x", data: "y" }])],
+			["malformed", Buffer.from("x".repeat(2000))],
+		];
+		for (const [says, stdin] of cases) {
+			const { code, stderr } = await host.nc("load", { stdin });
+			expect({ says, code, told: stderr.includes(says) ? says : stderr }).toEqual({ says, code: 1, told: says });
+		}
+		expect(await host.ok("images", "-q")).toBe(images);
+		expect(readdirSync(`${host.root}/staging`)).toEqual([]);
+		expect((await host.nc("load", "-i", file("missing"))).stderr).toContain(`open ${file("missing")}: no such file`);
+	});
+});
+
+describe("system check", () => {
+	const check = (...flags: string[]) => host.nc("system", "check", ...flags);
+	const blobs = () => readdirSync(`${host.root}/blobs/sha256`);
+
+	test("finds nothing where nothing is", async () => {
+		const { code, stdout } = await check();
+		expect([code, stdout]).toEqual([
+			0,
+			expect.stringMatching(/^No problem: \d+ blobs, \d+ layers, \d+ images, 0 containers/),
+		]);
+	});
+	test("finds what was damaged, lost and left over, and mends it", async () => {
+		const [layer = ""] = readdirSync(`${host.root}/layers`);
+		appendFileSync(`${host.root}/layers/${layer}/tampered`, "x");
+		mkdirSync(`${host.root}/layers/${"0".repeat(64)}`);
+		mkdirSync(`${host.root}/containers/stray`);
+		mkdirSync(`${host.root}/volumes/stray/_data`, { recursive: true });
+		writeFileSync(`${host.root}/blobs/sha256/${"1".repeat(64)}`, "");
+		const { code, stdout } = await check();
+		expect(code).toBe(1);
+		for (const part of [
+			`layer sha256:${layer} is damaged`,
+			`layer sha256:${"0".repeat(64)} belongs to no image and no build`,
+			"container stray is on the disk and not on record",
+			"volume stray is on the disk and not on record",
+			`blob sha256:${"1".repeat(64)} is damaged`,
+			"5 problems",
+		]) {
+			expect(stdout).toContain(part);
+		}
+		const repaired = await check("--repair");
+		expect([repaired.code, repaired.stdout.includes("unpacked again")]).toEqual([0, true]);
+		expect((await check()).stdout).toContain("No problem");
+	});
+	test("a blob of an image that is damaged goes, and the image says what it lacks", async () => {
+		const manifest = await host.ok("inspect", "-f", "{{.Id}}", "old:1");
+		const blob = blobs().find((name) => manifest.endsWith(name)) ?? "";
+		const whole = readFileSync(`${host.root}/blobs/sha256/${blob}`);
+		appendFileSync(`${host.root}/blobs/sha256/${blob}`, "x");
+		expect((await check("--repair")).stdout).toContain("removed; pull its image again");
+		writeFileSync(`${host.root}/blobs/sha256/${blob}`, whole);
+		rmSync(`${host.root}/layers/${sha256(tarOf([{ path: "old", data: "layer\n" }])).slice(7)}`, { recursive: true });
+		const { code, stdout } = await check("--repair");
+		expect([code, stdout.includes("image docker.io/library/old:")]).toEqual([1, true]);
+		await host.ok("rmi", "-f", "old:1", "old:2");
+		expect((await check()).code).toBe(0);
+	});
+	test("a layer under a running container is not replaced", async () => {
+		await host.ok("run", "-d", "--name", "user", "--network", "none", IMAGE, "sleep", "1000");
+		const [layer = ""] = JSON.parse(await host.ok("inspect", "-f", "{{json .RootFS.Layers}}", IMAGE)) as string[];
+		appendFileSync(`${host.root}/layers/${layer.slice(7)}/etc/passwd`, "x");
+		const { code, stdout } = await check("--repair");
+		expect([code, stdout.includes("not mended: container user runs on it: stop it first")]).toEqual([1, true]);
+		await host.ok("rm", "-f", "user");
+		expect((await check("--repair")).code).toBe(0);
+	});
+});
