@@ -132,6 +132,14 @@ static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, stru
 	return pid;
 }
 
+/* A child that nobody has waited for stays in its pid namespace, which then cannot end (pid_namespaces(7)): left to
+ * the first process of this machine, that is for ever where that one is no init. */
+static void leave_without_init(struct monitor *m)
+{
+	waitpid(m->pid, NULL, 0);
+	_exit(1);
+}
+
 /* The pty master, or -1 */
 static int received_fd(struct msghdr *h)
 {
@@ -164,7 +172,7 @@ static void init_says(struct monitor *m, struct client *first)
 		stdin_resume(m);
 	} else if (n == (ssize_t)sizeof msg && msg.type == INIT_FAILED) {
 		client_send(first, C_FAILED, msg.index, msg.error);
-		_exit(1); /* init has left already */
+		leave_without_init(m); /* it is leaving too */
 	} else { /* closed: execve(2) succeeded, or init was killed, which waitpid(2) will tell */
 		watch_set(m, &m->init, 0);
 		close(m->init.fd);
@@ -278,7 +286,7 @@ static void serve(struct monitor *m, struct client *first, int quiet_ms)
 		/* the command died before the container lived; or is one without which it is of no use (a build) */
 		if ((!m->started || m->tied) && first->gone) {
 			kill(m->pid, SIGKILL);
-			_exit(1);
+			leave_without_init(m);
 		}
 		int dropped = 0;
 		for (struct client *c = m->clients; c; c = c->next)

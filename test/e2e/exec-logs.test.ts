@@ -104,6 +104,19 @@ describe("exec", () => {
 	});
 });
 
+test("a failed exec leaves nothing that keeps its container from ending, also where nobody collects orphans", () => {
+	const nc = host.command().join(" ");
+	const script = [
+		`${nc} run -d --name lone --network none ${IMAGE} sleep 1000`,
+		`${nc} exec lone nosuch; ${nc} exec -w /nosuch lone true`,
+		`${nc} rm -f lone; echo removed`,
+	].join("; ");
+	// timeout(1) as the first process of a pid namespace waits for its own child alone.
+	const shell = ["timeout", "30", "sh", "-c", script];
+	const { stdout } = Bun.spawnSync(["unshare", "--pid", "--fork", "--mount-proc", ...shell]);
+	expect(stdout.toString()).toEndWith("lone\nremoved\n");
+});
+
 describe("logs", () => {
 	const script = "echo one; echo two >&2; printf three";
 	test("logs replays both streams apart, the last line as it was", async () => {
