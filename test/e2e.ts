@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { add, countJunit, run, type Tally } from "./tally.ts";
+import { debianKernel } from "./vm/kernel.ts";
 
 export function e2e(names: readonly string[]): Tally {
 	if (process.getuid?.() !== 0) {
@@ -15,6 +16,7 @@ export function e2e(names: readonly string[]): Tally {
 	const chosen = names.length
 		? all.filter((file) => names.some((name) => file.includes(`/${name}`) || file === name))
 		: all;
+	if (chosen.some((file) => file.startsWith("test/vm/"))) prepareMachines();
 	let tally: Tally = { passed: 0, failed: 0, skipped: 0 };
 	for (const file of chosen) {
 		const report = "build/e2e.xml";
@@ -36,6 +38,14 @@ export function e2e(names: readonly string[]): Tally {
 		process.stdout.write(`   ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
 	}
 	return tally;
+}
+
+/** What machines are made of comes over the network, which the suites do not have. */
+function prepareMachines(): void {
+	debianKernel("amd64");
+	debianKernel("arm64");
+	if (!run([process.execPath, "build.ts", "--arch", "arm64"]))
+		process.stderr.write("NanoContainer-arm64 was not built\n");
 }
 
 if (import.meta.main) {

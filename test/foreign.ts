@@ -30,7 +30,8 @@ export function debianPackage(name: string, arch: DebianArch): string {
 	const out = `${CACHE}/${arch}/${name}`;
 	if (existsSync(out)) return out;
 	const options = aptOptions(arch);
-	if (readdirSync(`${CACHE}/apt-${arch}/lists`).length < 3) run(["apt-get", ...options, "update"], CACHE);
+	const lists = readdirSync(`${CACHE}/apt-${arch}/lists`);
+	if (!lists.some((file) => file.includes("_Packages"))) run(["apt-get", ...options, "update"], CACHE);
 	const depends = run(["apt-cache", ...options, "depends", name], CACHE);
 	const real = /^linux-image-cloud/.test(name) ? (/Depends: (\S+)/.exec(depends)?.[1] ?? name) : name;
 	const staging = `${out}.part`;

@@ -1,12 +1,5 @@
-import { beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { IMAGE, machine, run } from "./guest.ts";
-
-const REPOSITORY = `${import.meta.dir}/../..`;
-
-beforeAll(() => {
-	const built = Bun.spawnSync([process.execPath, `${REPOSITORY}/build.ts`, "--arch", "arm64"], { stderr: "pipe" });
-	if (!built.success) throw new Error(built.stderr.toString());
-}, 120_000);
 
 test("arm64, cross-built: it boots, runs a container on the bridge, and is what it says", async () => {
 	const vm = machine({
