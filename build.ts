@@ -104,9 +104,14 @@ async function compile(profile: readonly string[]): Promise<void> {
 	makeSelfContained(OUT, compileStart(arch, `${DIR}/start`), carriedFiles(arch));
 }
 
+const CONTAINER = ["--network", "none", "nanocontainer/busybox"];
+/** In this order: the most important first, and the container that `exec` needs before it. */
 const RECIPES: Readonly<Record<string, readonly string[]>> = {
-	run: ["run", "--rm", "--network", "none", "nanocontainer/busybox", "true"],
+	run: ["run", "--rm", ...CONTAINER, "true"],
+	detached: ["run", "-d", "--name", "profile", ...CONTAINER, "sleep", "1000"],
+	exec: ["exec", "profile", "true"],
 	ps: ["ps", "-a"],
+	rm: ["rm", "-f", "profile"],
 };
 const orderOf = (name: string): string => `build/${name}.order`;
 const ORDERS = Object.keys(RECIPES).map(orderOf);
@@ -116,9 +121,9 @@ function recordProfile(): string[] {
 	const scratch = "build/profile";
 	rmSync(scratch, { recursive: true, force: true });
 	const global = ["--root", `${scratch}/root`, "--run", `${scratch}/run`];
+	run([`./${OUT}`, ...global, ...(RECIPES["run"] ?? [])]); // first, so that the image is there
 	const orders = Object.entries(RECIPES).flatMap(([name, args]) => {
 		const order = orderOf(name);
-		run([`./${OUT}`, ...global, ...args]); // first, so that the image is there
 		run([`./${OUT}`, ...global, ...args], { BUN_BYTECODE_ORDER_OUT: order });
 		return existsSync(order) ? [order] : [];
 	});

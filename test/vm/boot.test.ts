@@ -94,6 +94,26 @@ test("mistakes are told, and the machine boots", async () => {
 	await vm.says("/ # ");
 });
 
+test("compressed modules; a clock that says 1970", async () => {
+	for (const compression of ["xz", "zst", "gz"] as const) {
+		const vm = machine({
+			modules: { compression },
+			parameters: [run(`${IMAGE} date +%Y`), "nanocontainer.when-ended=poweroff"],
+			qemu: ["-rtc", "base=1970-01-02T00:00:00"],
+		});
+		await vm.says(/the clock said 1970-01-02; it is set to 20\d\d-\d\d-\d\d/);
+		await vm.says("eth0 is 10.0.2.15/24");
+		await vm.says(/^20\d\d\s*$/m);
+		await vm.ended();
+		expect(vm.output()).not.toContain("module ");
+	}
+});
+
+test("a processor from before 2009: a sentence, before anything could crash", async () => {
+	const vm = machine({ qemu: ["-cpu", "core2duo"] });
+	await vm.says("NanoContainer: a processor with SSE4.2 and POPCNT (x86-64-v2) is needed; this one is older");
+});
+
 test("by hand, on a machine that is up: it mounts what is missing, and ends with SIGTERM", async () => {
 	const script = [
 		"/busybox mkdir -p /proc /sys /tmp; /busybox mount -t proc p /proc; /busybox mount -t devtmpfs d /dev",
@@ -115,7 +135,7 @@ test("by hand, on a machine that is up: it mounts what is missing, and ends with
 
 test("without nf_tables: the sentence, and what works without it", async () => {
 	const vm = machine({
-		withoutModules: ["nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"],
+		modules: { without: ["nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"] },
 		parameters: [run(`${IMAGE} true`), run(`--network none ${IMAGE} echo without a bridge`)],
 	});
 	await vm.says(/nf_tables.*--network none/);
@@ -123,7 +143,7 @@ test("without nf_tables: the sentence, and what works without it", async () => {
 });
 
 test("without overlay: the sentence", async () => {
-	const vm = machine({ withoutModules: ["overlay"], parameters: [run(`${IMAGE} true`)] });
+	const vm = machine({ modules: { without: ["overlay"] }, parameters: [run(`${IMAGE} true`)] });
 	await vm.says("This kernel has no overlay file system (module overlay): containers cannot be started");
 });
 

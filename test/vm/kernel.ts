@@ -1,5 +1,6 @@
 /** A kernel to boot, out of Debian's package for clouds, and the modules of it that a machine needs. */
 import { readdirSync, readFileSync } from "node:fs";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { loadOrder, type ModuleFile, moduleName, WANTED_MODULES } from "../../src/boot/modules.ts";
 import { type DebianArch, debianPackage } from "../foreign.ts";
 import { type CpioEntry, directory, file } from "./cpio.ts";
@@ -36,15 +37,33 @@ function scanModules(dir: string): Map<string, ModuleFile> {
 /** All of them: the few that are needed depend on some that are not named. */
 const loadable = (modules: ReadonlyMap<string, ModuleFile>): string[] => [...modules.keys()];
 
-/** The modules that a machine needs, as files of an initramfs, with their modules.dep. `without`: leaves some out. */
-export function moduleEntries(kernel: Kernel, without: readonly string[] = []): CpioEntry[] {
+export interface ModuleOptions {
+	/** Leaves some out. */
+	readonly without?: readonly string[];
+	/** As distributions have them. */
+	readonly compression?: keyof typeof COMPRESSIONS;
+}
+
+const COMPRESSIONS = {
+	gz: (bytes: Uint8Array) => gzipSync(bytes),
+	zst: (bytes: Uint8Array) => zstdCompressSync(bytes),
+	xz: (bytes: Uint8Array) => Bun.spawnSync(["xz", "--check=crc32", "-0", "-c"], { stdin: bytes }).stdout,
+};
+
+/** The modules that a machine needs, as files of an initramfs, with their modules.dep. */
+export function moduleEntries(kernel: Kernel, options: ModuleOptions = {}): CpioEntry[] {
+	const { without = [], compression } = options;
+	const compress = compression ? COMPRESSIONS[compression] : (bytes: Uint8Array) => bytes;
+	const suffix = compression ? `.${compression}` : "";
 	const wanted = WANTED_MODULES.filter((name) => !without.includes(name));
 	const names = loadOrder(kernel.modules, wanted).filter((name) => !without.includes(name));
 	const base = `lib/modules/${kernel.release}`;
 	const files = names.map((name) => kernel.modules.get(name) as ModuleFile);
 	const paths = files.map(({ path }) => path);
-	const pathOf = (name: string) => kernel.modules.get(name)?.path ?? "";
-	const dep = files.map(({ path, dependencies }) => `${path}: ${dependencies.map(pathOf).join(" ")}\n`).join("");
+	const pathOf = (name: string) => `${kernel.modules.get(name)?.path}${suffix}`;
+	const dep = files
+		.map(({ path, dependencies }) => `${path}${suffix}: ${dependencies.map(pathOf).join(" ")}\n`)
+		.join("");
 	const directories = new Set<string>();
 	for (const path of paths) {
 		const parts = `${base}/${path}`.split("/").slice(0, -1);
@@ -52,7 +71,7 @@ export function moduleEntries(kernel: Kernel, without: readonly string[] = []): 
 	}
 	return [
 		...[...directories].map((name) => directory(name)),
-		...paths.map((path) => file(`${base}/${path}`, readFileSync(`${kernel.moduleDir}/${path}`))),
+		...paths.map((path) => file(`${base}/${path}${suffix}`, compress(readFileSync(`${kernel.moduleDir}/${path}`)))),
 		file(`${base}/modules.dep`, dep),
 	];
 }

@@ -1,7 +1,7 @@
 /** A virtual machine: an initramfs with NanoContainer as its first process, a kernel, QEMU. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { type CpioEntry, directory, encodeCpio, file, link } from "./cpio.ts";
-import { type Kernel, moduleEntries } from "./kernel.ts";
+import { type Kernel, type ModuleOptions, moduleEntries } from "./kernel.ts";
 
 export interface MachineOptions {
 	readonly kernel: Kernel;
@@ -12,7 +12,7 @@ export interface MachineOptions {
 	readonly parameters?: readonly string[];
 	/** More files of the initramfs. */
 	readonly files?: readonly CpioEntry[];
-	readonly withoutModules?: readonly string[];
+	readonly modules?: ModuleOptions;
 	/** MB */
 	readonly memory?: number;
 	readonly cpus?: number;
@@ -30,13 +30,13 @@ export function initramfs({
 	kernel,
 	program,
 	files = [],
-	withoutModules = [],
+	modules = {},
 	init = "NanoContainer",
 }: MachineOptions): Buffer {
 	return encodeCpio([
 		directory("dev"),
 		{ name: "dev/console", mode: 0o020600, device: { major: 5, minor: 1 } },
-		...moduleEntries(kernel, withoutModules),
+		...moduleEntries(kernel, modules),
 		...(program === undefined ? [] : [file("NanoContainer", readFileSync(program), 0o755)]),
 		link("init", init),
 		...files,
