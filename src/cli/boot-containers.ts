@@ -93,7 +93,7 @@ export class BootContainers {
 	async run(job: Job): Promise<void> {
 		try {
 			const id = job.id !== undefined && getContainer(this.#host.engine.db, job.id) ? job.id : await this.#create(job);
-			this.#launch({ ...job, id });
+			if (!this.#ending) this.#launch({ ...job, id });
 		} catch (error) {
 			this.#host.say(`${job.console ? "the console's container" : job.container.run.join(" ")}: ${messageOf(error)}`);
 			if (job.container.whenEnded === "restart") this.#again(job);

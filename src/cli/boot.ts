@@ -27,6 +27,7 @@ import { VERSION } from "./version.ts";
 declare const NANOCONTAINER_BUILT: number;
 
 const DOCUMENT = "/etc/nanocontainer/boot.json";
+const LONG_MS = 2 ** 31 - 1;
 const DEFAULT_HOSTNAME = "nanocontainer";
 
 const flags = { file: text(`What to run (default ${DOCUMENT})`, "f") };
@@ -58,11 +59,20 @@ class Machine {
 
 	/** Nothing that is thrown on the way may end the first process: the kernel would panic. */
 	async run(): Promise<number> {
+		if (this.#first) this.#stayAlive();
 		say(`${VERSION} on Linux ${release()}`);
 		const settings = await this.#step("starting", () => this.#prepare());
 		if (settings) await this.#step("starting containers", () => this.#start(settings));
 		if (!this.#containers && !this.#first) return 1;
 		return this.#ended.promise;
+	}
+
+	/** Neither a mistake of ours in some handler nor an empty event loop ends it. */
+	#stayAlive(): void {
+		for (const event of ["uncaughtException", "unhandledRejection"]) {
+			process.on(event, (error) => say(messageOf(error)));
+		}
+		setInterval(() => {}, LONG_MS);
 	}
 
 	async #step<T>(what: string, action: () => T | Promise<T>): Promise<T | undefined> {
@@ -144,13 +154,13 @@ class Machine {
 		this.#ending = how;
 		say(this.#first ? `${how}: stopping containers` : "stopping containers");
 		void this.#step("stopping", async () => this.#containers?.stopAll()).then(() => {
-			if (this.#first) this.#endMachine(how);
-			else this.#ended.resolve(0);
+			if (!this.#first) this.#ended.resolve(0);
+			else return this.#step(how, () => this.#endMachine(how));
 		});
 	}
 
-	#endMachine(how: Ending): void {
-		this.#closeDisks();
+	async #endMachine(how: Ending): Promise<void> {
+		await this.#step("closing the disks", () => this.#closeDisks());
 		say(`${how}: ${endMachine(how).message}`); // reached only where the kernel refuses
 		this.#ending = undefined;
 	}

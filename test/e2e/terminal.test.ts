@@ -91,9 +91,11 @@ describe("terminals", () => {
 		expect(await host.ok("inspect", "-f", "{{.State.Status}}", "left")).toBe("running");
 		const first = onTerminal(["attach", "left"]);
 		const second = onTerminal(["attach", "--detach-keys", "ctrl-x,x", "left"]);
-		first.type("echo bo''th\n");
-		await first.see("both");
-		await second.see("both");
+		// Who attaches sees what comes from then on: asked again until both are there.
+		await until(() => {
+			first.type("echo bo''th\n");
+			return first.shown().includes("both") && second.shown().includes("both");
+		}, "both");
 		second.type("\x18x");
 		expect(await second.child.exited).toBe(0);
 		first.type("\x10a\x15exit 6\n"); // ctrl-p alone is held back, then passed on; ctrl-u clears the line
