@@ -20,22 +20,22 @@ export function settleAfterBoot(paths: Paths, isComplete: () => boolean): void {
 	using _lock = lockFile(`${paths.root}/boot.lock`);
 	if (isComplete()) return;
 	mkdirSync(paths.run, { recursive: true, mode: 0o700 }); // the database's lock lies there
-	if (settledBoot(paths) !== bootId()) settle(paths);
+	// Not a new boot, but a run directory that was removed: nothing has ended.
+	const boot = read("/proc/sys/kernel/random/boot_id");
+	if (boot !== undefined && read(`${paths.root}/boot`) !== boot) settle(paths, boot);
 	ensureRun(paths);
 }
 
-/** The kernel's name for this boot (random(4)). Not a new boot, but a run directory that was removed: nothing ended. */
-const bootId = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-
-function settledBoot(paths: Paths): string {
+/** The kernel's name for a boot (random(4)), and the one that was settled last. */
+function read(path: string): string | undefined {
 	try {
-		return readFileSync(`${paths.root}/boot`, "latin1");
+		return readFileSync(path, "latin1").trim();
 	} catch {
-		return "";
+		return undefined;
 	}
 }
 
-function settle(paths: Paths): void {
+function settle(paths: Paths, boot: string): void {
 	const db = openDatabase(paths);
 	try {
 		transaction(db, paths, () => {
@@ -46,7 +46,7 @@ function settle(paths: Paths): void {
 	} finally {
 		db.close();
 	}
-	writeFileSync(`${paths.root}/boot`, bootId());
+	writeFileSync(`${paths.root}/boot`, boot);
 }
 
 /** No process has this start time: whoever asks whether it lives (reconcile.ts) hears no. */

@@ -90,6 +90,8 @@ function blobOf({ db, paths }: Engine, diffId: string): string | undefined {
 	return undefined;
 }
 
+const LIVE = new Set(["running", "starting"]);
+
 /** Not under a container's feet: what it has mounted would be gone. */
 function replaceLayer({ db, paths }: Engine, diffId: string, fresh: string): Mended {
 	const users = new Set(
@@ -97,9 +99,7 @@ function replaceLayer({ db, paths }: Engine, diffId: string, fresh: string): Men
 			.filter(({ layers }) => layers.includes(diffId))
 			.map(({ id }) => id),
 	);
-	const running = listContainers(db).find(
-		({ state, config }) => state.status === "running" && users.has(config.imageId),
-	);
+	const running = listContainers(db).find(({ state, config }) => LIVE.has(state.status) && users.has(config.imageId));
 	if (running) return failed(`container ${running.name} runs on it: stop it first`);
 	removeLayer(paths, diffId);
 	renameSync(fresh, layerPath(paths, diffId));

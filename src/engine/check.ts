@@ -2,11 +2,11 @@
  * `system check`: the store against itself. Every blob and layer against its digest, the records against the disk, and
  * what lies there that no record names. Each finding says what it means, and can mend itself where that is possible.
  */
-import { createReadStream, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, rmSync } from "node:fs";
 import { blobsOf } from "../image/sweep.ts";
 import { blobPath, hasBlob } from "../store/blobs.ts";
 import { type ImageRecord, layersInUse, listImages, tagsOf } from "../store/images.ts";
-import { layerPath, tryLock } from "../store/layers.ts";
+import { layerPath, removeLayer, tryLock } from "../store/layers.ts";
 import { removeTree } from "../sys/tree.ts";
 import { checkLayer } from "./check-layer.ts";
 import type { Engine } from "./engine.ts";
@@ -53,13 +53,15 @@ async function checkDatabase({ db }: Engine, report: Report): Promise<void> {
 }
 
 async function checkBlobs({ db, paths }: Engine, report: Report): Promise<number> {
-	const wanted = new Set(listImages(db).flatMap((image) => blobsOf(paths, image)));
+	const wanted = () => new Set(listImages(db).flatMap((image) => blobsOf(paths, image)));
 	const names = readdirSync(paths.blobs);
+	const known = wanted();
 	for (const hex of names) {
 		const digest = `sha256:${hex}`;
-		using lock = tryLock(paths, "blob", digest, true);
 		const path = blobPath(paths, digest);
-		if (!lock || !existsSync(path)) continue;
+		const orphan = !known.has(digest);
+		using lock = tryLock(paths, "blob", digest, !orphan);
+		if (!lock || !existsSync(path) || (orphan && wanted().has(digest))) continue;
 		const remove = () => {
 			rmSync(path);
 			return removed;
@@ -70,7 +72,7 @@ async function checkBlobs({ db, paths }: Engine, report: Report): Promise<number
 				what: `blob ${digest} is damaged: its content has digest ${actual}`,
 				repair: () => ({ ...remove(), said: "removed; pull its image again" }),
 			});
-		} else if (!wanted.has(digest)) await report({ what: `blob ${digest} belongs to no image`, repair: remove });
+		} else if (orphan) await report({ what: `blob ${digest} belongs to no image`, repair: remove });
 	}
 	return names.length;
 }
@@ -81,20 +83,25 @@ async function digestOf(path: string): Promise<string> {
 	return `sha256:${hash.digest("hex")}`;
 }
 
+/**
+ * A pull or a build holds the locks of what it is about to record: what belongs to nothing is only so if its lock can be
+ * had alone, and the records, looked at once more, still know nothing of it.
+ */
 async function checkLayers(engine: Engine, report: Report): Promise<number> {
 	const { db, paths } = engine;
-	const wanted = layersInUse(db);
 	const names = readdirSync(paths.layers);
+	const known = layersInUse(db);
 	for (const hex of names) {
 		const diffId = `sha256:${hex}`;
-		using lock = tryLock(paths, "layer", diffId, true);
-		if (!lock || !existsSync(layerPath(paths, diffId))) continue;
-		if (wanted.has(diffId)) await checkLayer(engine, diffId, report);
+		const orphan = !known.has(diffId);
+		using lock = tryLock(paths, "layer", diffId, !orphan);
+		if (!lock || !existsSync(layerPath(paths, diffId)) || (orphan && layersInUse(db).has(diffId))) continue;
+		if (!orphan) await checkLayer(engine, diffId, report);
 		else {
 			await report({
 				what: `layer ${diffId} belongs to no image and no build`,
 				repair: () => {
-					removeTree(layerPath(paths, diffId));
+					removeLayer(paths, diffId);
 					return removed;
 				},
 			});
@@ -122,13 +129,15 @@ async function checkImages({ db, paths }: Engine, report: Report): Promise<numbe
 
 const nameOf = (db: Engine["db"], image: ImageRecord): string => tagsOf(db, image.id)[0] ?? shortId(image.id);
 
-/** Directories that no record names. Those of a container that is being made come after its record. */
+/** Directories that no record names. A record comes before its directory: so the directories are listed first. */
 async function checkContainers({ db, paths }: Engine, report: Report): Promise<number> {
 	const known = (table: string, column: string) =>
 		new Set((db.query(`SELECT ${column} AS name FROM ${table}`).all() as { name: string }[]).map(({ name }) => name));
-	const orphans = (dir: string, kind: string, names: ReadonlySet<string>): Finding[] =>
-		(existsSync(dir) ? readdirSync(dir) : [])
-			.filter((name) => !names.has(name) && statSync(`${dir}/${name}`, { throwIfNoEntry: false }) !== undefined)
+	const orphans = (dir: string, kind: string, names: () => ReadonlySet<string>): Finding[] => {
+		const found = existsSync(dir) ? readdirSync(dir) : [];
+		const records = names();
+		return found
+			.filter((name) => !records.has(name) && existsSync(`${dir}/${name}`))
 			.map((name) => ({
 				what: `${kind} ${name} is on the disk and not on record`,
 				repair: () => {
@@ -136,11 +145,11 @@ async function checkContainers({ db, paths }: Engine, report: Report): Promise<n
 					return removed;
 				},
 			}));
-	const containers = known("containers", "id");
+	};
 	const findings = [
-		...orphans(paths.containers, "container", containers),
-		...orphans(paths.volumes, "volume", known("volumes", "name")),
+		...orphans(paths.containers, "container", () => known("containers", "id")),
+		...orphans(paths.volumes, "volume", () => known("volumes", "name")),
 	];
 	for (const finding of findings) await report(finding);
-	return containers.size;
+	return known("containers", "id").size;
 }

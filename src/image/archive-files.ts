@@ -23,6 +23,7 @@ export class ArchiveFiles implements TarSink {
 	readonly #files = new Map<string, string>();
 	readonly #links = new Map<string, string>();
 	#fd = -1;
+	#count = 0;
 
 	/** `dir` is an empty directory, which is the caller's to remove. */
 	constructor(dir: string) {
@@ -32,7 +33,7 @@ export class ArchiveFiles implements TarSink {
 	entry({ path, type, linkpath }: TarEntry): void {
 		const name = normalize(path);
 		if (type === "file") {
-			const aside = `${this.#dir}/${this.#files.size}`;
+			const aside = `${this.#dir}/${this.#count++}`; // a name may come twice: the last one counts
 			this.#fd = openSync(aside, "wx", 0o600);
 			this.#files.set(name, aside);
 		} else if (type === "symlink") this.#links.set(name, normalize(`${name}/../${linkpath}`));
@@ -44,7 +45,13 @@ export class ArchiveFiles implements TarSink {
 	}
 
 	end(entry: TarEntry): void {
-		if (entry.type === "file") closeSync(this.#fd);
+		if (entry.type === "file") this.close();
+	}
+
+	/** The file that is being written, if an archive was cut off in it. */
+	close(): void {
+		if (this.#fd >= 0) closeSync(this.#fd);
+		this.#fd = -1;
 	}
 
 	/** Where the archive's file `name` lies now; undefined: it has none. */
@@ -81,7 +88,11 @@ export async function readArchive(source: AsyncIterable<Uint8Array>, dir: string
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
 	const files = new ArchiveFiles(dir);
 	const reader = new TarReader(files);
-	await decompress(source, Number.POSITIVE_INFINITY, (chunk) => reader.push(chunk));
-	reader.finish();
+	try {
+		await decompress(source, Number.POSITIVE_INFINITY, (chunk) => reader.push(chunk));
+		reader.finish();
+	} finally {
+		files.close();
+	}
 	return files;
 }

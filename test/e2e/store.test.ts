@@ -56,6 +56,12 @@ describe("load", () => {
 		expect(await host.ok("load", { stdin: savedArchive() })).toBe("Loaded image: old:1\nLoaded image: old:2");
 		expect(await host.ok("inspect", "-f", "{{.Config.Cmd}} {{len .RootFS.Layers}}", "old:2")).toBe("[/old] 2");
 	});
+	test("of two files with the same name the last one counts", async () => {
+		const twice = savedArchive((files) =>
+			files.unshift({ path: "config.json", data: "{" }, { path: "manifest.json", data: "[" }),
+		);
+		expect(await host.ok("load", { stdin: twice })).toContain("Loaded image: old:1");
+	});
 	test("archives that lie are refused, and leave nothing", async () => {
 		const images = await host.ok("images", "-q");
 		const edit = (path: string, data: string) => (files: TarFile[]) => {
