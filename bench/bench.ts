@@ -20,6 +20,7 @@ if (!process.env["BENCH_INSIDE"]) {
 		stdio: ["ignore", "inherit", "inherit"],
 		env: { ...process.env, BENCH_INSIDE: "1" },
 	});
+	rmSync(dir, { recursive: true }); // that of this process, which has measured nothing
 	process.exit(child.exitCode ?? 1);
 }
 
