@@ -133,6 +133,31 @@ test("by hand, on a machine that is up: it mounts what is missing, and ends with
 	await vm.ended();
 });
 
+test("cgroup v1 alone: its devices controller lets a container open docker's list, and what is asked for", async () => {
+	const nc = (words: string) => `/busybox chroot /tmp/root /NanoContainer run --rm --network none ${words}`;
+	const peek =
+		"sh -c 'mknod /d c 1 1; head -c 1 /dev/zero >/dev/null && echo zero; head -c 1 /d >/dev/null && echo memory'";
+	const script = [
+		"/busybox mkdir -p /proc /dev /tmp; /busybox mount -t proc p /proc; /busybox mount -t devtmpfs d /dev",
+		"/busybox mount -t tmpfs t /tmp; /busybox mkdir /tmp/root; /busybox mount --bind / /tmp/root; cd /tmp/root",
+		"/busybox mkdir sys; /busybox mount -t proc p proc; /busybox mount -t devtmpfs d dev; /busybox mount -t sysfs s sys",
+		"/busybox mount -t tmpfs c sys/fs/cgroup; /busybox mkdir sys/fs/cgroup/devices",
+		"/busybox mount -t cgroup -o devices c sys/fs/cgroup/devices",
+		"/busybox chroot /tmp/root /NanoContainer boot & /busybox sleep 4",
+		`echo default: $(${nc(`${IMAGE} ${peek}`)} 2>&1)`,
+		`echo asked: $(${nc(`--device-cgroup-rule 'c 1:1 r' --cap-add SYS_RAWIO ${IMAGE} ${peek}`)} 2>&1)`,
+		"/busybox poweroff -f",
+	].join("\n");
+	const vm = machine({
+		init: "busybox",
+		files: [busybox(), file("script", script)],
+		parameters: ["rdinit=/busybox", "ip=off", "--", "sh", "/script"],
+	});
+	await vm.ended();
+	expect(vm.output()).toMatch(/default: zero head: \/d: Operation not permitted/);
+	expect(vm.output()).toMatch(/asked: zero memory/);
+});
+
 test("without nf_tables: the sentence, and what works without it", async () => {
 	const vm = machine({
 		modules: { without: ["nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"] },
