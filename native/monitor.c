@@ -285,7 +285,8 @@ static void serve(struct monitor *m, struct client *first, int quiet_ms)
 		}
 		/* the command died before the container lived; or is one without which it is of no use (a build) */
 		if ((!m->started || m->tied) && first->gone) {
-			kill(m->pid, SIGKILL);
+			if (!m->exited) /* else its number may be somebody else's */
+				kill(m->pid, SIGKILL);
 			leave_without_init(m);
 		}
 		int dropped = 0;

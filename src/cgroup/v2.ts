@@ -56,7 +56,7 @@ function enableControllers(root: string, path: CgroupPath, wanted: ReadonlySet<s
 	for (let depth = 0; depth < parts.length; depth++) {
 		const enabled = new Set(readControl(`${dir}/cgroup.subtree_control`).split(" "));
 		const missing = [...wanted].filter((controller) => !enabled.has(controller));
-		if (missing.length) enable(dir, missing);
+		if (missing.length) enable(dir, missing, depth === 0);
 		dir = `${dir}/${parts[depth]}`;
 		if (depth < parts.length - 1) makeDirectory(dir);
 	}
@@ -67,14 +67,15 @@ function enableControllers(root: string, path: CgroupPath, wanted: ReadonlySet<s
  * only the root of all may have both. Inside a container, whose root is some cgroup below that, the processes that are
  * there (this one too) first move into a leaf.
  */
-function enable(dir: string, controllers: readonly string[]): void {
+function enable(dir: string, controllers: readonly string[], isRoot: boolean): void {
 	const words = controllers.map((name) => `+${name}`).join(" ");
 	const file = `${dir}/cgroup.subtree_control`;
 	try {
 		writeControl(file, words);
 		return;
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
+		// Below the root they are somebody else's processes, which are not ours to move.
+		if (!isRoot || (error as NodeJS.ErrnoException).code !== "EBUSY") throw error;
 	}
 	makeDirectory(`${dir}/${LEAF}`);
 	for (const pid of readControl(`${dir}/cgroup.procs`).split("\n").filter(Boolean)) {

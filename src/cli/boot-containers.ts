@@ -85,18 +85,23 @@ export class BootContainers {
 		const { engine } = this.#host;
 		const earlier = listContainers(engine.db).filter(({ config }) => config.labels[LABEL] !== undefined);
 		for (const { id } of earlier.filter(({ state }) => state.status !== "running")) {
-			await remove(engine, id, { force: false, volumes: true });
+			try {
+				await remove(engine, id, { force: false, volumes: true });
+			} catch (error) {
+				this.#host.say(messageOf(error)); // the others' names are to be free all the same
+			}
 		}
 	}
 
-	/** Runs one. What goes wrong is said, and the machine goes on; with "restart", it is tried again. */
+	/** Runs one. What goes wrong is said, and the machine goes on, or ends, as for a container that has ended. */
 	async run(job: Job): Promise<void> {
+		let id = job.id;
 		try {
-			const id = job.id !== undefined && getContainer(this.#host.engine.db, job.id) ? job.id : await this.#create(job);
+			if (id === undefined || !getContainer(this.#host.engine.db, id)) id = await this.#create(job);
 			if (!this.#ending) this.#launch({ ...job, id });
 		} catch (error) {
 			this.#host.say(`${job.console ? "the console's container" : job.container.run.join(" ")}: ${messageOf(error)}`);
-			if (job.container.whenEnded === "restart") this.#again(job);
+			this.#afterwards({ ...job, id });
 		}
 	}
 
@@ -156,6 +161,10 @@ export class BootContainers {
 
 	#containerEnded(job: Job, name: string, status: number | undefined): void {
 		this.#host.say(`container ${name} ended${status === undefined ? "" : ` (${describe(status)})`}`);
+		this.#afterwards(job);
+	}
+
+	#afterwards(job: Job): void {
 		const { whenEnded } = job.container;
 		if (whenEnded === "restart") this.#again(job);
 		else if (whenEnded !== "nothing") this.#host.end(whenEnded);

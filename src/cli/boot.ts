@@ -95,12 +95,12 @@ class Machine {
 		const settings = readSettings(readFileSync("/proc/cmdline", "utf8"), this.#readDocument());
 		for (const mistake of settings.mistakes) say(mistake);
 		for (const problem of await loadModules(release())) say(problem);
-		if (this.#first) this.#takeOver(settings);
 		this.#watch();
+		if (this.#first) await this.#step("the machine's name", () => this.#takeOver(settings));
 		const clock = ensurePlausibleClock(NANOCONTAINER_BUILT);
 		if (clock) say(clock);
-		mkdirSync("/etc", { recursive: true });
 		await this.#step("network", () => {
+			mkdirSync("/etc", { recursive: true });
 			const network = configureNetwork(settings.network, hostname());
 			for (const line of [...network.said, ...network.problems]) say(line);
 		});
@@ -110,22 +110,27 @@ class Machine {
 	}
 
 	#readDocument(): string | undefined {
-		return existsSync(this.#document) ? readFileSync(this.#document, "utf8") : undefined;
+		try {
+			return existsSync(this.#document) ? readFileSync(this.#document, "utf8") : undefined;
+		} catch (error) {
+			say(`${this.#document}: ${messageOf(error)}`);
+			return undefined;
+		}
 	}
 
 	#takeOver(settings: Settings): void {
 		catchCtrlAltDel();
-		const unnamed = hostname() === "(none)" || hostname() === "localhost";
-		if (settings.hostname !== undefined || unnamed) setHostname(settings.hostname ?? DEFAULT_HOSTNAME);
 		process.env["PATH"] ??= "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 		process.env["HOME"] ??= "/root";
+		const unnamed = hostname() === "(none)" || hostname() === "localhost";
+		if (settings.hostname !== undefined || unnamed) setHostname(settings.hostname ?? DEFAULT_HOSTNAME);
 	}
 
 	/** Orphans, and the wish that all of it end. */
 	#watch(): void {
 		if (!this.#first) becomeSubreaper();
 		process.on("SIGCHLD", () => {
-			for (const pid of reapChildren()) this.#containers?.childEnded(pid);
+			for (const pid of reapChildren()) void this.#step("a container's end", () => this.#containers?.childEnded(pid));
 		});
 		awaitEnding((how) => this.#end(how));
 	}

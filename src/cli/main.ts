@@ -54,9 +54,10 @@ function report(program: string, error: unknown, debug: boolean): number {
 }
 
 async function dispatch(program: string, argv: readonly string[]): Promise<number> {
-	const { options, rest } = readGlobal(argv);
+	// The kernel hands the words that it does not know itself ("splash", "3") to its first process.
+	const { options, rest } = readGlobal(isInit() ? ["boot"] : argv);
 	if (options.debug) enableDebug();
-	const [name, member] = rest.length === 0 && isInit() && !options.version && !options.help ? ["boot"] : rest;
+	const [name, member] = rest;
 	if (options.version) {
 		const { versionLine } = await import("./version.ts");
 		print(`${versionLine(program)}\n`);
@@ -73,11 +74,11 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 	}
 	if (group && (member === undefined || !hasMember(group, member))) return showGroup(program, name, member);
 	const session = { context: contextOf(program, options), exitCode: 0 };
-	await runLeaf(name === "boot" ? ["boot", ...rest.slice(1)] : rest, session);
+	await runLeaf(rest, session);
 	return session.exitCode;
 }
 
-/** The kernel starts the first process of a machine by the name of /init, and with no argument. */
+/** The kernel starts the first process of a machine by the name of /init. */
 const isInit = (): boolean => process.pid === 1 && basename(process.argv0) === "init";
 
 /** `help ps`, `--help ps`: the same as `ps --help`. */

@@ -5,12 +5,12 @@
  * may be anything, and go.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { blobsOf } from "../image/sweep.ts";
+import { wantedBlobs } from "../image/sweep.ts";
 import type { Paths } from "../paths.ts";
 import { ensureRoot, ensureRun } from "../store/blobs.ts";
 import { forgetUncertainResults } from "../store/build-cache.ts";
 import { type Db, openDatabase, transaction } from "../store/database.ts";
-import { layersInUse, listImages } from "../store/images.ts";
+import { layersInUse } from "../store/images.ts";
 import { lockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 
@@ -70,14 +70,8 @@ function sweep(db: Db, paths: Paths): void {
 	const hex = (digest: string): string => digest.slice("sha256:".length);
 	keep(paths.staging, new Set(readdirSync(paths.staging).filter((name) => name.endsWith(".partial"))));
 	keep(paths.layers, new Set([...layersInUse(db)].map(hex)));
-	keep(
-		paths.blobs,
-		new Set(
-			listImages(db)
-				.flatMap((image) => blobsOf(paths, image))
-				.map(hex),
-		),
-	);
+	const blobs = wantedBlobs(db, paths);
+	if (blobs) keep(paths.blobs, new Set([...blobs].map(hex)));
 	const containers = db.query("SELECT id FROM containers").all() as { id: string }[];
 	keep(paths.containers, new Set(containers.map(({ id }) => id)));
 }

@@ -12,6 +12,7 @@ import { canonical, parseReference } from "../image/reference.ts";
 import { ImageConfig, parseDocument } from "../image/spec.ts";
 import { sha256, writeBlob } from "../store/blobs.ts";
 import { digestsOf, type ImageRecord } from "../store/images.ts";
+import { holdStore } from "../store/store-lock.ts";
 import type { Engine } from "./engine.ts";
 import { configOf, findImage, findOrImport } from "./images.ts";
 import { runStep } from "./run-step.ts";
@@ -73,6 +74,7 @@ export function recordBuilt(
 	annotations: ReadonlyMap<string, string>,
 ): string {
 	const { db, paths } = engine;
+	using _storing = holdStore(paths);
 	const id = writeBlob(paths, Buffer.from(image.config));
 	const layers = storedLayers(db, paths, image.layers, image.baseManifest);
 	const manifest = writeBlob(paths, Buffer.from(renderManifest(image.config, layers, Object.fromEntries(annotations))));

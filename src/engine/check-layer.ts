@@ -15,8 +15,9 @@ import { listContainers } from "../store/containers.ts";
 import { listImages } from "../store/images.ts";
 import { layerPath, removeLayer } from "../store/layers.ts";
 import { stagingDirectory } from "../store/staging.ts";
+import { syncFileSystem } from "../sys/machine.ts";
 import { removeTree } from "../sys/tree.ts";
-import type { Finding, Mended } from "./check.ts";
+import { alone, type Finding, type Mended } from "./check.ts";
 import type { Engine } from "./engine.ts";
 
 export async function checkLayer(
@@ -32,13 +33,15 @@ export async function checkLayer(
 		const fresh = await unpackAgain(engine, diffId, `${staging}/layer`);
 		const same = () => contentOf(fresh.directory) === contentOf(layer);
 		if (fresh.error === undefined && same()) return;
-		await report({
-			what: `layer ${diffId} is damaged: its files are not what they were unpacked as`,
-			repair:
-				fresh.error === undefined
-					? () => replaceLayer(engine, diffId, fresh.directory)
-					: () => failed(`${fresh.error}: remove its image, and pull, load or build it again`),
-		});
+		const again = "remove its image, and pull, load or build it again, if it does not do what it should";
+		await report(
+			fresh.error === undefined
+				? {
+						what: `layer ${diffId} is damaged: its files are not what they were unpacked as`,
+						repair: () => alone(paths, () => replaceLayer(engine, diffId, fresh.directory)),
+					}
+				: { what: `layer ${diffId} cannot be compared with anything (${fresh.error}): ${again}`, repair: undefined },
+		);
 	} finally {
 		removeTree(staging);
 	}
@@ -101,6 +104,7 @@ function replaceLayer({ db, paths }: Engine, diffId: string, fresh: string): Men
 	);
 	const running = listContainers(db).find(({ state, config }) => LIVE.has(state.status) && users.has(config.imageId));
 	if (running) return failed(`container ${running.name} runs on it: stop it first`);
+	syncFileSystem(paths.root); // a power cut must not leave half of it in the place of a layer that is on record
 	removeLayer(paths, diffId);
 	renameSync(fresh, layerPath(paths, diffId));
 	return { done: true, said: "unpacked again" };

@@ -3,11 +3,12 @@
  * what lies there that no record names. Each finding says what it means, and can mend itself where that is possible.
  */
 import { createReadStream, existsSync, readdirSync, rmSync } from "node:fs";
-import { blobsOf } from "../image/sweep.ts";
+import { wantedBlobs } from "../image/sweep.ts";
+import type { Paths } from "../paths.ts";
 import { blobPath, hasBlob } from "../store/blobs.ts";
 import { type ImageRecord, layersInUse, listImages, tagsOf } from "../store/images.ts";
 import { layerPath, removeLayer, tryLock } from "../store/layers.ts";
-import { removeTree } from "../sys/tree.ts";
+import { ownStore } from "../store/store-lock.ts";
 import { checkLayer } from "./check-layer.ts";
 import type { Engine } from "./engine.ts";
 import { shortId } from "./identifiers.ts";
@@ -19,6 +20,13 @@ export interface Mended {
 }
 
 const removed: Mended = { done: true, said: "removed" };
+const kept: Mended = { done: true, said: "kept: it is on record now" };
+
+/** Takes away only while nobody is putting anything in: what seems to belong to nothing may be about to be recorded. */
+export function alone(paths: Paths, action: () => Mended): Mended {
+	using lock = ownStore(paths);
+	return lock ? action() : { done: false, said: "a pull, build or load is at work: try again when it is through" };
+}
 
 export interface Finding {
 	readonly what: string;
@@ -53,24 +61,29 @@ async function checkDatabase({ db }: Engine, report: Report): Promise<void> {
 }
 
 async function checkBlobs({ db, paths }: Engine, report: Report): Promise<number> {
-	const wanted = () => new Set(listImages(db).flatMap((image) => blobsOf(paths, image)));
+	const wanted = () => wantedBlobs(db, paths);
 	const names = readdirSync(paths.blobs);
 	const known = wanted();
 	for (const hex of names) {
 		const digest = `sha256:${hex}`;
 		const path = blobPath(paths, digest);
-		const orphan = !known.has(digest);
+		const orphan = known !== undefined && !known.has(digest);
 		using lock = tryLock(paths, "blob", digest, !orphan);
-		if (!lock || !existsSync(path) || (orphan && wanted().has(digest))) continue;
-		const remove = () => {
-			rmSync(path);
-			return removed;
-		};
+		if (!lock || !existsSync(path) || (orphan && wanted()?.has(digest) !== false)) continue;
+		const remove = () =>
+			alone(paths, () => {
+				if (orphan && wanted()?.has(digest) !== false) return kept;
+				rmSync(path);
+				return removed;
+			});
 		const actual = await digestOf(path);
 		if (actual !== digest) {
 			await report({
 				what: `blob ${digest} is damaged: its content has digest ${actual}`,
-				repair: () => ({ ...remove(), said: "removed; pull its image again" }),
+				repair: () => {
+					const mended = remove();
+					return mended.done ? { ...mended, said: "removed; pull its image again" } : mended;
+				},
 			});
 		} else if (orphan) await report({ what: `blob ${digest} belongs to no image`, repair: remove });
 	}
@@ -100,10 +113,12 @@ async function checkLayers(engine: Engine, report: Report): Promise<number> {
 		else {
 			await report({
 				what: `layer ${diffId} belongs to no image and no build`,
-				repair: () => {
-					removeLayer(paths, diffId);
-					return removed;
-				},
+				repair: () =>
+					alone(paths, () => {
+						if (layersInUse(db).has(diffId)) return kept;
+						removeLayer(paths, diffId);
+						return removed;
+					}),
 			});
 		}
 	}
@@ -129,27 +144,24 @@ async function checkImages({ db, paths }: Engine, report: Report): Promise<numbe
 
 const nameOf = (db: Engine["db"], image: ImageRecord): string => tagsOf(db, image.id)[0] ?? shortId(image.id);
 
-/** Directories that no record names. A record comes before its directory: so the directories are listed first. */
+/**
+ * Directories that no record names. They hold what users made, and the records may be the older part (a copy of state.db
+ * that was put back): nothing here is removed but by hand.
+ */
 async function checkContainers({ db, paths }: Engine, report: Report): Promise<number> {
 	const known = (table: string, column: string) =>
 		new Set((db.query(`SELECT ${column} AS name FROM ${table}`).all() as { name: string }[]).map(({ name }) => name));
-	const orphans = (dir: string, kind: string, names: () => ReadonlySet<string>): Finding[] => {
-		const found = existsSync(dir) ? readdirSync(dir) : [];
-		const records = names();
+	const strays = (dir: string, kind: string, records: () => ReadonlySet<string>): Finding[] => {
+		const found = existsSync(dir) ? readdirSync(dir) : []; // first: a record comes before its directory
+		const names = records();
+		const what = (name: string) =>
+			`${kind} ${name} is on the disk and not on record: if nobody misses it, remove ${dir}/${name}`;
 		return found
-			.filter((name) => !records.has(name) && existsSync(`${dir}/${name}`))
-			.map((name) => ({
-				what: `${kind} ${name} is on the disk and not on record`,
-				repair: () => {
-					removeTree(`${dir}/${name}`);
-					return removed;
-				},
-			}));
+			.filter((name) => !names.has(name) && existsSync(`${dir}/${name}`))
+			.map((name) => ({ what: what(name), repair: undefined }));
 	};
-	const findings = [
-		...orphans(paths.containers, "container", () => known("containers", "id")),
-		...orphans(paths.volumes, "volume", () => known("volumes", "name")),
-	];
-	for (const finding of findings) await report(finding);
-	return known("containers", "id").size;
+	const containers = () => known("containers", "id");
+	for (const finding of strays(paths.containers, "container", containers)) await report(finding);
+	for (const finding of strays(paths.volumes, "volume", () => known("volumes", "name"))) await report(finding);
+	return containers().size;
 }

@@ -2,7 +2,7 @@
 import { EngineError } from "../errors.ts";
 import { canonical, EMBEDDED_REFERENCE, familiar, parseReference } from "../image/reference.ts";
 import { type ImageConfig, ImageConfig as ImageConfigSchema, parseDocument } from "../image/spec.ts";
-import { blobsOf, dropBlob, dropLayer } from "../image/sweep.ts";
+import { blobsOf, dropBlob, dropLayer, wantedBlobs } from "../image/sweep.ts";
 import { containersOfImage } from "../store/containers.ts";
 import {
 	deleteImage,
@@ -13,7 +13,6 @@ import {
 	imageOfReference,
 	imagesByPrefix,
 	layersInUse,
-	listImages,
 	tagsOf,
 } from "../store/images.ts";
 import type { Engine } from "./engine.ts";
@@ -130,7 +129,7 @@ function removeUnused(engine: Engine, image: ImageRecord): string[] {
 	const { db, paths } = engine;
 	const inUse = layersInUse(db);
 	const layers = image.layers.filter((diffId) => !inUse.has(diffId) && dropLayer(paths, diffId));
-	const kept = new Set(listImages(db).flatMap((other) => blobsOf(paths, other)));
-	for (const digest of blobsOf(paths, image)) if (!kept.has(digest)) dropBlob(paths, digest);
+	const kept = wantedBlobs(db, paths);
+	if (kept) for (const digest of blobsOf(paths, image)) if (!kept.has(digest)) dropBlob(paths, digest);
 	return layers.reverse();
 }

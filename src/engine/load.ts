@@ -3,14 +3,16 @@ import { createReadStream, renameSync } from "node:fs";
 import { EngineError } from "../errors.ts";
 import { readArchive } from "../image/archive-files.ts";
 import { type FoundImage, findImages } from "../image/archive-read.ts";
+import { decompress } from "../image/decompress.ts";
 import { extractLayer } from "../image/extract.ts";
 import { recordImage } from "../image/record.ts";
 import { familiar } from "../image/reference.ts";
 import { sweepOrphans } from "../image/sweep.ts";
-import { blobPath, writeBlob } from "../store/blobs.ts";
+import { blobPath, hasBlob, writeBlob } from "../store/blobs.ts";
 import { putLayerSize } from "../store/images.ts";
 import { hasLayer, lockLayerAndBlob } from "../store/layers.ts";
 import { stagingDirectory, sweepAbandoned } from "../store/staging.ts";
+import { holdStore } from "../store/store-lock.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
 
@@ -27,7 +29,12 @@ export async function loadArchive(engine: Engine, source: AsyncIterable<Uint8Arr
 	try {
 		const images = findImages(await readArchive(source, staging));
 		if (images.length === 0) throw new EngineError("failed", "invalid archive: it holds no image");
-		for (const image of images) await store(engine, image);
+		{
+			using _storing = holdStore(engine.paths);
+			const loading: Loading = { held: new DisposableStack(), layers: new Map() };
+			using _held = loading.held;
+			for (const image of images) await store(engine, image, loading);
+		}
 		sweepOrphans(engine.db, engine.paths);
 		return images.map(({ id, names }) => ({ id, names: names.map(familiar) }));
 	} finally {
@@ -35,24 +42,24 @@ export async function loadArchive(engine: Engine, source: AsyncIterable<Uint8Arr
 	}
 }
 
+/** What this load has in hand already: images share layers, and storing one moves its file. */
+interface Loading {
+	readonly held: DisposableStack;
+	/** Digest of the blob → DiffID, of the layers that are stored. */
+	readonly layers: Map<string, string>;
+}
+
 /** Layers first, each verified; then the record: until then nothing can be seen of it. */
-async function store(engine: Engine, image: FoundImage): Promise<void> {
+async function store(engine: Engine, image: FoundImage, loading: Loading): Promise<void> {
 	const { db, paths } = engine;
-	using held = new DisposableStack();
-	// The same layer may come twice, as one file: storing it moves the file.
-	const distinct = new Map(image.layers.map((layer) => [layer.digest, layer]));
-	for (const { digest, diffId, file } of distinct.values()) {
-		await verifyFile(file, digest); // also of a layer that is here: the manifest speaks of this file
-		const locks = await lockLayerAndBlob(paths, diffId, digest);
-		held.use(locks);
-		if (locks.present) continue;
-		if (!hasLayer(paths, diffId)) {
-			const { size } = Bun.file(file);
-			const bytes = await extractLayer(paths, { diffId, size, bytes: createReadStream(file), verify: () => {} });
-			engine.transaction(() => putLayerSize(db, diffId, bytes));
+	for (const layer of image.layers) {
+		const known = loading.layers.get(layer.digest);
+		if (known === layer.diffId) continue;
+		if (known !== undefined) {
+			throw new EngineError("failed", `invalid archive: two DiffIDs for the layer ${layer.digest}`);
 		}
-		renameSync(file, blobPath(paths, digest));
-		locks.share();
+		await storeLayer(engine, layer, loading);
+		loading.layers.set(layer.digest, layer.diffId);
 	}
 	recordImage(db, paths, {
 		id: writeBlob(paths, Buffer.from(image.configText)),
@@ -62,6 +69,40 @@ async function store(engine: Engine, image: FoundImage): Promise<void> {
 		tags: image.names,
 		digests: [],
 	});
+}
+
+async function storeLayer(
+	engine: Engine,
+	layer: FoundImage["layers"][number],
+	{ held, layers }: Loading,
+): Promise<void> {
+	const { db, paths } = engine;
+	const { digest, diffId, file } = layer;
+	await verifyFile(file, digest); // also of a layer that is here: the manifest speaks of this file
+	// The same content, compressed twice in two ways: its layer is in hand, and its lock must not be waited for.
+	if ([...layers.values()].includes(diffId)) {
+		await verifyDiffId(file, diffId);
+		if (!hasBlob(paths, digest)) renameSync(file, blobPath(paths, digest));
+		return;
+	}
+	const locks = held.use(await lockLayerAndBlob(paths, diffId, digest));
+	if (locks.present) return;
+	if (!hasLayer(paths, diffId)) {
+		const { size } = Bun.file(file);
+		const bytes = await extractLayer(paths, { diffId, size, bytes: createReadStream(file), verify: () => {} });
+		engine.transaction(() => putLayerSize(db, diffId, bytes));
+	} else await verifyDiffId(file, diffId);
+	renameSync(file, blobPath(paths, digest));
+	locks.share();
+}
+
+/** The blob of a layer that is unpacked already must be that layer's. */
+async function verifyDiffId(path: string, diffId: string): Promise<void> {
+	const hash = new Bun.CryptoHasher("sha256");
+	await decompress(createReadStream(path), Bun.file(path).size, (chunk) => hash.update(chunk));
+	const actual = `sha256:${hash.digest("hex")}`;
+	if (actual !== diffId)
+		throw new EngineError("failed", `invalid archive: a layer has DiffID ${actual}, its image says ${diffId}`);
 }
 
 async function verifyFile(path: string, digest: string): Promise<void> {

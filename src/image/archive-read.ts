@@ -9,7 +9,7 @@ import { hexOf } from "../store/layers.ts";
 import type { ArchiveFiles } from "./archive-files.ts";
 import { choosePlatform, formatPlatform, hostPlatform } from "./platform.ts";
 import { canonical, parseReference } from "./reference.ts";
-import { type Descriptor, ImageConfig, Index, Manifest, MEDIA, parseDocument } from "./spec.ts";
+import { type Descriptor, ImageConfig, Index, MAX_LAYERS, Manifest, MEDIA, parseDocument } from "./spec.ts";
 
 export interface FoundImage {
 	/** The manifest and configuration as they are in the archive, byte for byte. */
@@ -31,7 +31,8 @@ const DockerManifest = v.array(
 );
 type DockerImage = v.InferOutput<typeof DockerManifest>[number];
 
-const MAX_INDEXES = 100;
+/** Read one after the other, none kept. */
+const MAX_DOCUMENTS = 1000;
 
 export function findImages(files: ArchiveFiles): FoundImage[] {
 	const docker = files.read("manifest.json");
@@ -83,20 +84,21 @@ function ociImages(files: ArchiveFiles, index: Buffer, listed: readonly DockerIm
 
 /** Manifests for this machine, through indexes of indexes, with the names they are given on the way. */
 function* manifestsOf(files: ArchiveFiles, top: Buffer): Generator<[Buffer, string[]]> {
-	const queue: [Buffer, string[], boolean][] = [[top, [], true]];
+	// The layout's own index lists images; one below lists the platforms of an image.
+	const queue = parseDocument(Index, top.toString(), "archive's index").manifests.map((descriptor) => ({
+		descriptor,
+		names: nameIn(descriptor.annotations),
+	}));
 	for (let read = 0; queue.length; read++) {
-		if (read > MAX_INDEXES) throw new EngineError("failed", "invalid archive: too many indexes");
-		const [bytes, names, isTop] = queue.shift() as [Buffer, string[], boolean];
-		const index = parseDocument(Index, bytes.toString(), "archive's index");
-		// The layout's own index lists images; one below lists the platforms of an image.
-		const chosen = isTop ? index.manifests : [platformOf(index)];
-		for (const descriptor of chosen) {
-			const all = [...names, ...nameIn(descriptor.annotations)];
-			const document = verified(files, descriptor);
-			const nested = descriptor.mediaType === MEDIA.ociIndex || descriptor.mediaType === MEDIA.dockerIndex;
-			if (nested) queue.push([document, all, false]);
-			else yield [document, all];
+		if (read >= MAX_DOCUMENTS) throw new EngineError("failed", "invalid archive: too many indexes and images");
+		const { descriptor, names } = queue.shift() as (typeof queue)[number];
+		const document = verified(files, descriptor);
+		if (descriptor.mediaType !== MEDIA.ociIndex && descriptor.mediaType !== MEDIA.dockerIndex) {
+			yield [document, names];
+			continue;
 		}
+		const chosen = platformOf(parseDocument(Index, document.toString(), "archive's index"));
+		queue.push({ descriptor: chosen, names: [...names, ...nameIn(chosen.annotations)] });
 	}
 }
 
@@ -147,9 +149,17 @@ function dockerImage(files: ArchiveFiles, image: DockerImage): FoundImage {
 }
 
 function checkCount(diffIds: number, layers: number): void {
+	if (layers > MAX_LAYERS)
+		throw new EngineError("failed", `invalid archive: an image of more than ${MAX_LAYERS} layers`);
 	if (diffIds !== layers) throw new EngineError("failed", `invalid archive: ${layers} layers but ${diffIds} DiffIDs`);
 }
 
+/** A name with a digest is a claim that an archive cannot make: only a registry's answer is checked against it. */
 const canonicalNames = (names: readonly string[]): string[] => [
-	...new Set(names.map((name) => canonical(parseReference(name)))),
+	...new Set(
+		names
+			.map((name) => parseReference(name))
+			.filter(({ digest }) => digest === undefined)
+			.map(canonical),
+	),
 ];

@@ -11,6 +11,7 @@ import { sha256, writeBlob } from "../store/blobs.ts";
 import { type Db, transaction } from "../store/database.ts";
 import { putLayerSize } from "../store/images.ts";
 import { hasLayer, lockLayer } from "../store/layers.ts";
+import { holdStore } from "../store/store-lock.ts";
 import { extractLayer } from "./extract.ts";
 import { recordImage } from "./record.ts";
 import { EMBEDDED_REFERENCE } from "./reference.ts";
@@ -24,6 +25,7 @@ export async function importEmbedded(db: Db, paths: Paths): Promise<string | und
 	const config = parseDocument(ImageConfig, configText, "embedded image's configuration");
 	const manifest = parseDocument(Manifest, manifestText, "embedded image's manifest");
 	const layer = readFileSync(layerFile);
+	using _storing = holdStore(paths);
 	const diffId = config.rootfs.diff_ids?.[0] ?? "";
 	{
 		using _lock = await lockLayer(paths, diffId);

@@ -14,6 +14,7 @@ import type { Db } from "../store/database.ts";
 import { getImage } from "../store/images.ts";
 import { hasLayer } from "../store/layers.ts";
 import { sweepAbandoned } from "../store/staging.ts";
+import { holdStore } from "../store/store-lock.ts";
 import { tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import { checkMediaTypes, fetchDocument, fetchManifest, resolveManifest } from "./manifest.ts";
@@ -82,6 +83,7 @@ async function pullFrom(
 	options.hooks.onManifest();
 
 	// Nobody may remove what this image is made of, until the image is on record.
+	using storing = holdStore(paths);
 	using held = new DisposableStack();
 	// Of an image that is here already there is nothing to tell.
 	const hooks = isComplete(db, paths, manifest, diffIds) ? { ...options.hooks, onLayer: () => {} } : options.hooks;
@@ -96,6 +98,7 @@ async function pullFrom(
 		tags: reference.digest ? [] : [canonical(reference)],
 		digests: [`${repositoryOf(reference)}@${top.digest}`],
 	});
+	storing[Symbol.dispose]();
 	sweepStaging(paths);
 	sweepOrphans(db, paths);
 	return { imageId: manifest.config.digest, digest: top.digest };

@@ -5,6 +5,7 @@ import { blobPath, hasBlob, readBlob } from "../store/blobs.ts";
 import type { Db } from "../store/database.ts";
 import { type ImageRecord, layersInUse, listImages } from "../store/images.ts";
 import { layerPath, removeLayer, tryLock } from "../store/layers.ts";
+import { ownStore } from "../store/store-lock.ts";
 import { Manifest, parseDocument } from "./spec.ts";
 
 /** Younger ones may belong to a build or pull that is just recording them. */
@@ -22,6 +23,20 @@ export function blobsOf(paths: Paths, image: ImageRecord): string[] {
 	return [image.manifest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)];
 }
 
+/**
+ * The blobs of all images. undefined: the manifest of one is missing or damaged, so its layers' blobs have no name, and
+ * of no blob can be said that it belongs to nothing.
+ */
+export function wantedBlobs(db: Db, paths: Paths): Set<string> | undefined {
+	const wanted = new Set<string>();
+	for (const image of listImages(db)) {
+		const blobs = blobsOf(paths, image);
+		if (image.layers.length > 0 && blobs.length <= 2) return undefined;
+		for (const digest of blobs) wanted.add(digest);
+	}
+	return wanted;
+}
+
 /** Removes a layer, unless it is in use; returns whether it is gone. */
 export function dropLayer(paths: Paths, diffId: string): boolean {
 	using lock = tryLock(paths, "layer", diffId);
@@ -37,6 +52,8 @@ export function dropBlob(paths: Paths, digest: string): void {
 
 /** What failed pulls left, once it is plain that they don't come back for it. */
 export function sweepOrphans(db: Db, paths: Paths): void {
+	using alone = ownStore(paths);
+	if (!alone) return; // the next one will
 	const old = (path: string): boolean => {
 		const stat = statSync(path, { throwIfNoEntry: false });
 		return stat !== undefined && Date.now() - stat.ctimeMs > SETTLED_MS;
@@ -46,9 +63,9 @@ export function sweepOrphans(db: Db, paths: Paths): void {
 		const diffId = `sha256:${hex}`;
 		if (!layers.has(diffId) && old(layerPath(paths, diffId))) dropLayer(paths, diffId);
 	}
-	const blobs = new Set(listImages(db).flatMap((image) => blobsOf(paths, image)));
+	const blobs = wantedBlobs(db, paths);
 	for (const hex of readdirSync(paths.blobs)) {
 		const digest = `sha256:${hex}`;
-		if (!blobs.has(digest) && old(blobPath(paths, digest))) dropBlob(paths, digest);
+		if (blobs && !blobs.has(digest) && old(blobPath(paths, digest))) dropBlob(paths, digest);
 	}
 }

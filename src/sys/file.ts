@@ -124,6 +124,13 @@ export function lockFile(path: string): Fd {
 	return file;
 }
 
+/** The same, sharing it with others who do. */
+export function lockFileShared(path: string): Fd {
+	const file = openat2(AT_FDCWD, path, O_RDWR | O_CREAT, 0o600);
+	while (trySyscall("flock", file.number, LOCK_SH) < 0);
+	return file;
+}
+
 const F_OFD_SETLK = 37;
 const F_OFD_SETLKW = 38;
 const F_WRLCK = 1;

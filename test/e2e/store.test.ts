@@ -1,6 +1,6 @@
 /** What is stored: archives that are loaded, and the check of all of it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Host, IMAGE } from "../fixture.ts";
 import { sha256, type TarFile, tarOf } from "../registry.ts";
@@ -62,6 +62,52 @@ describe("load", () => {
 		);
 		expect(await host.ok("load", { stdin: twice })).toContain("Loaded image: old:1");
 	});
+	/** An OCI layout of images, each a list of blobs with the layers that they unpack to. */
+	function layout(images: { name: string; layers: { blob: Uint8Array; diffId: string }[] }[]): Buffer {
+		const blobs = new Map<string, Uint8Array>();
+		const put = (bytes: Uint8Array | string) => {
+			const content = Buffer.from(bytes as Uint8Array);
+			blobs.set(sha256(content), content);
+			return { digest: sha256(content), size: content.length };
+		};
+		const architecture = process.arch === "arm64" ? "arm64" : "amd64";
+		const manifests = images.map(({ name, layers }) => {
+			const diff_ids = layers.map(({ diffId }) => diffId);
+			const config = put(
+				JSON.stringify({ architecture, os: "linux", author: name, rootfs: { type: "layers", diff_ids } }),
+			);
+			const manifest = { schemaVersion: 2, config, layers: layers.map(({ blob }) => put(blob)) };
+			return { ...put(JSON.stringify(manifest)), annotations: { "io.containerd.image.name": name } };
+		});
+		const files = [...blobs].map(([digest, data]) => ({ path: `blobs/sha256/${digest.slice(7)}`, data }));
+		return tarOf([...files, { path: "index.json", data: JSON.stringify({ schemaVersion: 2, manifests }) }]);
+	}
+	const layerOf = (text: string) => {
+		const blob = tarOf([{ path: "file", data: text }]);
+		return { blob, diffId: sha256(blob) };
+	};
+
+	test("images that share a layer; one content compressed in two ways", async () => {
+		const base = layerOf("shared");
+		const again = { blob: gzipSync(base.blob), diffId: base.diffId };
+		const stdin = layout([
+			{ name: "docker.io/library/one:1", layers: [base, layerOf("one")] },
+			{ name: "docker.io/library/two:1", layers: [base, again] },
+		]);
+		expect(await host.ok("load", { stdin })).toBe("Loaded image: one:1\nLoaded image: two:1");
+		expect((await host.nc("system", "check")).stdout).toContain("No problem");
+	});
+	test("a blob that is to be two layers, and a name with a digest, are not believed", async () => {
+		const base = layerOf("contradiction");
+		const other = { blob: base.blob, diffId: `sha256:${"a".repeat(64)}` };
+		const { code, stderr } = await host.nc("load", { stdin: layout([{ name: "x.io/liar:1", layers: [base, other] }]) });
+		expect([code, stderr.includes("two DiffIDs for the layer")]).toEqual([1, true]);
+		const claim = `docker.io/library/pinned@sha256:${"c".repeat(64)}`;
+		expect(await host.ok("load", { stdin: layout([{ name: claim, layers: [layerOf("claim")] }]) })).toStartWith(
+			"Loaded image ID: ",
+		);
+		expect((await host.nc("inspect", `pinned@sha256:${"c".repeat(64)}`)).code).toBe(1);
+	});
 	test("archives that lie are refused, and leave nothing", async () => {
 		const images = await host.ok("images", "-q");
 		const edit = (path: string, data: string) => (files: TarFile[]) => {
@@ -90,6 +136,7 @@ describe("system check", () => {
 	const blobs = () => readdirSync(`${host.root}/blobs/sha256`);
 
 	test("finds nothing where nothing is", async () => {
+		await check("--repair"); // what the refused archives left
 		const { code, stdout } = await check();
 		expect([code, stdout]).toEqual([
 			0,
@@ -116,8 +163,26 @@ describe("system check", () => {
 			expect(stdout).toContain(part);
 		}
 		const repaired = await check("--repair");
-		expect([repaired.code, repaired.stdout.includes("unpacked again")]).toEqual([0, true]);
+		expect([repaired.code, repaired.stdout.includes("unpacked again")]).toEqual([1, true]);
+		// What users made is not taken away, whatever the records say.
+		expect(existsSync(`${host.root}/volumes/stray/_data`)).toBe(true);
+		for (const kind of ["volumes", "containers"]) rmSync(`${host.root}/${kind}/stray`, { recursive: true });
 		expect((await check()).stdout).toContain("No problem");
+	});
+	test("a manifest that is damaged takes no other blob with it", async () => {
+		const image = await host.ok("inspect", "-f", "{{.Id}}", "app:1");
+		const isManifest = (name: string) => {
+			const text = readFileSync(`${host.root}/blobs/sha256/${name}`).subarray(0, 2000).toString("latin1");
+			return text.includes(image) && text.includes('"layers"');
+		};
+		const manifest = blobs().find(isManifest) ?? "";
+		const whole = readFileSync(`${host.root}/blobs/sha256/${manifest}`);
+		const before = blobs().length;
+		writeFileSync(`${host.root}/blobs/sha256/${manifest}`, "damaged");
+		const { stdout } = await check("--repair");
+		expect([stdout.includes("belongs to no image"), blobs().length]).toEqual([false, before - 1]);
+		writeFileSync(`${host.root}/blobs/sha256/${manifest}`, whole);
+		expect((await check()).code).toBe(0);
 	});
 	test("a blob of an image that is damaged goes, and the image says what it lacks", async () => {
 		const manifest = await host.ok("inspect", "-f", "{{.Id}}", "old:1");

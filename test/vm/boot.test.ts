@@ -79,6 +79,7 @@ test("mistakes are told, and the machine boots", async () => {
 	const vm = machine({
 		parameters: [
 			...[run("no.such.registry.invalid/image"), run(`--memroy 3m ${IMAGE}`), run(`-it ${IMAGE}`), run("'")],
+			...["splash", "3", "-x", `nanocontainer.hostname=${"long".repeat(20)}`],
 			...["nanocontainer.consloe", "nanocontainer.disk=/dev/vdz", "nanocontainer.console", "ip=:::::eth7:dhcp"],
 		],
 		files: bootFile({ containers: [{ run: [] }], colour: "red" }),
@@ -88,6 +89,7 @@ test("mistakes are told, and the machine boots", async () => {
 	await vm.says("nanocontainer.run=': a quotation mark (') is not closed");
 	await vm.says("there is no network interface eth7");
 	await vm.says("going on without the disk: cannot mount /dev/vdz: no such file or directory");
+	await vm.says("the machine's name: ");
 	await vm.says("unknown flag: --memroy");
 	await vm.says('-i and -t are for the console (nanocontainer.console, "console")');
 	await vm.says("no.such.registry.invalid/image: ");
