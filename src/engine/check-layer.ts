@@ -3,7 +3,7 @@
  * again (image/diff.ts). An archive from elsewhere had its own order of files and its own way to write numbers: such a
  * layer is compared with its blob, unpacked anew beside it.
  */
-import { createReadStream, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
 import { digestLayer } from "../build/layer.ts";
 import { messageOf } from "../errors.ts";
 import { decompress } from "../image/decompress.ts";
@@ -13,16 +13,20 @@ import { LayerWriter } from "../image/unpack.ts";
 import { blobPath, readBlob } from "../store/blobs.ts";
 import { listContainers } from "../store/containers.ts";
 import { listImages } from "../store/images.ts";
-import { layerPath, removeLayer } from "../store/layers.ts";
+import { exchangeLayer, layerPath } from "../store/layers.ts";
 import { stagingDirectory } from "../store/staging.ts";
+import type { Fd } from "../sys/fd.ts";
+import { tryOwnLock } from "../sys/file.ts";
 import { syncFileSystem } from "../sys/machine.ts";
 import { removeTree } from "../sys/tree.ts";
 import { alone, type Finding, type Mended } from "./check.ts";
 import type { Engine } from "./engine.ts";
 
+/** `lock` is the layer's, shared. Throws for a layer that cannot be read. */
 export async function checkLayer(
 	engine: Engine,
 	diffId: string,
+	lock: Fd,
 	report: (finding: Finding) => Promise<void>,
 ): Promise<void> {
 	const { paths } = engine;
@@ -38,7 +42,7 @@ export async function checkLayer(
 			fresh.error === undefined
 				? {
 						what: `layer ${diffId} is damaged: its files are not what they were unpacked as`,
-						repair: () => alone(paths, () => replaceLayer(engine, diffId, fresh.directory)),
+						repair: () => alone(paths, () => replaceLayer(engine, diffId, lock, fresh.directory)),
 					}
 				: { what: `layer ${diffId} cannot be compared with anything (${fresh.error}): ${again}`, repair: undefined },
 		);
@@ -95,8 +99,8 @@ function blobOf({ db, paths }: Engine, diffId: string): string | undefined {
 
 const LIVE = new Set(["running", "starting"]);
 
-/** Not under a container's feet: what it has mounted would be gone. */
-function replaceLayer({ db, paths }: Engine, diffId: string, fresh: string): Mended {
+/** Not under a container's or a build's feet: what they have mounted would be gone. */
+function replaceLayer({ db, paths }: Engine, diffId: string, lock: Fd, fresh: string): Mended {
 	const users = new Set(
 		listImages(db)
 			.filter(({ layers }) => layers.includes(diffId))
@@ -104,8 +108,9 @@ function replaceLayer({ db, paths }: Engine, diffId: string, fresh: string): Men
 	);
 	const running = listContainers(db).find(({ state, config }) => LIVE.has(state.status) && users.has(config.imageId));
 	if (running) return failed(`container ${running.name} runs on it: stop it first`);
+	if (!tryOwnLock(lock)) return failed("a build stands on it: try again when it is through");
 	syncFileSystem(paths.root); // a power cut must not leave half of it in the place of a layer that is on record
-	removeLayer(paths, diffId);
-	renameSync(fresh, layerPath(paths, diffId));
+	exchangeLayer(paths, diffId, fresh);
+	syncFileSystem(paths.root);
 	return { done: true, said: "unpacked again" };
 }

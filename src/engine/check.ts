@@ -3,6 +3,7 @@
  * what lies there that no record names. Each finding says what it means, and can mend itself where that is possible.
  */
 import { createReadStream, existsSync, readdirSync, rmSync } from "node:fs";
+import { messageOf } from "../errors.ts";
 import { wantedBlobs } from "../image/sweep.ts";
 import type { Paths } from "../paths.ts";
 import { blobPath, hasBlob } from "../store/blobs.ts";
@@ -64,7 +65,7 @@ async function checkBlobs({ db, paths }: Engine, report: Report): Promise<number
 	const wanted = () => wantedBlobs(db, paths);
 	const names = readdirSync(paths.blobs);
 	const known = wanted();
-	for (const hex of names) {
+	for (const hex of await digestsOf(names, paths.blobs, report)) {
 		const digest = `sha256:${hex}`;
 		const path = blobPath(paths, digest);
 		const orphan = known !== undefined && !known.has(digest);
@@ -76,7 +77,13 @@ async function checkBlobs({ db, paths }: Engine, report: Report): Promise<number
 				rmSync(path);
 				return removed;
 			});
-		const actual = await digestOf(path);
+		let actual: string;
+		try {
+			actual = await digestOf(path);
+		} catch (error) {
+			await report({ what: `blob ${digest} cannot be read: ${messageOf(error)}`, repair: undefined });
+			continue;
+		}
 		if (actual !== digest) {
 			await report({
 				what: `blob ${digest} is damaged: its content has digest ${actual}`,
@@ -88,6 +95,16 @@ async function checkBlobs({ db, paths }: Engine, report: Report): Promise<number
 		} else if (orphan) await report({ what: `blob ${digest} belongs to no image`, repair: remove });
 	}
 	return names.length;
+}
+
+/** What lies there under another name was put there by hand. */
+async function digestsOf(names: readonly string[], dir: string, report: Report): Promise<string[]> {
+	const isDigest = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
+	for (const name of names.filter((name) => !isDigest(name))) {
+		const what = `${dir}/${name} is not ours: if nobody misses it, remove it`;
+		await report({ what, repair: undefined });
+	}
+	return names.filter(isDigest);
 }
 
 async function digestOf(path: string): Promise<string> {
@@ -104,13 +121,18 @@ async function checkLayers(engine: Engine, report: Report): Promise<number> {
 	const { db, paths } = engine;
 	const names = readdirSync(paths.layers);
 	const known = layersInUse(db);
-	for (const hex of names) {
+	for (const hex of await digestsOf(names, paths.layers, report)) {
 		const diffId = `sha256:${hex}`;
 		const orphan = !known.has(diffId);
 		using lock = tryLock(paths, "layer", diffId, !orphan);
 		if (!lock || !existsSync(layerPath(paths, diffId)) || (orphan && layersInUse(db).has(diffId))) continue;
-		if (!orphan) await checkLayer(engine, diffId, report);
-		else {
+		if (!orphan) {
+			try {
+				await checkLayer(engine, diffId, lock, report);
+			} catch (error) {
+				await report({ what: `layer ${diffId} cannot be read: ${messageOf(error)}`, repair: undefined });
+			}
+		} else {
 			await report({
 				what: `layer ${diffId} belongs to no image and no build`,
 				repair: () =>

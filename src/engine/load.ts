@@ -3,7 +3,7 @@ import { createReadStream, renameSync } from "node:fs";
 import { EngineError } from "../errors.ts";
 import { readArchive } from "../image/archive-files.ts";
 import { type FoundImage, findImages } from "../image/archive-read.ts";
-import { decompress } from "../image/decompress.ts";
+import { verifyDiffId } from "../image/diff-id.ts";
 import { extractLayer } from "../image/extract.ts";
 import { recordImage } from "../image/record.ts";
 import { familiar } from "../image/reference.ts";
@@ -94,15 +94,6 @@ async function storeLayer(
 	} else await verifyDiffId(file, diffId);
 	renameSync(file, blobPath(paths, digest));
 	locks.share();
-}
-
-/** The blob of a layer that is unpacked already must be that layer's. */
-async function verifyDiffId(path: string, diffId: string): Promise<void> {
-	const hash = new Bun.CryptoHasher("sha256");
-	await decompress(createReadStream(path), Bun.file(path).size, (chunk) => hash.update(chunk));
-	const actual = `sha256:${hash.digest("hex")}`;
-	if (actual !== diffId)
-		throw new EngineError("failed", `invalid archive: a layer has DiffID ${actual}, its image says ${diffId}`);
 }
 
 async function verifyFile(path: string, digest: string): Promise<void> {

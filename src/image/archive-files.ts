@@ -15,8 +15,15 @@ function normalize(name: string): string {
 	return parts.join("/");
 }
 
-const MAX_DOCUMENT = 16 * 1024 * 1024;
+/** What a registry takes for a manifest (distribution-spec), and of all documents together: they are kept in memory. */
+const MAX_DOCUMENT = 4 * 1024 * 1024;
+const MAX_DOCUMENTS = 64 * 1024 * 1024;
+/** Names are kept too. docker's longest are "blobs/sha256/<hex>" and "<hex>/layer.tar". */
+const MAX_NAME = 512;
+const MAX_ENTRIES = 65_536;
 const MAX_LINKS = 8;
+
+const invalid = (what: string): EngineError => new EngineError("failed", `invalid archive: ${what}`);
 
 export class ArchiveFiles implements TarSink {
 	readonly #dir: string;
@@ -24,6 +31,7 @@ export class ArchiveFiles implements TarSink {
 	readonly #links = new Map<string, string>();
 	#fd = -1;
 	#count = 0;
+	#documents = 0;
 
 	/** `dir` is an empty directory, which is the caller's to remove. */
 	constructor(dir: string) {
@@ -31,9 +39,15 @@ export class ArchiveFiles implements TarSink {
 	}
 
 	entry({ path, type, linkpath }: TarEntry): void {
+		if (path.length > MAX_NAME || (linkpath ?? "").length > MAX_NAME) {
+			throw invalid(`a name of more than ${MAX_NAME} characters`);
+		}
+		if (++this.#count > MAX_ENTRIES) throw invalid(`more than ${MAX_ENTRIES} entries`);
 		const name = normalize(path);
+		this.#files.delete(name); // it may come twice: the last one counts
+		this.#links.delete(name);
 		if (type === "file") {
-			const aside = `${this.#dir}/${this.#count++}`; // a name may come twice: the last one counts
+			const aside = `${this.#dir}/${this.#count}`;
 			this.#fd = openSync(aside, "wx", 0o600);
 			this.#files.set(name, aside);
 		} else if (type === "symlink") this.#links.set(name, normalize(`${name}/../${linkpath}`));
@@ -70,7 +84,7 @@ export class ArchiveFiles implements TarSink {
 	/** The same, for what must be there. */
 	require(name: string): string {
 		const found = this.find(name);
-		if (found === undefined) throw new EngineError("failed", `invalid archive: it has no ${name}`);
+		if (found === undefined) throw invalid(`it has no ${name}`);
 		return found;
 	}
 
@@ -78,7 +92,10 @@ export class ArchiveFiles implements TarSink {
 	read(name: string): Buffer | undefined {
 		const path = this.find(name);
 		if (path === undefined) return undefined;
-		if (statSync(path).size > MAX_DOCUMENT) throw new EngineError("failed", `invalid archive: ${name} is too large`);
+		const { size } = statSync(path);
+		this.#documents += size;
+		if (size > MAX_DOCUMENT) throw invalid(`${name} is too large`);
+		if (this.#documents > MAX_DOCUMENTS) throw invalid("its documents are too large together");
 		return readFileSync(path);
 	}
 }

@@ -1,11 +1,13 @@
 /** The layers of an image, all at once: each is downloaded, verified and unpacked, the unpacking on the download's heels. */
 import { closeSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { EngineError } from "../errors.ts";
 import type { Paths } from "../paths.ts";
 import type { RegistryClient } from "../registry/client.ts";
 import { blobPath, hasBlob } from "../store/blobs.ts";
 import { type Db, transaction } from "../store/database.ts";
 import { putLayerSize } from "../store/images.ts";
-import { hasLayer, hexOf, lockLayerAndBlob } from "../store/layers.ts";
+import { hasLayer, hexOf, lockBlob, lockLayerAndBlob } from "../store/layers.ts";
+import { verifyDiffId } from "./diff-id.ts";
 import { downloadBlob, verifyBlob, WrongBlob } from "./download.ts";
 import type { Descriptor } from "./spec.ts";
 import { type Unpacking, UnpackPool } from "./unpack-pool.ts";
@@ -37,15 +39,49 @@ export interface PullWork {
 	readonly held: DisposableStack;
 }
 
+interface Wanted {
+	readonly layer: Descriptor;
+	readonly diffId: string;
+	/** The content of a layer before it, compressed in another way: its layer is in hand, the blob alone is missing. */
+	readonly twin: boolean;
+}
+
+/** Each blob once. An image may have a layer several times, and a blob is the archive of one layer alone. */
+function wantedOf(name: string, layers: readonly Descriptor[], diffIds: readonly string[]): Wanted[] {
+	const wanted = new Map<string, Wanted>();
+	for (const [i, layer] of layers.entries()) {
+		const diffId = diffIds[i] ?? "";
+		const known = wanted.get(layer.digest);
+		if (known && known.diffId !== diffId) {
+			throw new EngineError("failed", `invalid image ${name}: two DiffIDs for the layer ${layer.digest}`);
+		}
+		const twin = [...wanted.values()].some((other) => other.diffId === diffId);
+		if (!known) wanted.set(layer.digest, { layer, diffId, twin });
+	}
+	return [...wanted.values()];
+}
+
 /** All layers at once: three downloads, an unpacking for each core. The first failure stops the others. */
 export async function pullLayers(
 	work: PullWork,
 	layers: readonly Descriptor[],
 	diffIds: readonly string[],
 ): Promise<void> {
+	const wanted = wantedOf(work.name, layers, diffIds);
+	await pullAll(
+		work,
+		wanted.filter(({ twin }) => !twin),
+	);
+	await pullAll(
+		work,
+		wanted.filter(({ twin }) => twin),
+	);
+}
+
+async function pullAll(work: PullWork, queue: Wanted[]): Promise<void> {
+	if (queue.length === 0) return;
 	using pool = new UnpackPool(work.paths);
 	const stop = new AbortController();
-	const queue = [...new Map(layers.map((layer, i) => [diffIds[i] ?? "", layer]))];
 	let failure: unknown;
 	const fail = (error: unknown) => {
 		failure ??= error;
@@ -55,9 +91,8 @@ export async function pullLayers(
 	const unpackings: Promise<void>[] = [];
 	const lanes = Array.from({ length: Math.min(CONCURRENT_DOWNLOADS, queue.length) }, async () => {
 		for (let next = queue.shift(); next; next = queue.shift()) {
-			const [diffId, layer] = next;
 			try {
-				const { unpacked } = await pullLayer(work, pool, layer, diffId, stop.signal);
+				const { unpacked } = await pullLayer(work, pool, next, stop.signal);
 				unpackings.push(unpacked.catch(fail));
 			} catch (error) {
 				fail(error);
@@ -73,14 +108,16 @@ export async function pullLayers(
 async function pullLayer(
 	work: PullWork,
 	pool: UnpackPool,
-	layer: Descriptor,
-	diffId: string,
+	wanted: Wanted,
 	signal: AbortSignal,
 ): Promise<{ readonly unpacked: Promise<void> }> {
 	const { paths, hooks } = work;
+	const { layer, diffId, twin } = wanted;
 	const short = hexOf(layer.digest).slice(0, 12);
 	if (!hasLayer(paths, diffId)) hooks.onLayer(short, "Pulling fs layer");
-	const locks = await lockLayerAndBlob(paths, diffId, layer.digest);
+	const locks = twin
+		? await lockBlob(paths, layer.digest, signal)
+		: await lockLayerAndBlob(paths, diffId, layer.digest, signal);
 	if (locks.present) {
 		hooks.onLayer(short, "Already exists");
 		work.held.use(locks);
@@ -134,7 +171,7 @@ async function download(work: PullWork, pool: UnpackPool, layer: Descriptor, dif
 				hooks.onLayer(short, "Extracting");
 				const bytes = await work.finish();
 				transaction(db, paths, () => putLayerSize(db, diffId, bytes));
-			}
+			} else await verifyDiffId(file, diffId);
 			if (!stored) renameSync(file, blobPath(paths, layer.digest));
 			hooks.onLayer(short, "Pull complete");
 		} catch (error) {

@@ -3,7 +3,7 @@
  * verified and unpacked beside the others, for one lower directory doesn't depend on another; when all are in place,
  * the image is recorded. Until then nothing can be seen of it.
  */
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { EngineError } from "../errors.ts";
 import { debug } from "../log.ts";
 import type { Paths } from "../paths.ts";
@@ -12,10 +12,9 @@ import type { Credentials } from "../registry/credentials.ts";
 import { hasBlob, writeBlob } from "../store/blobs.ts";
 import type { Db } from "../store/database.ts";
 import { getImage } from "../store/images.ts";
-import { hasLayer } from "../store/layers.ts";
+import { hasLayer, tryLock } from "../store/layers.ts";
 import { sweepAbandoned } from "../store/staging.ts";
 import { holdStore } from "../store/store-lock.ts";
-import { tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import { checkMediaTypes, fetchDocument, fetchManifest, resolveManifest } from "./manifest.ts";
 import { formatPlatform, platformMatches } from "./platform.ts";
@@ -134,13 +133,12 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 function sweepStaging(paths: Paths): void {
 	sweepAbandoned(paths);
 	for (const entry of readdirSync(paths.staging)) {
+		const [, kind, hex] = /^(layer|blob)-([0-9a-f]{64})(?:\.partial)?$/.exec(entry) ?? [];
+		if (hex === undefined) continue; // its name tells whose it is
 		const path = `${paths.staging}/${entry}`;
-		const layer = /^layer-([0-9a-f]{64})$/.exec(entry)?.[1];
-		if (layer) {
-			using lock = tryLockFile(`${paths.locks}/layer-${layer}`);
-			if (lock) removeTree(path);
-		} else if (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > DAY_MS) {
-			rmSync(path, { recursive: true, force: true });
-		}
+		const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+		if (kind === "blob" && Date.now() - changed < DAY_MS) continue;
+		using lock = tryLock(paths, kind === "layer" ? "layer" : "blob", `sha256:${hex}`);
+		if (lock) removeTree(path);
 	}
 }

@@ -6,9 +6,11 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import type { Paths } from "../paths.ts";
 import { syscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { fstat, openDir, shareLock, tryLockFile } from "../sys/file.ts";
+import { AT_FDCWD, fstat, openDir, shareLock, tryLockFile } from "../sys/file.ts";
 import { removeTree } from "../sys/tree.ts";
 import { stagingPath } from "./staging.ts";
+
+const RENAME_EXCHANGE = 2;
 
 /** "sha256:<hex>" → "<hex>" */
 export const hexOf = (digest: string): string => digest.slice("sha256:".length);
@@ -38,6 +40,14 @@ export function removeLayer(paths: Paths, diffId: string): void {
 		return;
 	}
 	removeTree(doomed);
+}
+
+/**
+ * Puts `fresh` in the place of a layer that is on record, in one step: at no moment is there none (renameat2(2)). What
+ * was there is at `fresh` afterwards, and the caller's to remove. The caller has the layer's lock alone.
+ */
+export function exchangeLayer(paths: Paths, diffId: string, fresh: string): void {
+	syscall("renameat2", fresh, AT_FDCWD, fresh, AT_FDCWD, layerPath(paths, diffId), RENAME_EXCHANGE);
 }
 
 /**
@@ -92,29 +102,56 @@ export interface LayerLocks extends Disposable {
 
 /**
  * The locks of a layer and of the blob it comes as. It waits for both or none, and takes what another pull has made
- * meanwhile: two pulls of the same layers in another order must not wait for each other.
+ * meanwhile: two pulls of the same layers in another order must not wait for each other. Rejects with the reason of
+ * `signal` when that comes first.
  */
-export async function lockLayerAndBlob(paths: Paths, diffId: string, digest: string): Promise<LayerLocks> {
-	const isThere = () => hasLayer(paths, diffId) && existsSync(`${paths.blobs}/${hexOf(digest)}`);
+export const lockLayerAndBlob = (
+	paths: Paths,
+	diffId: string,
+	digest: string,
+	signal?: AbortSignal,
+): Promise<LayerLocks> =>
+	lockAll(
+		paths,
+		[
+			{ kind: "layer", digest: diffId, path: layerPath(paths, diffId) },
+			{ kind: "blob", digest, path: `${paths.blobs}/${hexOf(digest)}` },
+		],
+		signal,
+	);
+
+/** The same for a blob whose layer is in hand. */
+export const lockBlob = (paths: Paths, digest: string, signal?: AbortSignal): Promise<LayerLocks> =>
+	lockAll(paths, [{ kind: "blob", digest, path: `${paths.blobs}/${hexOf(digest)}` }], signal);
+
+interface Lockable {
+	readonly kind: "layer" | "blob";
+	readonly digest: string;
+	readonly path: string;
+}
+
+async function lockAll(
+	paths: Paths,
+	wanted: readonly Lockable[],
+	signal: AbortSignal | undefined,
+): Promise<LayerLocks> {
+	const areThere = () => wanted.every(({ path }) => existsSync(path));
 	for (;;) {
-		const shared = isThere();
-		const layer = tryLock(paths, "layer", diffId, shared);
-		const blob = layer && tryLock(paths, "blob", digest, shared);
-		if (layer && blob && isThere() === shared) {
-			return {
-				present: shared,
-				share() {
-					shareLock(layer);
-					shareLock(blob);
-				},
-				[Symbol.dispose]() {
-					layer[Symbol.dispose]();
-					blob[Symbol.dispose]();
-				},
-			};
+		signal?.throwIfAborted();
+		const present = areThere();
+		const locks: Fd[] = [];
+		for (const { kind, digest } of wanted) {
+			const lock = tryLock(paths, kind, digest, present);
+			if (!lock) break;
+			locks.push(lock);
 		}
-		layer?.[Symbol.dispose]();
-		blob?.[Symbol.dispose]();
+		const release = () => {
+			for (const lock of locks) lock[Symbol.dispose]();
+		};
+		if (locks.length === wanted.length && areThere() === present) {
+			return { present, share: () => locks.forEach(shareLock), [Symbol.dispose]: release };
+		}
+		release();
 		await Bun.sleep(POLL_MS);
 	}
 }

@@ -1,6 +1,7 @@
 /**
- * The staging directory: what is being made lies there until it is whole, under a name that tells whose it is. What a
- * killed command left is nobody's, and goes with the next build, pull or load.
+ * The staging directory: what is being made lies there until it is whole. Its name tells whose it is: a process's, or,
+ * of a layer and of a part of a blob that a pull was at (`layer-<hex>`, `blob-<hex>.partial`), whoever has that lock.
+ * What a killed command left is nobody's, and goes with the next build, pull or load.
  */
 import { mkdirSync, readdirSync } from "node:fs";
 import type { Paths } from "../paths.ts";

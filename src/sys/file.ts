@@ -181,6 +181,13 @@ export function shareLock(file: Fd): void {
 	trySyscall("flock", file.number, LOCK_SH);
 }
 
+/** Takes alone what is shared so far; false when others share it, and then it is shared still. */
+export function tryOwnLock(file: Fd): boolean {
+	if (trySyscall("flock", file.number, LOCK_EX | LOCK_NB) >= 0) return true;
+	shareLock(file); // a conversion lets go first (flock(2))
+	return false;
+}
+
 export interface Stat {
 	readonly mode: number;
 	readonly uid: number;

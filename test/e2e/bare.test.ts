@@ -1,6 +1,6 @@
 /** The executable where there is nothing else: no libc, no file system of the kernel, an old machine. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { BINARY } from "../fixture.ts";
 
 const root = mkdtempSync("/tmp/nc-bare-");
@@ -43,6 +43,24 @@ test("without a libc it starts, and runs containers, and runs programs that have
 	spawn("mount", "--rbind", root, root);
 	expect(bare(...run)).toEqual({ code: 0, out: "\ninside\n", err: "" });
 	expect(bare("ps", "-a").out.trim().split("\n")).toHaveLength(1);
+});
+
+test("standard streams that are closed stay closed: what it starts from is not put in their place", async () => {
+	const script = `exec chroot ${root} /NanoContainer "$@" <&- 2>&-`;
+	const words = ["run", "--rm", "--name", "closed", "--network", "none", "nanocontainer/busybox"];
+	const command = [...words, "sh", "-c", "echo up; sleep 1000"];
+	const running = Bun.spawn(["sh", "-c", script, "sh", ...command], { stdout: "pipe" });
+	try {
+		for await (const chunk of running.stdout) {
+			expect(Buffer.from(chunk).toString()).toBe("up\n");
+			break;
+		}
+		const streams = [0, 2].map((fd) => readlinkSync(`/proc/${running.pid}/fd/${fd}`));
+		expect(streams).toEqual([`${root}/dev/null`, `${root}/dev/null`]);
+	} finally {
+		expect(bare("rm", "-f", "closed").code).toBe(0);
+		await running.exited;
+	}
 });
 
 test("something else at the loader's place is not taken for it", () => {

@@ -169,6 +169,30 @@ describe("digests are verified before anything can be seen", () => {
 		expect(readdirSync(`${host.root}/layers`)).not.toContain(sha256("something else").slice(7));
 		expect(readdirSync(`${host.root}/staging`).filter((entry) => entry.startsWith("layer-"))).toEqual([]);
 	});
+	test("one content as two blobs: both are verified, and both are kept", async () => {
+		let made = 0;
+		const twice = (tar: Uint8Array) => (made++ === 1 ? zstdCompressSync(tar) : gzipSync(tar, { level: 1 }));
+		const digest = await pushImage(registry.host, "twins", [hello("twin\n"), hello("twin\n"), base], {
+			compress: twice,
+		});
+		await host.ok("pull", "-q", name("twins"));
+		expect((await cat(name("twins"))).stdout).toBe("twin\n");
+		const blobs = readdirSync(`${host.root}/blobs/sha256`);
+		const manifest = JSON.parse(readFileSync(`${host.root}/blobs/sha256/${digest.slice(7)}`, "utf8"));
+		for (const layer of manifest.layers) expect(blobs).toContain(layer.digest.slice(7));
+		made = 0;
+		await pushImage(registry.host, "liartwins", [hello("a\n"), hello("b\n")], {
+			compress: twice,
+			diffIds: [sha256(hello("a\n")), sha256(hello("a\n"))],
+		});
+		expect((await host.nc("pull", name("liartwins"))).stderr).toContain("its image says");
+	});
+	test("one blob that is to be two layers is refused at once", async () => {
+		const layer = hello("one\n");
+		await pushImage(registry.host, "split", [layer, layer], { diffIds: [sha256(layer), sha256("another")] });
+		const { code, stderr } = await host.nc("pull", name("split"));
+		expect([code, stderr.includes("two DiffIDs for the layer")]).toEqual([1, true]);
+	});
 	test("a blob that was changed in the registry is refused", async () => {
 		const layer = hello("changed\n");
 		const blob = gzipSync(layer, { level: 1 });

@@ -120,6 +120,17 @@ describe("load", () => {
 			["it has no ../../etc/passwd", savedArchive(edit("manifest.json", '[{"Config": "../../etc/passwd"}]'))],
 			["it holds neither index.json nor manifest.json", tarOf([{ path: "x", data: "y" }])],
 			["malformed", Buffer.from("x".repeat(2000))],
+			["a name of more than 512 characters", tarOf([{ path: `${"n/".repeat(300)}x`, data: "" }])],
+			["index.json is too large", tarOf([{ path: "index.json", data: `"${"x".repeat(5_000_000)}"` }])],
+			[
+				"its documents are too large together",
+				savedArchive((files) => {
+					const [config] = files.splice(3, 1);
+					const Layers = ["a/layer.tar", "b/layer.tar"];
+					files.push({ path: "config.json", data: String(config?.data).padEnd(4_000_000) });
+					edit("manifest.json", JSON.stringify(Array(100).fill({ Config: "config.json", Layers })))(files);
+				}),
+			],
 		];
 		for (const [says, stdin] of cases) {
 			const { code, stderr } = await host.nc("load", { stdin });
@@ -167,6 +178,20 @@ describe("system check", () => {
 		// What users made is not taken away, whatever the records say.
 		expect(existsSync(`${host.root}/volumes/stray/_data`)).toBe(true);
 		for (const kind of ["volumes", "containers"]) rmSync(`${host.root}/${kind}/stray`, { recursive: true });
+		expect((await check()).stdout).toContain("No problem");
+	});
+	test("what cannot be read, or is not ours, is told, and the rest is checked all the same", async () => {
+		mkdirSync(`${host.root}/blobs/sha256/${"2".repeat(64)}`);
+		writeFileSync(`${host.root}/blobs/sha256/notes.txt`, "");
+		mkdirSync(`${host.root}/layers/old`);
+		const { code, stdout } = await check("--repair");
+		expect(code).toBe(1);
+		expect(stdout).toContain(`blob sha256:${"2".repeat(64)} cannot be read: `);
+		expect(stdout).toContain("blobs/sha256/notes.txt is not ours");
+		expect(stdout).toContain("layers/old is not ours");
+		for (const path of [`blobs/sha256/${"2".repeat(64)}`, "blobs/sha256/notes.txt", "layers/old"]) {
+			rmSync(`${host.root}/${path}`, { recursive: true });
+		}
 		expect((await check()).stdout).toContain("No problem");
 	});
 	test("a manifest that is damaged takes no other blob with it", async () => {
