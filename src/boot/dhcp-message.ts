@@ -1,5 +1,5 @@
 /** DHCP messages (RFC 2131, options RFC 2132): bytes ↔ what they say. Pure. */
-import type { Ipv4 } from "../sys/rtnetlink.ts";
+import type { Ipv4 } from "../sys/ipv4.ts";
 
 export const DHCP = { discover: 1, offer: 2, request: 3, decline: 4, ack: 5, nak: 6 } as const;
 

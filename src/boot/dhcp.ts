@@ -1,5 +1,5 @@
 /** Asking the network for an address (RFC 2131): discover → offer → request → ack. */
-import { formatIpv4, type Ipv4 } from "../sys/rtnetlink.ts";
+import { formatIpv4, type Ipv4 } from "../sys/ipv4.ts";
 import { BroadcastSocket } from "../sys/udp-broadcast.ts";
 import { DHCP, type DhcpAnswer, decodeDhcp, encodeDhcp } from "./dhcp-message.ts";
 
@@ -28,12 +28,15 @@ export interface Client {
 
 const newTransaction = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
 
-/** Gets a lease; undefined when nobody answers. Blocks for as long as that takes, 15 seconds at most. */
-export function acquireLease(client: Client): Lease | undefined {
+/**
+ * Gets a lease; undefined when nobody answers. Blocks for as long as that takes: where there is nobody, half a second
+ * with one attempt and 15 with the usual five; twice that where what is offered is not given.
+ */
+export function acquireLease(client: Client, attempts = ATTEMPTS): Lease | undefined {
 	using socket = new BroadcastSocket(client.device, CLIENT_PORT);
 	const transaction = newTransaction();
 	let wait = FIRST_WAIT_MS;
-	for (let attempt = 0; attempt < ATTEMPTS; attempt++, wait *= 2) {
+	for (let attempt = 0; attempt < attempts; attempt++, wait *= 2) {
 		const { mac, hostname } = client;
 		socket.send(encodeDhcp({ type: DHCP.discover, transaction, mac, hostname }), SERVER_PORT);
 		const offer = answerTo(socket, client, transaction, [DHCP.offer], wait);
@@ -46,18 +49,19 @@ export function acquireLease(client: Client): Lease | undefined {
 	return undefined;
 }
 
-/** Prolongs a lease, asking who gave it; undefined when that is not granted. */
-export function renewLease(client: Client, lease: Lease): Lease | undefined {
+/**
+ * Asks for more time: who gave the lease or, with `anybody`, whoever hears it. "refused": it must not be used any more;
+ * undefined: nobody answers.
+ */
+export function renewLease(client: Client, lease: Lease, anybody: boolean): Lease | "refused" | undefined {
 	using socket = new BroadcastSocket(client.device, CLIENT_PORT);
 	const transaction = newTransaction();
 	const { mac, hostname } = client;
-	socket.send(
-		encodeDhcp({ type: DHCP.request, transaction, mac, hostname, current: lease.ip }),
-		SERVER_PORT,
-		lease.server,
-	);
+	const request = encodeDhcp({ type: DHCP.request, transaction, mac, hostname, current: lease.ip });
+	socket.send(request, SERVER_PORT, anybody ? undefined : lease.server);
 	const answer = answerTo(socket, client, transaction, [DHCP.ack, DHCP.nak], FIRST_WAIT_MS);
-	return answer?.type === DHCP.ack && answer.ip === lease.ip ? leaseOf(answer, lease.server) : undefined;
+	if (!answer) return undefined;
+	return answer.type === DHCP.ack && answer.ip === lease.ip ? leaseOf(answer, lease.server) : "refused";
 }
 
 function answerTo(
@@ -86,6 +90,8 @@ const leaseOf = (answer: DhcpAnswer, server: Ipv4): Lease => ({
 	seconds: answer.lease,
 	server: answer.server ?? server,
 });
+
+export const RESOLV_CONF = "/etc/resolv.conf";
 
 /** resolv.conf(5) */
 export const resolverOf = ({ dns, domain }: Pick<Lease, "dns" | "domain">): string =>

@@ -1,5 +1,5 @@
 /** The kernel's file systems, where every Linux program looks for them. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { SyscallError } from "../sys/errno.ts";
 import { MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RELATIME, mount, replaceRoot } from "../sys/mount.ts";
 
@@ -35,12 +35,17 @@ function mounted(): { target: string; type: string }[] {
 		});
 }
 
-/** Mounts what is not there yet. Returns a sentence for each that could not be. */
-export function mountFileSystems(): string[] {
+/**
+ * Mounts what is not there yet. Returns a sentence for each that could not be. `first`: it is the first process, and
+ * nobody has put anything there; on a machine that is up, a directory with something in it is in use as it is.
+ */
+export function mountFileSystems(first: boolean): string[] {
 	const problems: string[] = [];
 	const found = mounted();
+	const isInUse = (directory: string) => existsSync(directory) && readdirSync(directory).length > 0;
 	const isThere = ({ target, type }: Wanted) =>
 		found.some((mount) => mount.target === target) ||
+		(!first && type.endsWith("tmpfs") && isInUse(target)) ||
 		// A hybrid or v1 host has its cgroups below, and is not to be covered.
 		(type === "cgroup2" && found.some((mount) => mount.target.startsWith("/sys/fs/cgroup/")));
 	for (const wanted of WANTED.filter((candidate) => !isThere(candidate))) {
@@ -71,8 +76,13 @@ export function ensureRoot(): void {
 /** Tried first: the kernel complains of each attempt that fails. */
 const USUAL = "ext4";
 
-/** Mounts a block device on `target`, with the first of this kernel's file systems that it has. */
-export function mountDisk(device: string, target: string): void {
+/** Drivers find disks in their own time. */
+const LONGEST_WAIT_MS = 10_000;
+const POLL_MS = 50;
+
+/** Mounts a block device, when it is there, on `target`, with the first of this kernel's file systems that it has. */
+export async function mountDisk(device: string, target: string): Promise<void> {
+	for (let waited = 0; !existsSync(device) && waited < LONGEST_WAIT_MS; waited += POLL_MS) await Bun.sleep(POLL_MS);
 	const types = readFileSync("/proc/filesystems", "latin1")
 		.split("\n")
 		.filter((line) => line.startsWith("\t"))

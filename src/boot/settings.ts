@@ -39,28 +39,24 @@ export interface Settings {
 const CONSOLE_DEFAULT = ["nanocontainer/busybox", "sh"];
 const Words = v.union([v.pipe(v.array(v.string()), v.minLength(1)), v.pipe(v.string(), v.transform(splitWords))]);
 
-/** boot.json */
-export const BootDocument = v.strictObject({
-	hostname: v.optional(v.string()),
-	disk: v.optional(v.string()),
-	network: v.optional(
-		v.union([
-			v.picklist(["none", "dhcp"]),
-			v.strictObject({
-				interface: v.optional(v.string()),
-				address: v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+\.\d+\/\d+$/, "must be an address with its prefix")),
-				gateway: v.optional(v.string()),
-				dns: v.optional(v.array(v.string()), []),
-			}),
-		]),
-	),
-	images: v.optional(v.array(v.string()), []),
-	containers: v.optional(
-		v.array(v.strictObject({ run: Words, whenEnded: v.optional(v.picklist(WHEN_ENDED), "nothing") })),
-		[],
-	),
-	console: v.optional(v.union([v.boolean(), Words]), false),
-});
+const Container = v.strictObject({ run: Words, whenEnded: v.optional(v.picklist(WHEN_ENDED), "nothing") });
+const Network = v.union([
+	v.picklist(["none", "dhcp"]),
+	v.strictObject({
+		interface: v.optional(v.string()),
+		address: v.pipe(v.string(), v.regex(/^\d+\.\d+\.\d+\.\d+\/\d+$/, "must be an address with its prefix")),
+		gateway: v.optional(v.string()),
+		dns: v.optional(v.array(v.string()), []),
+	}),
+]);
+
+/** boot.json. Each key is checked by itself, and each member of a list: one mistake costs no other setting. */
+const KEYS = { hostname: v.string(), disk: v.string(), network: Network, console: v.union([v.boolean(), Words]) };
+const LISTS = { images: v.string(), containers: Container };
+
+type BootDocument = { readonly [K in keyof typeof KEYS]?: v.InferOutput<(typeof KEYS)[K]> } & {
+	readonly [K in keyof typeof LISTS]?: readonly v.InferOutput<(typeof LISTS)[K]>[];
+};
 
 /** Reads both; the command line has the last word, and its containers come after the document's. */
 export function readSettings(commandLine: string, document: string | undefined): Settings {
@@ -91,8 +87,8 @@ export function readSettings(commandLine: string, document: string | undefined):
 		hostname,
 		disk,
 		network,
-		images: given.images,
-		containers: [...given.containers, ...containers],
+		images: given.images ?? [],
+		containers: [...(given.containers ?? []), ...containers],
 		console,
 		mistakes,
 	};
@@ -107,28 +103,47 @@ function wordsOf(value: string): string[] {
 const lastOf = (commandLine: string, wanted: string, initial: string): string =>
 	kernelParameters(commandLine).findLast(([name]) => name === wanted)?.[1] ?? initial;
 
-function documentSettings(text: string | undefined, mistakes: string[]): v.InferOutput<typeof BootDocument> {
-	const empty = v.parse(BootDocument, {});
-	if (text === undefined) return empty;
+function documentSettings(text: string | undefined, mistakes: string[]): BootDocument {
+	if (text === undefined) return {};
 	let json: unknown;
 	try {
 		json = JSON.parse(text);
 	} catch (error) {
 		mistakes.push(`boot.json is not JSON: ${(error as Error).message}`);
-		return empty;
+		return {};
 	}
-	try {
-		const result = v.safeParse(BootDocument, json);
-		if (result.success) return result.output;
-		for (const issue of result.issues)
-			mistakes.push(`boot.json: ${v.getDotPath(issue) ?? "document"}: ${issue.message}`);
-	} catch (error) {
-		mistakes.push(`boot.json: ${(error as Error).message}`); // a container's words with an open quote
+	if (typeof json !== "object" || json === null || Array.isArray(json)) {
+		mistakes.push("boot.json must be an object");
+		return {};
 	}
-	return empty;
+	const settings: Record<string, unknown> = {};
+	for (const [key, value] of Object.entries(json)) {
+		if (Object.hasOwn(KEYS, key)) settings[key] = checked(key, KEYS[key as keyof typeof KEYS], value, mistakes);
+		else if (!Object.hasOwn(LISTS, key)) mistakes.push(`boot.json: ${key}: there is no such setting`);
+		else if (!Array.isArray(value)) mistakes.push(`boot.json: ${key}: must be a list`);
+		else {
+			const schema = LISTS[key as keyof typeof LISTS];
+			settings[key] = value.flatMap((member, i) => checked(`${key}.${i}`, schema, member, mistakes) ?? []);
+		}
+	}
+	return settings;
 }
 
-function networkOf(given: v.InferOutput<typeof BootDocument>["network"]): Settings["network"] {
+/** undefined, with a sentence for each mistake, unless the value is what the schema says. */
+function checked(path: string, schema: v.GenericSchema, value: unknown, mistakes: string[]): unknown {
+	const told = (at: string | null, what: string) =>
+		mistakes.push(`boot.json: ${path}${at === null ? "" : `.${at}`}: ${what}`);
+	try {
+		const result = v.safeParse(schema, value);
+		if (result.success) return result.output;
+		for (const issue of result.issues) told(v.getDotPath(issue), issue.message);
+	} catch (error) {
+		told(null, (error as Error).message); // a container's words with an open quote
+	}
+	return undefined;
+}
+
+function networkOf(given: BootDocument["network"]): Settings["network"] {
 	if (given === "none") return "none";
 	if (given === undefined || given === "dhcp") return { dhcp: undefined };
 	return { interface: given.interface, address: given.address, gateway: given.gateway, dns: given.dns };

@@ -1,12 +1,13 @@
 /** What both drivers do with a cgroup's directory. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 
 export function makeDirectory(path: string): void {
 	mkdirSync(path, { recursive: true, mode: 0o755 });
 }
 
+/** Throws with the code ENOENT when this kernel has no such file: there is nothing to be made (O_CREAT gives EACCES). */
 export function writeControl(path: string, value: string): void {
-	writeFileSync(path, value);
+	writeFileSync(path, value, { flag: constants.O_WRONLY as unknown as string });
 }
 
 /** The file's text without its last newline; empty when there is none. */
@@ -52,6 +53,10 @@ export function removeDirectory(path: string): void {
 		}
 	}
 }
+
+/** Whether the cgroup or one below has such a file: some are not in the root of all. */
+export const hasControl = (root: string, file: string): boolean =>
+	existsSync(`${root}/${file}`) || listDirectories(root).some((child) => existsSync(`${root}/${child}/${file}`));
 
 function listDirectories(path: string): string[] {
 	try {

@@ -10,6 +10,8 @@ export interface CgroupDriver {
 	readonly version: 1 | 2;
 	/** Controllers that limits can use here. */
 	readonly controllers: ReadonlySet<string>;
+	/** Whether this kernel can give shares of a disk. */
+	hasIoWeight(): boolean;
 	/** Makes the container's cgroup with its limits. Undone by remove(). */
 	create(path: CgroupPath, resources: Resources): Membership;
 	/** Lets the container open only these devices. Throws EngineError where the kernel cannot. */

@@ -39,7 +39,12 @@ export interface Setting {
 	readonly value: string;
 	/** The flag that asked for it, for messages. */
 	readonly flag: string;
+	/** A kernel that lacks the file has nothing there to limit. */
+	readonly optional?: boolean;
 }
+
+/** Shares of a disk are an I/O scheduler's work, or that of io.cost: a kernel may have either, both, or none. */
+export const WEIGHT_FILES = { 1: ["blkio.weight", "blkio.bfq.weight"], 2: ["io.weight", "io.bfq.weight"] } as const;
 
 const CPU_PERIOD = 100_000;
 
@@ -70,11 +75,11 @@ export function cpuWeight(shares: number): number {
 /** Files of cgroup v2 (Documentation/admin-guide/cgroup-v2.rst). */
 export function settingsV2(r: Resources): Setting[] {
 	const settings: Setting[] = [];
-	const set = (controller: string, file: string, value: string | number, flag: string) =>
-		settings.push({ controller, file: `${controller}.${file}`, value: String(value), flag });
+	const set = (controller: string, file: string, value: string | number, flag: string, optional = false) =>
+		settings.push({ controller, file: `${controller}.${file}`, value: String(value), flag, optional });
 	if (r.memory) set("memory", "max", r.memory, "--memory");
 	const total = memoryAndSwap(r);
-	if (total) set("memory", "swap.max", total === -1 ? "max" : total - (r.memory ?? 0), "--memory-swap");
+	if (total) set("memory", "swap.max", total === -1 ? "max" : total - (r.memory ?? 0), "--memory-swap", true);
 	if (r.memoryReservation) set("memory", "low", r.memoryReservation, "--memory-reservation");
 	const cpu = bandwidth(r);
 	if (cpu)
@@ -83,7 +88,10 @@ export function settingsV2(r: Resources): Setting[] {
 	if (r.cpusetCpus) set("cpuset", "cpus", r.cpusetCpus, "--cpuset-cpus");
 	if (r.cpusetMems) set("cpuset", "mems", r.cpusetMems, "--cpuset-mems");
 	if (r.pidsLimit) set("pids", "max", r.pidsLimit > 0 ? r.pidsLimit : "max", "--pids-limit");
-	if (r.blkioWeight) set("io", "weight", ioWeight(r.blkioWeight), "--blkio-weight");
+	if (r.blkioWeight) {
+		set("io", "weight", ioWeight(r.blkioWeight), "--blkio-weight", true);
+		set("io", "bfq.weight", r.blkioWeight, "--blkio-weight", true);
+	}
 	for (const { major, minor, limit, rate } of r.io ?? []) {
 		set("io", "max", `${major}:${minor} ${limit}=${rate}`, IO_FLAGS[limit]);
 	}
@@ -110,11 +118,11 @@ const IO_FILES_V1: Readonly<Record<IoLimit["limit"], string>> = {
 /** Files of the v1 controllers (Documentation/admin-guide/cgroup-v1/). The order matters: memory before memsw. */
 export function settingsV1(r: Resources): Setting[] {
 	const settings: Setting[] = [];
-	const set = (controller: string, file: string, value: string | number, flag: string) =>
-		settings.push({ controller, file: `${controller}.${file}`, value: String(value), flag });
+	const set = (controller: string, file: string, value: string | number, flag: string, optional = false) =>
+		settings.push({ controller, file: `${controller}.${file}`, value: String(value), flag, optional });
 	if (r.memory) set("memory", "limit_in_bytes", r.memory, "--memory");
 	const total = memoryAndSwap(r);
-	if (total) set("memory", "memsw.limit_in_bytes", total, "--memory-swap");
+	if (total) set("memory", "memsw.limit_in_bytes", total, "--memory-swap", true);
 	if (r.memoryReservation) set("memory", "soft_limit_in_bytes", r.memoryReservation, "--memory-reservation");
 	if (r.oomKillDisable) set("memory", "oom_control", 1, "--oom-kill-disable");
 	const cpu = bandwidth(r);
@@ -126,7 +134,9 @@ export function settingsV1(r: Resources): Setting[] {
 	if (r.cpusetCpus) set("cpuset", "cpus", r.cpusetCpus, "--cpuset-cpus");
 	if (r.cpusetMems) set("cpuset", "mems", r.cpusetMems, "--cpuset-mems");
 	if (r.pidsLimit) set("pids", "max", r.pidsLimit > 0 ? r.pidsLimit : "max", "--pids-limit");
-	if (r.blkioWeight) set("blkio", "weight", r.blkioWeight, "--blkio-weight");
+	if (r.blkioWeight) {
+		for (const file of ["weight", "bfq.weight"]) set("blkio", file, r.blkioWeight, "--blkio-weight", true);
+	}
 	for (const { major, minor, limit, rate } of r.io ?? []) {
 		set("blkio", IO_FILES_V1[limit], `${major}:${minor} ${rate}`, IO_FLAGS[limit]);
 	}

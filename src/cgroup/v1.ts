@@ -6,9 +6,9 @@
 import { existsSync } from "node:fs";
 import { EngineError } from "../errors.ts";
 import { restrictByController, restrictByProgram } from "./devices.ts";
-import { killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import { hasControl, killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Hierarchies, Membership } from "./driver.ts";
-import { type Resources, type Setting, settingsV1 } from "./resources.ts";
+import { type Resources, type Setting, settingsV1, WEIGHT_FILES } from "./resources.ts";
 
 export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 	const dirs = (path: CgroupPath): string[] => [...new Set(v1.values())].map((root) => `${root}/${path}`);
@@ -21,6 +21,7 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 	return {
 		version: 1,
 		controllers: new Set(v1.keys()),
+		hasIoWeight: () => WEIGHT_FILES[1].some((file) => hasControl(v1.get("blkio") ?? "", file)),
 		create(path, resources: Resources) {
 			if (unified) makeDirectory(`${unified}/${path}`);
 			try {
@@ -80,9 +81,7 @@ function apply(root: string | undefined, path: CgroupPath, setting: Setting): vo
 	try {
 		writeControl(`${dir}/${setting.file}`, setting.value);
 	} catch (error) {
-		const code = (error as NodeJS.ErrnoException).code;
-		// No accounting of swap in this kernel: memory alone is limited.
-		if (setting.file === "memory.memsw.limit_in_bytes" && (code === "ENOENT" || code === "EACCES")) return;
+		if (setting.optional && (error as NodeJS.ErrnoException).code === "ENOENT") return;
 		throw new EngineError("failed", `Cannot set ${setting.file} for ${setting.flag}: ${(error as Error).message}`);
 	}
 }

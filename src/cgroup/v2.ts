@@ -1,9 +1,9 @@
 /** cgroup v2: one tree. A process is born in its cgroup, so nothing of it ever runs unlimited. */
 import { EngineError } from "../errors.ts";
 import { restrictByProgram } from "./devices.ts";
-import { killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import { hasControl, killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Membership } from "./driver.ts";
-import { type Resources, settingsV2 } from "./resources.ts";
+import { type Resources, settingsV2, WEIGHT_FILES } from "./resources.ts";
 
 export function cgroupV2(root: string): CgroupDriver {
 	const controllers = new Set(readControl(`${root}/cgroup.controllers`).split(" ").filter(Boolean));
@@ -12,6 +12,7 @@ export function cgroupV2(root: string): CgroupDriver {
 	return {
 		version: 2,
 		controllers,
+		hasIoWeight: () => WEIGHT_FILES[2].some((file) => hasControl(root, file)),
 		create(path, resources: Resources) {
 			const settings = settingsV2(resources).filter((setting) => controllers.has(setting.controller));
 			enableControllers(root, path, new Set(settings.map((setting) => setting.controller)));
@@ -20,9 +21,7 @@ export function cgroupV2(root: string): CgroupDriver {
 				try {
 					writeControl(`${dir(path)}/${setting.file}`, setting.value);
 				} catch (error) {
-					// No swap in this kernel: there is nothing to limit.
-					const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-					if (setting.file === "memory.swap.max" && missing) continue;
+					if (setting.optional && (error as NodeJS.ErrnoException).code === "ENOENT") continue;
 					removeDirectory(dir(path));
 					throw new EngineError(
 						"failed",

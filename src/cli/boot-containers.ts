@@ -2,12 +2,14 @@
 import type { BootContainer } from "../boot/settings.ts";
 import { create } from "../engine/create.ts";
 import type { Engine } from "../engine/engine.ts";
+import { BOOT_LABEL } from "../engine/own-labels.ts";
 import { remove } from "../engine/remove.ts";
 import { start } from "../engine/start.ts";
-import { stop } from "../engine/stop.ts";
+import { killAtOnce, stop } from "../engine/stop.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import type { MonitorClient } from "../runtime/monitor.ts";
 import { SIGINT } from "../runtime/signals.ts";
+import type { ListedContainer } from "../store/container-record.ts";
 import { findContainer, getContainer, listContainers } from "../store/containers.ts";
 import type { Ending } from "../sys/machine.ts";
 import { rawMode } from "../sys/terminal.ts";
@@ -18,8 +20,6 @@ import { imageFor } from "./image-for.ts";
 import { run } from "./run.ts";
 import { ownStreams } from "./session.ts";
 
-/** Marks the containers that a boot made: the next boot replaces them. Its value: whether the output is for the log alone. */
-const LABEL = "nanocontainer.boot";
 const DETACHED = "detached";
 const SIGHUP = 1;
 const NO_KEYS = new Uint8Array();
@@ -70,6 +70,7 @@ export class BootContainers {
 	/** By the pid of the monitor, which is a child of this process. */
 	readonly #running = new Map<number, Running>();
 	#ending = false;
+	#killing = false;
 
 	constructor(host: BootHost) {
 		this.#host = host;
@@ -83,7 +84,7 @@ export class BootContainers {
 	/** Removes what earlier boots left of their containers, so that their names are free. */
 	async removeEarlier(): Promise<void> {
 		const { engine } = this.#host;
-		const earlier = listContainers(engine.db).filter(({ config }) => config.labels[LABEL] !== undefined);
+		const earlier = listContainers(engine.db).filter(({ config }) => config.labels[BOOT_LABEL] !== undefined);
 		for (const { id } of earlier.filter(({ state }) => state.status !== "running")) {
 			try {
 				await remove(engine, id, { force: false, volumes: true });
@@ -118,7 +119,7 @@ export class BootContainers {
 		const options = createOptions(wanted, args, flags.detach);
 		// Progress bars of several at once would be in each other's way.
 		const image = await imageFor(engine, context, options.image, { ...flags, quiet: true });
-		const labels = { ...options.labels, [LABEL]: flags.detach ? DETACHED : "" };
+		const labels = { ...options.labels, [BOOT_LABEL]: flags.detach ? DETACHED : "" };
 		const created = create(engine, image, { ...options, labels });
 		for (const warning of created.warnings) say(warning);
 		return created.container.id;
@@ -132,7 +133,7 @@ export class BootContainers {
 		try {
 			const { client, monitorPid } = start(engine, id, {
 				attachment:
-					config.labels[LABEL] === DETACHED
+					config.labels[BOOT_LABEL] === DETACHED
 						? undefined
 						: ownStreams({ stdin: console, stdout: true, stderr: true }, { tty: console, keys: NO_KEYS, lease: false }),
 				terminalSize: console ? CONSOLE_SIZE : { rows: 0, columns: 0 },
@@ -165,6 +166,7 @@ export class BootContainers {
 	}
 
 	#afterwards(job: Job): void {
+		if (this.#ending) return;
 		const { whenEnded } = job.container;
 		if (whenEnded === "restart") this.#again(job);
 		else if (whenEnded !== "nothing") this.#host.end(whenEnded);
@@ -186,21 +188,43 @@ export class BootContainers {
 		}, job.delay);
 	}
 
-	/** Stops every container of this machine, the last started first. */
-	async stopAll(): Promise<void> {
+	/** Stops the containers, the last started first; `all`: also those that others started on this machine. */
+	async stopAll(all: boolean): Promise<void> {
 		this.#ending = true;
 		const { engine, say } = this.#host;
-		const running = listContainers(engine.db).filter(({ state }) => state.status === "running");
-		const latestFirst = running.toSorted((a, b) => (b.state.startedAt ?? 0) - (a.state.startedAt ?? 0));
-		for (const container of latestFirst) {
+		for (const container of this.#live(all)) {
 			say(`stopping ${container.name}`);
 			try {
-				await stop(engine, container.id, { timeout: undefined, signal: undefined });
+				const { stopTimeout } = findContainer(engine.db, container.id).config;
+				const timeout = this.#killing ? 0 : atMost(stopTimeout);
+				await stop(engine, container.id, { timeout, signal: undefined });
 			} catch (error) {
 				say(`${container.name}: ${messageOf(error)}`);
 			}
 		}
 	}
+
+	/** What is being stopped gets no more time. */
+	killAll(all: boolean): void {
+		this.#killing = true;
+		for (const container of this.#live(all)) killAtOnce(container);
+	}
+
+	#live(all: boolean): ListedContainer[] {
+		const own = new Set([...this.#running.values()].map(({ job }) => job.id));
+		const live = listContainers(this.#host.engine.db).filter(
+			({ id, state }) => state.status === "running" && (all || own.has(id)),
+		);
+		return live.toSorted((a, b) => (b.state.startedAt ?? 0) - (a.state.startedAt ?? 0));
+	}
+}
+
+/** A machine that is to end does not wait for ever, whatever a container asks for. */
+const LONGEST_STOP_S = 90;
+
+function atMost(seconds: number | null): number | undefined {
+	if (seconds === null) return undefined;
+	return seconds < 0 ? LONGEST_STOP_S : Math.min(seconds, LONGEST_STOP_S);
 }
 
 /** The wait status that the monitor told before it ended. */

@@ -51,6 +51,7 @@ class Machine {
 	readonly #ended = Promise.withResolvers<number>();
 	#containers: BootContainers | undefined;
 	#ending: Ending | undefined;
+	#requests = 0;
 
 	constructor(context: Context, document: string) {
 		this.#context = context;
@@ -62,9 +63,14 @@ class Machine {
 		if (this.#first) this.#stayAlive();
 		say(`${VERSION} on Linux ${release()}`);
 		const settings = await this.#step("starting", () => this.#prepare());
-		if (settings) await this.#step("starting containers", () => this.#start(settings));
-		if (!this.#containers && !this.#first) return 1;
+		if (settings) void this.#step("starting containers", () => this.#start(settings)).then(() => this.#started());
+		else this.#started();
 		return this.#ended.promise;
+	}
+
+	/** By hand there is nothing to stay for when not even the engine could be opened. */
+	#started(): void {
+		if (!this.#containers && !this.#first) this.#ended.resolve(1);
 	}
 
 	/** Neither a mistake of ours in some handler nor an empty event loop ends it. */
@@ -91,7 +97,7 @@ class Machine {
 			process.chdir("/");
 			process.umask(0o022);
 		}
-		for (const problem of mountFileSystems()) say(problem);
+		for (const problem of mountFileSystems(this.#first)) say(problem);
 		const settings = readSettings(readFileSync("/proc/cmdline", "utf8"), this.#readDocument());
 		for (const mistake of settings.mistakes) say(mistake);
 		for (const problem of await loadModules(release())) say(problem);
@@ -101,8 +107,7 @@ class Machine {
 		if (clock) say(clock);
 		await this.#step("network", () => {
 			mkdirSync("/etc", { recursive: true });
-			const network = configureNetwork(settings.network, hostname());
-			for (const line of [...network.said, ...network.problems]) say(line);
+			configureNetwork(settings.network, hostname(), say);
 		});
 		const { disk } = settings;
 		if (disk) await this.#step("going on without the disk", () => mountDisk(disk, this.#context.global.root));
@@ -132,17 +137,20 @@ class Machine {
 		process.on("SIGCHLD", () => {
 			for (const pid of reapChildren()) void this.#step("a container's end", () => this.#containers?.childEnded(pid));
 		});
-		awaitEnding((how) => this.#end(how));
+		awaitEnding((how) => this.#request(how));
 	}
 
 	async #start(settings: Settings): Promise<void> {
+		if (this.#ending) return;
 		const engine = this.#context.engine();
 		const containers = new BootContainers({ engine, context: this.#context, say, end: (how) => this.#end(how) });
 		this.#containers = containers;
 		await this.#step("what the last boot left", () => containers.removeEarlier());
 		for (const image of settings.images) await this.#step(image, () => this.#load(engine, image));
-		await Promise.all(settings.containers.map((container) => containers.run(newJob(container))));
-		if (settings.console) await containers.run(newJob({ run: settings.console, whenEnded: "restart" }, true));
+		const jobs = settings.containers.map((container) => newJob(container));
+		// First: while images are pulled somebody may want to look.
+		if (settings.console) jobs.unshift(newJob({ run: settings.console, whenEnded: "restart" }, true));
+		await Promise.all(jobs.map((job) => containers.run(job)));
 		const [uptime = ""] = readFileSync("/proc/uptime", "latin1").split(" ");
 		say(`ready ${uptime} s after the kernel: ${containers.count} of ${settings.containers.length} containers run`);
 		// It came before there was a child, or while one was made known.
@@ -153,21 +161,34 @@ class Machine {
 		await loadArchive(engine, archiveOf(resolve(dirname(this.#document), image)));
 	}
 
+	/** From outside. Who asks again finds it slow: then containers are killed, and at last the machine ends as it is. */
+	#request(how: Ending): void {
+		this.#requests++;
+		if (!this.#ending) this.#end(how);
+		else if (this.#requests > 2) void this.#endMachine(this.#ending);
+		else {
+			say("killing containers");
+			this.#containers?.killAll(this.#first);
+		}
+	}
+
 	/** Once: containers in order, disks, power. A process that is not the first only leaves. */
 	#end(how: Ending): void {
 		if (this.#ending) return;
 		this.#ending = how;
 		say(this.#first ? `${how}: stopping containers` : "stopping containers");
-		void this.#step("stopping", async () => this.#containers?.stopAll()).then(() => {
+		void this.#step("stopping", async () => this.#containers?.stopAll(this.#first)).then(() => {
 			if (!this.#first) this.#ended.resolve(0);
 			else return this.#step(how, () => this.#endMachine(how));
 		});
 	}
 
 	async #endMachine(how: Ending): Promise<void> {
+		if (!this.#first) return this.#ended.resolve(1);
 		await this.#step("closing the disks", () => this.#closeDisks());
 		say(`${how}: ${endMachine(how).message}`); // reached only where the kernel refuses
 		this.#ending = undefined;
+		this.#requests = 0;
 	}
 
 	#closeDisks(): void {

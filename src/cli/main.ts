@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { Engine } from "../engine/engine.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
-import { exitNow } from "../sys/process.ts";
+import { exitNow, isFirstOfMachine } from "../sys/process.ts";
 import type { Context } from "./command.ts";
 import { FlagError } from "./flags.ts";
 import { type GlobalOptions, programName, readGlobal } from "./global.ts";
@@ -55,7 +55,7 @@ function report(program: string, error: unknown, debug: boolean): number {
 
 async function dispatch(program: string, argv: readonly string[]): Promise<number> {
 	// The kernel hands the words that it does not know itself ("splash", "3") to its first process.
-	const { options, rest } = readGlobal(isInit() ? ["boot"] : argv);
+	const { options, rest } = readGlobal(isInit(argv) ? ["boot"] : argv);
 	if (options.debug) enableDebug();
 	const [name, member] = rest;
 	if (options.version) {
@@ -78,8 +78,12 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 	return session.exitCode;
 }
 
-/** The kernel starts the first process of a machine by the name of /init. */
-const isInit = (): boolean => process.pid === 1 && basename(process.argv0) === "init";
+/** The kernel starts the first process of a machine as /init, or as what `init=` names: nothing tells it what to do. */
+function isInit(argv: readonly string[]): boolean {
+	if (process.pid !== 1) return false;
+	const isCommand = (word: string): boolean => groupOf(word) !== undefined || isVerb(word);
+	return basename(process.argv0) === "init" || (isFirstOfMachine() && !argv.some(isCommand));
+}
 
 /** `help ps`, `--help ps`: the same as `ps --help`. */
 function helpOf(program: string, options: GlobalOptions, topic: readonly string[]): Promise<number> | number {

@@ -1,5 +1,5 @@
 /** `--add-host`, `--device`, `--sysctl`: docker's grammar. Pure; throws Error with docker's reason. */
-import { parseIpv4 } from "../sys/rtnetlink.ts";
+import { parseIpv4 } from "../sys/ipv4.ts";
 
 /** IPv4 as we parse it, IPv6 as URLs have it; node:net would know too, and takes 1.5 ms to load. */
 const isAddress = (text: string): boolean =>

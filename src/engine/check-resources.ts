@@ -18,10 +18,10 @@ export function checkResources(
 	checkValues(asked);
 	const resources: Resources = { ...asked };
 	const warnings: string[] = [];
-	const drop = (keys: readonly (keyof Resources)[], what: string): void => {
+	const drop = (keys: readonly (keyof Resources)[], what: string, lost = "Limitation"): void => {
 		if (!keys.some((key) => resources[key])) return;
 		for (const key of keys) delete resources[key];
-		warnings.push(`Your kernel does not support ${what}. Limitation discarded.`);
+		warnings.push(`Your kernel does not support ${what}. ${lost} discarded.`);
 	};
 	const has = (controller: string): boolean => cgroups?.controllers.has(controller) ?? false;
 	if (!has("memory"))
@@ -31,6 +31,8 @@ export function checkResources(
 	if (!has("pids")) drop(["pidsLimit"], "pids limit capabilities or the cgroup is not mounted");
 	const io = cgroups?.version === 1 ? "blkio" : "io";
 	if (!has(io)) drop(["blkioWeight", "deviceIo"], "Block I/O limits or the cgroup is not mounted");
+	if (resources.blkioWeight && !cgroups?.hasIoWeight())
+		drop(["blkioWeight"], "Block I/O weight or the cgroup is not mounted", "Weight");
 	if (cgroups?.version !== 1) drop(["oomKillDisable"], "OomKillDisable");
 	return { resources, warnings };
 }

@@ -20,7 +20,9 @@ import { copyRootAttributes, layerPath } from "../store/layers.ts";
 import { ensureVolume, useVolume } from "../store/volumes.ts";
 import { checkResources } from "./check-resources.ts";
 import type { Engine } from "./engine.ts";
+import { mergeEnvironment } from "./environment.ts";
 import { checkName, newId, newName, shortId } from "./identifiers.ts";
+import { inheritedLabels } from "./own-labels.ts";
 import { removeContainer } from "./remove.ts";
 
 export interface CreateOptions {
@@ -164,7 +166,7 @@ function containerConfig(
 		env: mergeEnvironment(defaults?.Env ?? [], options.env),
 		user: options.user ?? defaults?.User ?? "",
 		workingDir: options.workingDir ?? defaults?.WorkingDir ?? "",
-		labels: { ...defaults?.Labels, ...options.labels },
+		labels: { ...inheritedLabels(defaults?.Labels), ...options.labels },
 		hostname: options.hostname ?? (options.host.networkMode === "host" ? hostname() : shortId(id)),
 		domainname: options.domainname,
 		macAddress: options.macAddress,
@@ -179,13 +181,6 @@ function containerConfig(
 		platform: [os || "linux", architecture, variant].filter(Boolean).join("/"),
 		host: options.host,
 	};
-}
-
-/** A later NAME=value replaces an earlier one in its place. */
-export function mergeEnvironment(...lists: readonly (readonly string[])[]): string[] {
-	const variables = new Map<string, string>();
-	for (const line of lists.flat()) variables.set(line.slice(0, line.indexOf("=")), line);
-	return [...variables.values()];
 }
 
 function validate(config: ContainerConfig): void {

@@ -13,9 +13,9 @@ import { findContainer } from "../store/containers.ts";
 import { ENOENT, ESRCH, SyscallError } from "../sys/errno.ts";
 import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot } from "../sys/file.ts";
 import { pidfdOpen, startTime } from "../sys/process.ts";
-import { mergeEnvironment } from "./create.ts";
 import type { Engine } from "./engine.ts";
-import { capabilitySets, environment, noNewPrivileges } from "./oci-config.ts";
+import { environment, mergeEnvironment } from "./environment.ts";
+import { capabilitySets, noNewPrivileges } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 
 export interface ExecOptions {

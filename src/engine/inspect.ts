@@ -5,7 +5,7 @@ import { MASKED_PATHS, READONLY_PATHS } from "../security/paths.ts";
 import type { Container, MountPoint } from "../store/container-record.ts";
 import { layerPath } from "../store/layers.ts";
 import { getNetwork } from "../store/networks.ts";
-import { formatIpv4 } from "../sys/rtnetlink.ts";
+import { formatIpv4 } from "../sys/ipv4.ts";
 import type { Engine } from "./engine.ts";
 import { shownStatus } from "./list.ts";
 

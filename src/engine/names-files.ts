@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { onlyLoopbackServers, renderHosts, renderResolvConf } from "../network/hosts.ts";
 import type { ContainerPaths } from "../paths.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
-import { formatIpv4 } from "../sys/rtnetlink.ts";
+import { formatIpv4 } from "../sys/ipv4.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";
 const SYSTEMD_RESOLV_CONF = "/run/systemd/resolve/resolv.conf";

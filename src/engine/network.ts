@@ -16,8 +16,9 @@ import {
 } from "../network/ipam.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
 import { addressesOf, deleteNetwork, getNetwork, insertNetwork, takeAddress } from "../store/networks.ts";
+import { parseIpv4 } from "../sys/ipv4.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
-import { parseIpv4, Rtnetlink } from "../sys/rtnetlink.ts";
+import { Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Engine } from "./engine.ts";
 import { newId } from "./identifiers.ts";
 

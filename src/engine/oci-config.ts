@@ -5,8 +5,7 @@ import type { CapabilitySets, Device, Mount, ProcessConfig, RuntimeConfig } from
 import type { ContainerUser } from "../runtime/users.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../security/paths.ts";
 import type { Container, MountPoint } from "../store/container-record.ts";
-
-const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+import { environment } from "./environment.ts";
 
 export interface OciInputs {
 	readonly user: ContainerUser;
@@ -19,18 +18,8 @@ export interface OciInputs {
 	readonly volumePath: (name: string) => string;
 	/** Host devices of --device and --privileged. */
 	readonly devices: readonly Device[];
-	/** Whether a bind's source is a file. */
 	/** Whether the source, in `root` if there is one, is no directory. */
 	readonly isFile: (source: string, root: string | undefined) => boolean;
-}
-
-/** Environment as docker composes it: defaults, image, user's; later ones win, the first place is kept. */
-export function environment(lines: readonly string[], o: { hostname: string; home: string; tty: boolean }): string[] {
-	const variables = new Map<string, string>();
-	const defaults = [DEFAULT_PATH, `HOSTNAME=${o.hostname}`, ...(o.tty ? ["TERM=xterm"] : [])];
-	for (const line of [...defaults, ...lines]) variables.set(line.slice(0, line.indexOf("=")), line);
-	if (!variables.has("HOME")) variables.set("HOME", `HOME=${o.home}`);
-	return [...variables.values()];
 }
 
 /** A process that is not root keeps the bounding set, and has none of it until it executes a set-user-ID program. */

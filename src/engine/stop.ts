@@ -34,6 +34,12 @@ function settled(engine: Engine, container: Container): Container | undefined {
 	return lock.container;
 }
 
+/** Kills it and returns at once: whoever waits for its end sees to the rest. */
+export function killAtOnce({ state: { init } }: Pick<Container, "state">): void {
+	using pidfd = init && startTime(init.pid) === init.startTime ? pidfdOpen(init.pid) : undefined;
+	if (pidfd) pidfdKill(pidfd.number, SIGKILL);
+}
+
 /** Kills it and returns when it has been reaped. */
 export async function killAndWait(engine: Engine, container: Container): Promise<void> {
 	await endAndReap(engine, container, SIGKILL, -1);

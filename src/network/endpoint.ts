@@ -1,14 +1,9 @@
 /** A container's place on the bridge: a veth pair, made from outside, and the messages that configure its inside. */
 import { AT_FDCWD, O_RDONLY, openat2 } from "../sys/file.ts";
+import { formatIpv4, type Ipv4 } from "../sys/ipv4.ts";
 import { concat, withAck } from "../sys/netlink-message.ts";
-import {
-	addressMessage,
-	defaultRouteMessage,
-	formatIpv4,
-	type Ipv4,
-	linkUpMessage,
-	type Rtnetlink,
-} from "../sys/rtnetlink.ts";
+import type { Rtnetlink } from "../sys/rtnetlink.ts";
+import { addressMessage, defaultRouteMessage, linkUpMessage } from "../sys/rtnetlink-message.ts";
 import { BRIDGE_MTU } from "./bridge.ts";
 
 export interface Endpoint {

@@ -1,5 +1,5 @@
 /** Addresses: which subnet, which address. Pure. */
-import { formatIpv4, type Ipv4, parseIpv4 } from "../sys/rtnetlink.ts";
+import { formatIpv4, type Ipv4, parseIpv4 } from "../sys/ipv4.ts";
 
 export interface Subnet {
 	readonly network: Ipv4;

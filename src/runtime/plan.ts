@@ -8,7 +8,7 @@
  * everything that needs them; execve comes last.
  */
 import { withAck } from "../sys/netlink-message.ts";
-import { linkUpMessage } from "../sys/rtnetlink.ts";
+import { linkUpMessage } from "../sys/rtnetlink-message.ts";
 import { CLONE_FLAGS, type NamespaceKind, type RuntimeConfig } from "./config.ts";
 import { type Operation, op } from "./operations.ts";
 import { identity, program } from "./plan-identity.ts";

@@ -1,5 +1,5 @@
 /** Processes: posix_spawn(3), pidfd_open(2), memfd_create(2), /proc/<pid>/stat. */
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { addressOf, posixSpawn, SyscallError, spawnActions, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { writeAll } from "./file.ts";
@@ -130,4 +130,13 @@ export function poll(fd: number, timeoutMs: number): boolean {
 	if (process.arch !== "arm64") return trySyscall("poll", pollfd, 1, timeoutMs) > 0;
 	const timespec = new BigInt64Array([BigInt(Math.trunc(timeoutMs / 1000)), BigInt((timeoutMs % 1000) * 1e6)]);
 	return trySyscall("poll", pollfd, 1, timeoutMs < 0 ? null : timespec, null, 0) > 0;
+}
+
+/** Whether a process 1 is the machine's and not a container's: the first pid namespace has a number of its own (PROC_PID_INIT_INO). */
+export function isFirstOfMachine(): boolean {
+	try {
+		return readlinkSync("/proc/1/ns/pid") === "pid:[4026531836]";
+	} catch {
+		return false;
+	}
 }

@@ -1,8 +1,8 @@
 /** A UDP socket that works on a link without an address (ip(7), socket(7): SO_BINDTODEVICE, SO_BROADCAST). */
 import { EAGAIN, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
+import type { Ipv4 } from "./ipv4.ts";
 import { poll } from "./process.ts";
-import type { Ipv4 } from "./rtnetlink.ts";
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;

@@ -95,3 +95,10 @@ test("--oom-score-adj and --cgroup-parent are taken", async () => {
 	expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).toContain("/nc-e2e-parent/");
 	await host.ok("rm", "-f", "parent");
 });
+test("--blkio-weight is set where the kernel weighs, and is a warning elsewhere", async () => {
+	const weighs = Bun.spawnSync(["sh", "-c", "find /sys/fs/cgroup -maxdepth 3 -name '*io*.weight' | grep ."]).success;
+	const { code, stderr } = await host.sh("true", "--blkio-weight", "300");
+	const warning =
+		"WARNING: Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.\n";
+	expect([code, stderr]).toEqual([0, weighs ? "" : warning]);
+});

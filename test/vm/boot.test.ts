@@ -50,6 +50,22 @@ test("the power button and Ctrl-Alt-Del stop the containers first", async () => 
 	}
 });
 
+test("by its own name, with words that are not for it; asked again, it kills what does not stop", async () => {
+	const socket = `${scratch}/qmp-deaf`;
+	const deaf = "trap : TERM; echo deaf; while :; do sleep 1; done";
+	const vm = machine({
+		parameters: ["rdinit=/NanoContainer", "splash", run(`--stop-timeout -1 --name deaf ${IMAGE} sh -c '${deaf}'`)],
+		qemu: ["-qmp", `unix:${socket},server,nowait`],
+	});
+	await vm.says("1 of 1 containers run");
+	await vm.says("deaf\r\n");
+	await qmp(socket, '{"execute": "system_powerdown"}');
+	await vm.says("stopping deaf");
+	await qmp(socket, '{"execute": "system_powerdown"}');
+	await vm.says("killing containers");
+	await vm.ended();
+});
+
 test("boot.json: archives beside it, restarts, an end that ends the machine, stopped in order", async () => {
 	const host = new Host();
 	await Bun.write(`${host.dir}/context/Dockerfile`, `FROM ${LOCAL_IMAGE}\nCMD echo from the archive\n`);
@@ -82,9 +98,13 @@ test("mistakes are told, and the machine boots", async () => {
 			...["splash", "3", "-x", `nanocontainer.hostname=${"long".repeat(20)}`],
 			...["nanocontainer.consloe", "nanocontainer.disk=/dev/vdz", "nanocontainer.console", "ip=:::::eth7:dhcp"],
 		],
-		files: bootFile({ containers: [{ run: [] }], colour: "red" }),
+		files: bootFile({
+			containers: [{ run: [] }, { run: `--name good ${IMAGE} sh -c 'echo good; sleep 1000'` }],
+			colour: "red",
+		}),
 	});
-	await vm.says(/boot\.json: .*colour/);
+	await vm.says("boot.json: colour: there is no such setting");
+	await vm.says("boot.json: containers.0.run: ");
 	await vm.says("nanocontainer.consloe: there is no such setting");
 	await vm.says("nanocontainer.run=': a quotation mark (') is not closed");
 	await vm.says("there is no network interface eth7");
@@ -93,6 +113,7 @@ test("mistakes are told, and the machine boots", async () => {
 	await vm.says("unknown flag: --memroy");
 	await vm.says('-i and -t are for the console (nanocontainer.console, "console")');
 	await vm.says("no.such.registry.invalid/image: ");
+	await vm.says("good");
 	await vm.says("/ # ");
 });
 

@@ -4,7 +4,7 @@ import { loadOrder, moduleName, parseModulesDep } from "../../../src/boot/module
 import { parseIpParameter, readSettings } from "../../../src/boot/settings.ts";
 import { kernelParameters, splitWords } from "../../../src/boot/words.ts";
 import { unpackXz } from "../../../src/boot/xz.ts";
-import { formatIpv4, parseIpv4 } from "../../../src/sys/rtnetlink.ts";
+import { formatIpv4, parseIpv4 } from "../../../src/sys/ipv4.ts";
 
 describe("words", () => {
 	test("quotes keep blanks, wherever they stand", () => {
@@ -40,10 +40,20 @@ describe("settings", () => {
 	test("each mistake is a sentence, and costs no more than itself", () => {
 		const lines = readSettings(`nanocontainer.rum=x nanocontainer.run="'" nanocontainer.when-ended=never`, "{");
 		expect(lines.mistakes.length).toBe(4);
-		expect(readSettings("", '{"containers": [{"run": "a", "whenEnded": "often"}], "hostname": 3}').mistakes).toEqual([
-			expect.stringContaining("boot.json: hostname"),
-			expect.stringContaining("boot.json: containers.0.whenEnded"),
+		const document = {
+			containers: [{ run: "a", whenEnded: "often" }, { run: "'open" }, { run: "good one" }, 7],
+			hostname: 3,
+			disk: "/dev/vdb",
+			images: "not a list",
+			toString: "x",
+		};
+		const settings = readSettings("", JSON.stringify(document));
+		expect(settings).toMatchObject({ hostname: undefined, disk: "/dev/vdb", images: [] });
+		expect(settings.containers).toEqual([{ run: ["good", "one"], whenEnded: "nothing" }]);
+		expect(settings.mistakes.map((text) => text.split(": ", 2)[1])).toEqual([
+			...["containers.0.whenEnded", "containers.1", "containers.3", "hostname", "images", "toString"],
 		]);
+		expect(readSettings("", "[]").mistakes).toEqual(["boot.json must be an object"]);
 	});
 	test("ip=", () => {
 		const of = (text: string) => parseIpParameter(text);

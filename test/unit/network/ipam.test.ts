@@ -9,7 +9,7 @@ import {
 	parseMac,
 	parseSubnet,
 } from "../../../src/network/ipam.ts";
-import { formatIpv4, parseIpv4 } from "../../../src/sys/rtnetlink.ts";
+import { formatIpv4, parseIpv4 } from "../../../src/sys/ipv4.ts";
 
 const subnet = (text: string) => parseSubnet(text) ?? { network: 0, prefix: 0 };
 const ip = (text: string) => parseIpv4(text) ?? 0;

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { parseIpv4 } from "../../../src/sys/ipv4.ts";
 import {
 	decodeAttributes,
 	decodeMessages,
@@ -7,7 +8,7 @@ import {
 	encodeMessage,
 	u32,
 } from "../../../src/sys/netlink-message.ts";
-import { addressMessage, linkUpMessage, parseIpv4 } from "../../../src/sys/rtnetlink.ts";
+import { addressMessage, linkUpMessage } from "../../../src/sys/rtnetlink-message.ts";
 
 test("attributes are padded to four bytes, nested ones carry the flag", () => {
 	const bytes = encodeAttributes([

@@ -1,0 +1,140 @@
+/** Links, addresses and routes (rtnetlink(7)), as messages to the kernel. Pure: the runtime puts some into a plan. */
+
+import { type Ipv4, ipv4Bytes } from "./ipv4.ts";
+import { type Attribute, encodeMessage, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, u32 } from "./netlink-message.ts";
+
+const RTM_NEWLINK = 16;
+export const RTM_DELLINK = 17;
+export const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+export const RTM_GETADDR = 22;
+const RTM_NEWROUTE = 24;
+export const RTM_GETROUTE = 26;
+
+export const IFLA_ADDRESS = 1;
+export const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_MASTER = 10;
+const IFLA_LINKINFO = 18;
+const IFLA_NET_NS_FD = 28;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const VETH_INFO_PEER = 1;
+export const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_BROADCAST = 4;
+export const RTA_DST = 1;
+export const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+
+const AF_UNSPEC = 0;
+export const AF_INET = 2;
+const IFF_UP = 1;
+const RT_TABLE_MAIN = 254;
+const RTPROT_BOOT = 3;
+const RT_SCOPE_UNIVERSE = 0;
+const RTN_UNICAST = 1;
+const RTNH_F_ONLINK = 4;
+
+/** struct ifinfomsg */
+export function linkHeader(index: number, flags: number, change: number): Uint8Array {
+	const header = new DataView(new ArrayBuffer(16));
+	header.setUint8(0, AF_UNSPEC);
+	header.setInt32(4, index, true);
+	header.setUint32(8, flags, true);
+	header.setUint32(12, change, true);
+	return new Uint8Array(header.buffer);
+}
+
+/** Brings a link up. Loopback is always index 1; the first link moved into a new namespace is given its own. */
+export function linkUpMessage(index: number): Uint8Array {
+	return encodeMessage(RTM_SETLINK, 0, linkHeader(index, IFF_UP, IFF_UP), []);
+}
+
+/** struct ifaddrmsg */
+function addressHeader(index: number, prefix: number): Uint8Array {
+	const header = new DataView(new ArrayBuffer(8));
+	header.setUint8(0, AF_INET);
+	header.setUint8(1, prefix);
+	header.setUint32(4, index, true);
+	return new Uint8Array(header.buffer);
+}
+
+/** The address itself, as what is to be removed (RTM_DELADDR). */
+export function addressRemovalMessage(index: number, ip: Ipv4, prefix: number): Uint8Array {
+	return encodeMessage(RTM_DELADDR, 0, addressHeader(index, prefix), [[IFA_LOCAL, ipv4Bytes(ip)]]);
+}
+
+export function addressMessage(index: number, ip: Ipv4, prefix: number): Uint8Array {
+	const broadcast = (ip | (2 ** (32 - prefix) - 1)) >>> 0;
+	const attributes: Attribute[] = [
+		[IFA_LOCAL, ipv4Bytes(ip)],
+		[IFA_ADDRESS, ipv4Bytes(ip)],
+	];
+	if (prefix < 31) attributes.push([IFA_BROADCAST, ipv4Bytes(broadcast)]); // two hosts, or one, need none (RFC 3021)
+	return encodeMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, addressHeader(index, prefix), attributes);
+}
+
+/**
+ * `onLink`: the index of the link that the gateway is on, whatever the addresses there say (clouds give leases of a single
+ * address, with a gateway outside of it); such a route takes the place of another default route.
+ */
+export function defaultRouteMessage(gateway: Ipv4, onLink?: number): Uint8Array {
+	const header = new DataView(new ArrayBuffer(12)); // struct rtmsg
+	header.setUint8(0, AF_INET);
+	header.setUint8(4, RT_TABLE_MAIN);
+	header.setUint8(5, RTPROT_BOOT);
+	header.setUint8(6, RT_SCOPE_UNIVERSE);
+	header.setUint8(7, RTN_UNICAST);
+	const attributes: Attribute[] = [[RTA_GATEWAY, ipv4Bytes(gateway)]];
+	if (onLink !== undefined) {
+		header.setUint32(8, RTNH_F_ONLINK, true);
+		attributes.push([RTA_OIF, u32(onLink)]);
+	}
+	const flags = NLM_F_CREATE | (onLink === undefined ? NLM_F_EXCL : NLM_F_REPLACE);
+	return encodeMessage(RTM_NEWROUTE, flags, new Uint8Array(header.buffer), attributes);
+}
+
+export interface Veth {
+	readonly host: string;
+	/** The end inside: created with its name, index and address in the namespace `netns`, so nothing is moved or renamed. */
+	readonly peer: { readonly name: string; readonly index: number; readonly mac: Uint8Array; readonly netns: number };
+	readonly mtu: number;
+	/** Index of the bridge. */
+	readonly master: number;
+}
+
+/** A veth pair (veth(4)): one end on the bridge and up, the other in the container, in one message. */
+export function vethMessage(veth: Veth): Uint8Array {
+	const { peer } = veth;
+	const peerAttributes: Attribute[] = [
+		[IFLA_IFNAME, peer.name],
+		[IFLA_MTU, u32(veth.mtu)],
+		[IFLA_ADDRESS, peer.mac],
+		[IFLA_NET_NS_FD, u32(peer.netns)],
+	];
+	// VETH_INFO_PEER holds a whole link message: struct ifinfomsg, then attributes.
+	const peerMessage = encodeMessage(0, 0, linkHeader(peer.index, 0, 0), peerAttributes).subarray(16);
+	return encodeMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(0, IFF_UP, IFF_UP), [
+		[IFLA_IFNAME, veth.host],
+		[IFLA_MTU, u32(veth.mtu)],
+		[IFLA_MASTER, u32(veth.master)],
+		[
+			IFLA_LINKINFO,
+			[
+				[IFLA_INFO_KIND, "veth"],
+				[IFLA_INFO_DATA, [[VETH_INFO_PEER, peerMessage]]],
+			],
+		],
+	]);
+}
+
+export function bridgeMessage(name: string, mac: Uint8Array): Uint8Array {
+	return encodeMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(0, 0, 0), [
+		[IFLA_IFNAME, name],
+		[IFLA_ADDRESS, mac],
+		[IFLA_LINKINFO, [[IFLA_INFO_KIND, "bridge"]]],
+	]);
+}
