@@ -101,7 +101,7 @@ async function compile(profile: readonly string[]): Promise<void> {
 	if (!result.success) fail(result.logs.join("\n"));
 	// They are in the executable; beside it they are litter.
 	for (const map of new Bun.Glob("*.map").scanSync()) rmSync(map);
-	makeSelfContained(OUT, compileStart(arch, `${DIR}/start`), carriedFiles(arch));
+	makeSelfContained(OUT, compileStart(arch, `${DIR}/start`), carriedFiles(arch), `${DIR}/monitor`);
 }
 
 const CONTAINER = ["--network", "none", "nanocontainer/busybox"];

@@ -7,6 +7,8 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, wri
 import { basename } from "node:path";
 import { type Elf, encodeSegments, PF_R, PF_X, PT_INTERP, PT_LOAD, readElf, type Segment, withEntry } from "./elf.ts";
 
+import { MAGIC } from "../src/runtime/monitor-program.ts";
+
 export type Arch = "x64" | "arm64";
 
 /** What Bun's DT_NEEDED entries name, the loader first, and where Debian keeps them (arm64: the cross compiler's). */
@@ -81,8 +83,20 @@ function replaceInterpreter(segments: readonly Segment[], added: Segment): Segme
 	return kept.toSpliced(last + 1, 0, added);
 }
 
-/** Changes the executable at `path` in place. `start`: the compiled start-up. Returns the size of what it carries. */
-export function makeSelfContained(path: string, start: string, files: readonly string[]): number {
+/** The monitor and, as the last bytes of the file, where it begins (src/runtime/monitor-program.ts). */
+function withTrailer(monitor: string): Uint8Array {
+	const bytes = readFileSync(monitor);
+	const trailer = Buffer.alloc(16);
+	trailer.writeBigUInt64LE(BigInt(bytes.length), 0);
+	trailer.write(MAGIC, 8, "latin1");
+	return Buffer.concat([bytes, trailer]);
+}
+
+/**
+ * Changes the executable at `path` in place. `start`: the compiled start-up. `monitor`: the program that lies behind all
+ * of it. Returns the size of what it carries.
+ */
+export function makeSelfContained(path: string, start: string, files: readonly string[], monitor: string): number {
 	const fd = openSync(path, "r+");
 	try {
 		const header = new Uint8Array(4096);
@@ -98,6 +112,7 @@ export function makeSelfContained(path: string, start: string, files: readonly s
 		for (const [bytes, at] of [
 			[code, offset],
 			[table, offset + code.length],
+			[withTrailer(monitor), offset + fileSize],
 			[segments, elf.segmentsAt],
 			[withEntry(header, address + entry), 0],
 		] as const) {

@@ -1,7 +1,5 @@
 /** Debug output on stderr, with --debug. What a user must see is thrown or printed by the command line instead. */
 
-import { writeSync } from "node:fs";
-
 let enabled = false;
 
 export function enableDebug(): void {
@@ -9,5 +7,6 @@ export function enableDebug(): void {
 }
 
 export function debug(area: string, message: () => string): void {
-	if (enabled) writeSync(2, `[${performance.now().toFixed(1)} ms] ${area}: ${message()}\n`);
+	if (enabled)
+		process.getBuiltinModule("node:fs").writeSync(2, `[${performance.now().toFixed(1)} ms] ${area}: ${message()}\n`);
 }

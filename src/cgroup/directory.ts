@@ -1,5 +1,5 @@
 /** What both drivers do with a cgroup's directory. */
-import { constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { directoriesIn, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "../sys/fs.ts";
 
 export function makeDirectory(path: string): void {
 	mkdirSync(path, { recursive: true, mode: 0o755 });
@@ -7,7 +7,7 @@ export function makeDirectory(path: string): void {
 
 /** Throws with the code ENOENT when this kernel has no such file: there is nothing to be made (O_CREAT gives EACCES). */
 export function writeControl(path: string, value: string): void {
-	writeFileSync(path, value, { flag: constants.O_WRONLY as unknown as string });
+	writeFileSync(path, value, { existing: true });
 }
 
 /** The file's text without its last newline; empty when there is none. */
@@ -60,9 +60,7 @@ export const hasControl = (root: string, file: string): boolean =>
 
 function listDirectories(path: string): string[] {
 	try {
-		return readdirSync(path, { withFileTypes: true })
-			.filter((entry) => entry.isDirectory())
-			.map((entry) => entry.name);
+		return directoriesIn(path);
 	} catch {
 		return [];
 	}

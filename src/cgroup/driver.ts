@@ -2,7 +2,7 @@
  * Control groups (cgroups(7)): one interface, two drivers. v2 is one tree with all controllers; v1 is one tree for each
  * controller. Hybrid hosts have v1 controllers and an empty v2 tree, which still counts processes.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync } from "../sys/fs.ts";
 import type { DeviceRule } from "./device-bpf.ts";
 import type { Resources } from "./resources.ts";
 

@@ -3,8 +3,9 @@
  * its own needs: each join costs (the kernel waits for a grace period), and an unlimited cgroup limits nothing. On
  * hybrid hosts it is also born in the v2 tree, which counts its processes.
  */
-import { existsSync } from "node:fs";
+
 import { EngineError } from "../errors.ts";
+import { existsSync } from "../sys/fs.ts";
 import { restrictByController, restrictByProgram } from "./devices.ts";
 import { hasControl, killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Hierarchies, Membership } from "./driver.ts";

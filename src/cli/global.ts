@@ -1,8 +1,7 @@
 /** Flags before the command: where the state lies, and how much to say. */
 
-import { homedir } from "node:os";
-import { basename, resolve } from "node:path";
 import { DEFAULT_ROOT, DEFAULT_RUN } from "../paths.ts";
+import { nodeOs, nodePath } from "../sys/node.ts";
 import { bool, readFlags, text } from "./flags.ts";
 
 export const GLOBAL_FLAGS = {
@@ -30,14 +29,14 @@ export function readGlobal(argv: readonly string[]): { options: GlobalOptions; r
 		stopAtFirst: true,
 		notYet: ["host/H", "tls", "tlsverify", "context/c", "log-level/l"],
 	});
-	const root = resolve(flags.root ?? (process.env["NANOCONTAINER_ROOT"] || DEFAULT_ROOT));
+	const root = absolute(flags.root ?? (process.env["NANOCONTAINER_ROOT"] || DEFAULT_ROOT));
 	// Another root has another run directory, unless told: two stores must not meet in one.
 	const beside =
 		given.has("root") || process.env["NANOCONTAINER_ROOT"] ? `${DEFAULT_RUN}${root.replaceAll("/", "-")}` : DEFAULT_RUN;
 	return {
 		options: {
 			root,
-			run: resolve(flags.run ?? (process.env["NANOCONTAINER_RUN"] || beside)),
+			run: absolute(flags.run ?? (process.env["NANOCONTAINER_RUN"] || beside)),
 			configDir: flags.config ?? process.env["DOCKER_CONFIG"] ?? `${home()}/.docker`,
 			debug: flags.debug,
 			version: flags.version,
@@ -47,10 +46,14 @@ export function readGlobal(argv: readonly string[]): { options: GlobalOptions; r
 	};
 }
 
+/** As node:path's resolve(). */
+const absolute = (path: string): string =>
+	path.startsWith("/") && !/\/(\/|\.|$)/.test(path) ? path : nodePath().resolve(path);
+
 /** A machine may have neither HOME nor a list of users. */
 function home(): string {
 	try {
-		return homedir();
+		return process.env["HOME"] ?? nodeOs().homedir();
 	} catch {
 		return "/root";
 	}
@@ -58,5 +61,5 @@ function home(): string {
 
 /** "docker" if this program was called by that name. */
 export function programName(argv0: string): string {
-	return basename(argv0) === "docker" ? "docker" : "NanoContainer";
+	return /(^|\/)docker$/.test(argv0) ? "docker" : "NanoContainer";
 }

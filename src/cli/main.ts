@@ -3,7 +3,6 @@
  * only one that ends the process.
  */
 
-import { basename } from "node:path";
 import { Engine } from "../engine/engine.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
@@ -82,7 +81,7 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 function isInit(argv: readonly string[]): boolean {
 	if (process.pid !== 1) return false;
 	const isCommand = (word: string): boolean => groupOf(word) !== undefined || isVerb(word);
-	return basename(process.argv0) === "init" || (isFirstOfMachine() && !argv.some(isCommand));
+	return /(^|\/)init$/.test(process.argv0) || (isFirstOfMachine() && !argv.some(isCommand));
 }
 
 /** `help ps`, `--help ps`: the same as `ps --help`. */

@@ -1,7 +1,8 @@
 /** `-e`, `--env-file`, `-l`, `--label-file`: docker's grammar. Pure but for the client's own environment. */
-import { readFileSync } from "node:fs";
+
 import { EngineError } from "../errors.ts";
 import { errnoText } from "../sys/errno.ts";
+import { readFileSync } from "../sys/fs.ts";
 
 /** "K=V" as it is; "K" takes the client's value, and nothing if it has none. */
 export function parseEnv(text: string, client: Readonly<Record<string, string | undefined>> = process.env): string[] {

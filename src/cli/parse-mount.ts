@@ -1,6 +1,7 @@
 /** `-v`, `--mount`, `--tmpfs`: docker's grammar → mount points. Pure; throws Error with docker's reason. */
-import { normalize, resolve } from "node:path";
+
 import type { MountPoint } from "../store/container-record.ts";
+import { nodePath } from "../sys/node.ts";
 import { parseCsv } from "./parse-csv.ts";
 import { parseBytes } from "./parse-size.ts";
 
@@ -26,7 +27,9 @@ const EMPTY: MountPoint = {
 
 function cleanDestination(text: string, shown: string): string {
 	if (!text.startsWith("/")) throw new Error(`invalid volume specification: '${shown}': mount path must be absolute`);
-	const clean = normalize(text).replace(/(.)\/$/, "$1");
+	const clean = nodePath()
+		.normalize(text)
+		.replace(/(.)\/$/, "$1");
 	if (clean === "/")
 		throw new Error(`invalid volume specification: '${shown}': invalid mount config: destination can't be '/'`);
 	return clean;
@@ -50,7 +53,7 @@ export function parseVolume(text: string): MountPoint {
 	const isBind = first.startsWith("/") || first.startsWith(".");
 	const mode = third === undefined ? {} : parseMode(third, isBind ? "bind" : "volume");
 	if (isBind) {
-		return { ...EMPTY, type: "bind", source: resolve(first), destination, createSource: true, ...mode };
+		return { ...EMPTY, type: "bind", source: nodePath().resolve(first), destination, createSource: true, ...mode };
 	}
 	if (!VOLUME_NAME.test(first)) {
 		throw new Error(
@@ -181,7 +184,7 @@ function applyKey(mount: Draft, key: string, value: string | undefined, field: s
 			return;
 		case "source":
 		case "src":
-			mount.source = value?.startsWith(".") ? resolve(value) : (value ?? "");
+			mount.source = value?.startsWith(".") ? nodePath().resolve(value) : (value ?? "");
 			return;
 		case "target":
 		case "dst":

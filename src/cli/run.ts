@@ -1,18 +1,20 @@
 /** `run`: create, start, and stay attached unless -d. */
 
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { create } from "../engine/create.ts";
 import type { Engine } from "../engine/engine.ts";
 import { reap } from "../engine/reap.ts";
 import { remove } from "../engine/remove.ts";
 import { type Started, start } from "../engine/start.ts";
 import { kill } from "../engine/stop.ts";
-import { EngineError } from "../errors.ts";
+import { EngineError, messageOf } from "../errors.ts";
 import { renderPlan, renderPlanJson } from "../runtime/explain.ts";
 import type { Launched } from "../runtime/launch.ts";
 import type { Operation } from "../runtime/operations.ts";
 import type { Container } from "../store/container-record.ts";
-import { EPIPE, errnoText } from "../sys/errno.ts";
+import { EPIPE, errnoText, type SyscallError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { AT_FDCWD, O_CREAT, O_EXCL, O_WRONLY, openat2, writeAll } from "../sys/file.ts";
+import { unlinkSync } from "../sys/fs.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import type { Command, Context } from "./command.ts";
 import {
@@ -189,25 +191,25 @@ export function exitCodeOfSession(end: SessionEnd): number {
 
 /** --cidfile: must not exist; stays only if there is a container. */
 export function openCidFile(path: string) {
-	let fd: number;
+	let file: Fd;
 	try {
-		fd = openSync(path, "wx", 0o644);
+		file = openat2(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0o644);
 	} catch (error) {
-		const exists = (error as NodeJS.ErrnoException).code === "EEXIST";
+		const exists = (error as SyscallError).code === "EEXIST";
 		throw new EngineError(
 			"usage",
 			exists
 				? `container ID file found, make sure the other container isn't running or delete ${path}`
-				: `failed to create the container ID file: ${(error as Error).message}`,
+				: `failed to create the container ID file: ${messageOf(error)}`,
 		);
 	}
 	return {
 		write(id: string) {
-			writeSync(fd, id);
-			closeSync(fd);
+			writeAll(file.number, Buffer.from(id), path);
+			file[Symbol.dispose]();
 		},
 		discard() {
-			closeSync(fd);
+			file[Symbol.dispose]();
 			unlinkSync(path);
 		},
 	};

@@ -4,7 +4,7 @@
  * anything. Layers and blobs that a record names were on the disk before it was written (image/record.ts); the others
  * may be anything, and go.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+
 import { wantedBlobs } from "../image/sweep.ts";
 import type { Paths } from "../paths.ts";
 import { ensureRoot, ensureRun } from "../store/blobs.ts";
@@ -12,6 +12,7 @@ import { forgetUncertainResults } from "../store/build-cache.ts";
 import { type Db, openDatabase, transaction } from "../store/database.ts";
 import { layersInUse } from "../store/images.ts";
 import { lockFile } from "../sys/file.ts";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "../sys/fs.ts";
 import { removeTree } from "../sys/tree.ts";
 
 /** `isComplete` is asked again with the lock held: another command may have done it all meanwhile. */

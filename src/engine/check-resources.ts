@@ -1,10 +1,10 @@
 /** Limits that make no sense are errors; limits this kernel cannot set are warnings. docker's words. Pure. */
 
-import { readdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import type { CgroupDriver } from "../cgroup/driver.ts";
 import { EngineError } from "../errors.ts";
 import type { HostConfig } from "../store/container-record.ts";
+import { readdirSync } from "../sys/fs.ts";
+import { nodeOs } from "../sys/node.ts";
 
 type Resources = HostConfig["resources"];
 const MIN_MEMORY = 6 * 1024 * 1024;
@@ -60,7 +60,8 @@ function checkValues(r: Resources): void {
 	if (r.blkioWeight && (r.blkioWeight < 10 || r.blkioWeight > 1000)) {
 		throw invalid("Range of blkio weight is from 10 to 1000");
 	}
-	const cpus = availableParallelism();
+	// Asked only when it matters: node:os takes its time.
+	const cpus = r.nanoCpus || r.cpusetCpus ? nodeOs().availableParallelism() : 0;
 	if (r.nanoCpus && (r.nanoCpus < 1e7 || r.nanoCpus > cpus * 1e9)) {
 		throw invalid(`Range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
 	}

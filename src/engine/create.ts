@@ -1,6 +1,4 @@
 /** `create`: options and an image → a container on record. Nothing runs, nothing is mounted. */
-import { existsSync, mkdirSync } from "node:fs";
-import { hostname } from "node:os";
 import { EngineError } from "../errors.ts";
 import type { ImageConfig } from "../image/spec.ts";
 import { parseMac } from "../network/ipam.ts";
@@ -18,6 +16,8 @@ import { insertContainer } from "../store/containers.ts";
 import type { ImageRecord } from "../store/images.ts";
 import { copyRootAttributes, layerPath } from "../store/layers.ts";
 import { ensureVolume, useVolume } from "../store/volumes.ts";
+import { existsSync, mkdirSync } from "../sys/fs.ts";
+import { nodeOs } from "../sys/node.ts";
 import { checkResources } from "./check-resources.ts";
 import type { Engine } from "./engine.ts";
 import { mergeEnvironment } from "./environment.ts";
@@ -167,7 +167,7 @@ function containerConfig(
 		user: options.user ?? defaults?.User ?? "",
 		workingDir: options.workingDir ?? defaults?.WorkingDir ?? "",
 		labels: { ...inheritedLabels(defaults?.Labels), ...options.labels },
-		hostname: options.hostname ?? (options.host.networkMode === "host" ? hostname() : shortId(id)),
+		hostname: options.hostname ?? (options.host.networkMode === "host" ? nodeOs().hostname() : shortId(id)),
 		domainname: options.domainname,
 		macAddress: options.macAddress,
 		tty: options.tty,

@@ -1,10 +1,11 @@
 /** Host devices for --device and --privileged. */
-import { readdirSync, statSync } from "node:fs";
+
 import { DEFAULT_DEVICE_RULES, type DeviceRule } from "../cgroup/device-bpf.ts";
 import type { IoLimit, Resources } from "../cgroup/resources.ts";
 import { EngineError } from "../errors.ts";
 import type { Device } from "../runtime/config.ts";
 import type { HostConfig } from "../store/container-record.ts";
+import { nodeFs } from "../sys/node.ts";
 
 /** Made by us in every container, or file systems of its own. */
 const OWN = new Set(["null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"]);
@@ -29,7 +30,7 @@ function parseRule(text: string): DeviceRule[] {
 /** Limits for the kernel, which knows devices by their numbers. */
 export function resourcesOf({ resources }: HostConfig): Resources {
 	const io = (resources.deviceIo ?? []).map(({ path, limit, rate }): IoLimit => {
-		const stat = statSync(path, { throwIfNoEntry: false });
+		const stat = nodeFs().statSync(path, { throwIfNoEntry: false });
 		if (!stat?.isBlockDevice())
 			throw new EngineError("invalid", `${path} is not a block device: its rate cannot be limited`);
 		return { ...numbersOf(stat.rdev), limit, rate };
@@ -49,7 +50,7 @@ export function hostDevices(host: HostConfig): Device[] {
 			throw new EngineError(
 				"invalid",
 				`error gathering device information while adding custom device "${from}": ${
-					statSync(from, { throwIfNoEntry: false }) ? "not a device node" : "no such file or directory"
+					nodeFs().statSync(from, { throwIfNoEntry: false }) ? "not a device node" : "no such file or directory"
 				}`,
 			);
 		}
@@ -60,7 +61,7 @@ export function hostDevices(host: HostConfig): Device[] {
 }
 
 function devicesAt(from: string, to: string): Device[] {
-	const stat = statSync(from, { throwIfNoEntry: false });
+	const stat = nodeFs().statSync(from, { throwIfNoEntry: false });
 	if (!stat) return [];
 	if (stat.isDirectory()) return devicesBelow(from, to, false);
 	if (!stat.isCharacterDevice() && !stat.isBlockDevice()) return [];
@@ -75,9 +76,11 @@ function devicesAt(from: string, to: string): Device[] {
 }
 
 function devicesBelow(from: string, to: string, top: boolean): Device[] {
-	return readdirSync(from, { withFileTypes: true }).flatMap((entry) => {
-		if (top && (OWN.has(entry.name) || OWN_DIRECTORIES.has(entry.name))) return [];
-		if (entry.isSymbolicLink() || entry.isFIFO() || entry.isSocket() || entry.isFile()) return [];
-		return devicesAt(`${from}/${entry.name}`, `${to}/${entry.name}`);
-	});
+	return nodeFs()
+		.readdirSync(from, { withFileTypes: true })
+		.flatMap((entry) => {
+			if (top && (OWN.has(entry.name) || OWN_DIRECTORIES.has(entry.name))) return [];
+			if (entry.isSymbolicLink() || entry.isFIFO() || entry.isSocket() || entry.isFile()) return [];
+			return devicesAt(`${from}/${entry.name}`, `${to}/${entry.name}`);
+		});
 }

@@ -2,7 +2,7 @@
  * The engine: opens the state and holds its parts. Each use case is a function in a file of its own that takes it. The
  * command line is one caller; it knows nothing of what lies behind.
  */
-import { statSync } from "node:fs";
+
 import { detectCgroups } from "../cgroup/detect.ts";
 import type { CgroupDriver } from "../cgroup/driver.ts";
 import { EngineError } from "../errors.ts";
@@ -12,6 +12,7 @@ import { getContainer } from "../store/containers.ts";
 import { type Db, openDatabase, transaction } from "../store/database.ts";
 import type { Fd } from "../sys/fd.ts";
 import { lockByte } from "../sys/file.ts";
+import { existsSync } from "../sys/fs.ts";
 import { settleAfterBoot } from "./after-boot.ts";
 import { reconcile } from "./reconcile.ts";
 
@@ -84,9 +85,5 @@ export class Engine {
 
 /** The last directories that settleAfterBoot() makes are there. */
 function isComplete({ run, baseLayer }: Paths): boolean {
-	return exists(`${run}/containers`) && exists(baseLayer);
-}
-
-function exists(path: string): boolean {
-	return statSync(path, { throwIfNoEntry: false }) !== undefined;
+	return existsSync(`${run}/containers`) && existsSync(baseLayer);
 }

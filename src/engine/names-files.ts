@@ -1,8 +1,9 @@
 /** Writes a container's hosts, hostname and resolv.conf, which are bound over its own. */
-import { readFileSync, writeFileSync } from "node:fs";
+
 import { onlyLoopbackServers, renderHosts, renderResolvConf } from "../network/hosts.ts";
 import type { ContainerPaths } from "../paths.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
+import { readFileSync, writeFileSync } from "../sys/fs.ts";
 import { formatIpv4 } from "../sys/ipv4.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";

@@ -3,12 +3,13 @@
  * command that waits for it, the reaper that the monitor starts, the next command), and repeatable: each step is fine
  * with having been done.
  */
-import { readFileSync } from "node:fs";
+
 import { debug } from "../log.ts";
 import { exitCodeOf } from "../runtime/signals.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
 import { updateState } from "../store/containers.ts";
 import { releaseAddresses } from "../store/networks.ts";
+import { readFileSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";

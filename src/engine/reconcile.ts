@@ -3,11 +3,12 @@
  * was killed, a host that went down leave records that are no longer true. Every command looks at the few that claim
  * to live, before it does anything else.
  */
-import { existsSync, readFileSync } from "node:fs";
+
 import { messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
 import type { ContainerState } from "../store/container-record.ts";
 import { updateState } from "../store/containers.ts";
+import { existsSync, readFileSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import type { Engine } from "./engine.ts";
 import { reap, reapLocked } from "./reap.ts";

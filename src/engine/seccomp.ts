@@ -1,5 +1,5 @@
 /** Which seccomp filter a container gets: docker's default profile, one from a file, or none. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+
 import * as v from "valibot";
 import { EngineError } from "../errors.ts";
 import { CAPABILITIES, type Capability, hasCapability } from "../security/capabilities.ts";
@@ -7,6 +7,7 @@ import { type ArgumentTest, compileSeccomp, type SeccompAction, type SeccompRule
 import { defaultProfile } from "../security/seccomp-profile.ts";
 import { type SeccompArch, syscallNumbers } from "../security/syscall-numbers.ts";
 import type { HostConfig } from "../store/container-record.ts";
+import { readFileSync, renameSync, writeFileSync } from "../sys/fs.ts";
 
 const ARCH: SeccompArch = process.arch === "arm64" ? "aarch64" : "x86_64";
 const EPERM = 1;

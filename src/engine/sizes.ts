@@ -1,9 +1,10 @@
 /** How much a container has written, and what it is with its image: `ps -s`, `inspect -s`. */
-import { readdirSync } from "node:fs";
+
 import type { ListedContainer } from "../store/container-record.ts";
 import { getImage } from "../store/images.ts";
 import { Fd } from "../sys/fd.ts";
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, tryOpenat2 } from "../sys/file.ts";
+import { namesIn } from "../sys/fs.ts";
 import { S_IFDIR, S_IFREG, tryStatAt, typeOf } from "../sys/stat.ts";
 import type { Engine } from "./engine.ts";
 
@@ -19,8 +20,7 @@ export function treeSize(dir: number, name: string | Buffer, seen: Set<string>):
 	if (fd < 0) return 0; // gone since
 	using self = new Fd(fd);
 	let size = 0;
-	for (const bytes of readdirSync(`/proc/self/fd/${self.number}`, { encoding: "buffer" })) {
-		const entry = Buffer.concat([bytes, Buffer.of(0)]);
+	for (const entry of namesIn(self.number)) {
 		const stat = tryStatAt(self.number, entry);
 		if (!stat) continue;
 		if (typeOf(stat.mode) === S_IFDIR) size += treeSize(self.number, entry, seen);

@@ -4,7 +4,6 @@
  *
  *   record → address → cgroup → files → plan → monitor → veth pair → program runs → record
  */
-import { mkdirSync, rmSync, statSync } from "node:fs";
 import type { Membership } from "../cgroup/driver.ts";
 import { cgroupPath } from "../cgroup/path.ts";
 import { EngineError, messageOf } from "../errors.ts";
@@ -31,8 +30,10 @@ import {
 	RESOLVE_NO_MAGICLINKS,
 	tryOpenat2,
 } from "../sys/file.ts";
+import { mkdirSync, rmSync } from "../sys/fs.ts";
 import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { startTime } from "../sys/process.ts";
+import { tryStat } from "../sys/stat.ts";
 import { ensureDirectories } from "./create.ts";
 import { deviceRules, hostDevices, resourcesOf } from "./devices.ts";
 import type { Engine } from "./engine.ts";
@@ -212,7 +213,10 @@ function planOf(engine: Engine, container: Container, membership: Membership | u
 
 /** With a root, the source is resolved in it, as it will be mounted. What is not there is told when it is mounted. */
 function isNoDirectory(source: string, root: string | undefined): boolean {
-	if (root === undefined) return !(statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? true);
+	if (root === undefined) {
+		const stat = tryStat(source);
+		return stat !== undefined && !isDirectory(stat.mode);
+	}
 	using dir = openDir(root);
 	const found = tryOpenat2(dir.number, source, O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	if (found < 0) return false;

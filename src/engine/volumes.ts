@@ -1,15 +1,4 @@
 /** Volumes of a container at its start: their directories, and the image's content in those that are new. */
-import {
-	chmodSync,
-	chownSync,
-	existsSync,
-	mkdirSync,
-	readdirSync,
-	readFileSync,
-	realpathSync,
-	renameSync,
-	statSync,
-} from "node:fs";
 import { EngineError } from "../errors.ts";
 import { openRootfsView } from "../image/rootfs-view.ts";
 import type { Container, MountPoint } from "../store/container-record.ts";
@@ -17,6 +6,9 @@ import { volumeIsLive } from "../store/volumes.ts";
 import { copyTree } from "../sys/copy-tree.ts";
 import { Fd } from "../sys/fd.ts";
 import { lockByte, O_DIRECTORY, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../sys/file.ts";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "../sys/fs.ts";
+import { nodeFs } from "../sys/node.ts";
+import { statFd } from "../sys/stat.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
 
@@ -46,7 +38,7 @@ function prepareBind(mount: MountPoint): void {
 function checkPropagation({ source, options }: MountPoint): void {
 	const wanted = options.find((option) => /^r?(shared|slave)$/.test(option))?.replace(/^r/, "");
 	if (wanted === undefined) return;
-	const path = realpathSync(source);
+	const path = nodeFs().realpathSync(source);
 	const mounts = readFileSync("/proc/self/mountinfo", "utf8")
 		.split("\n")
 		.map((line) => line.split(" "))
@@ -92,7 +84,7 @@ function fill(directory: string, destination: string, layers: readonly string[])
 	if (source < 0) return; // the image has nothing there
 	using from = new Fd(source);
 	copyTree(from.number, directory);
-	const { mode, uid, gid } = statSync(`/proc/self/fd/${from.number}`);
-	chownSync(directory, uid, gid);
-	chmodSync(directory, mode & 0o7777);
+	const { mode, uid, gid } = statFd(from.number);
+	nodeFs().chownSync(directory, uid, gid);
+	nodeFs().chmodSync(directory, mode & 0o7777);
 }

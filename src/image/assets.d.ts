@@ -1,8 +1,4 @@
 /** Files that build.ts makes and embeds; imported with { type: "file" } they are paths. */
-declare module "*/build/monitor" {
-	const path: string;
-	export default path;
-}
 declare module "*.tar.gz" {
 	const path: string;
 	export default path;

@@ -1,11 +1,12 @@
 /** Takes away layers and blobs that nothing needs, unless somebody holds their lock: a pull that is about to. */
-import { readdirSync, rmSync, statSync } from "node:fs";
 import type { Paths } from "../paths.ts";
 import { blobPath, hasBlob, readBlob } from "../store/blobs.ts";
 import type { Db } from "../store/database.ts";
 import { type ImageRecord, layersInUse, listImages } from "../store/images.ts";
 import { layerPath, removeLayer, tryLock } from "../store/layers.ts";
 import { ownStore } from "../store/store-lock.ts";
+import { readdirSync, rmSync } from "../sys/fs.ts";
+import { tryStat } from "../sys/stat.ts";
 import { Manifest, parseDocument } from "./spec.ts";
 
 /** Younger ones may belong to a build or pull that is just recording them. */
@@ -55,8 +56,8 @@ export function sweepOrphans(db: Db, paths: Paths): void {
 	using alone = ownStore(paths);
 	if (!alone) return; // the next one will
 	const old = (path: string): boolean => {
-		const stat = statSync(path, { throwIfNoEntry: false });
-		return stat !== undefined && Date.now() - stat.ctimeMs > SETTLED_MS;
+		const stat = tryStat(path);
+		return stat !== undefined && Date.now() - Number(stat.ctime / 1_000_000n) > SETTLED_MS;
 	};
 	const layers = layersInUse(db);
 	for (const hex of readdirSync(paths.layers)) {

@@ -2,8 +2,9 @@
  * The default network: a bridge device of the host, with the gateway's address. Made when the first container needs
  * it, and found again by every later one.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+
 import { EngineError } from "../errors.ts";
+import { readFileSync, writeFileSync } from "../sys/fs.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import { chooseSubnet, gatewayOf, overlaps, type Subnet } from "./ipam.ts";

@@ -74,7 +74,7 @@ export interface Launched {
 /** Starts it. On failure the monitor and init are gone and EngineError tells why. */
 export function launch(request: Launch): Launched {
 	const encoded = encodePlan(request.header, request.plan);
-	using program = memfd("nanocontainer-monitor", monitorProgram(), true);
+	using program = monitorProgram();
 	const planFile = memfd("plan", encoded.bytes, false);
 	const [ours, theirs] = seqpacketPair();
 	const client = new MonitorClient(ours);

@@ -1,5 +1,5 @@
 /** The capabilities that this process may give on: its bounding set (proc(5), CapBnd). */
-import { readFileSync } from "node:fs";
+import { readFileSync } from "../sys/fs.ts";
 import { CAPABILITIES } from "./capabilities.ts";
 
 export function availableCapabilities(): bigint {

@@ -3,8 +3,11 @@
  * make these files in the container's own layer, and a copy of /etc with them; docker has a layer for the same, above
  * the image. Here it lies below: what the image has, wins.
  */
-import { existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+
 import type { Paths } from "../paths.ts";
+import { syscall } from "../sys/errno.ts";
+import { AT_FDCWD } from "../sys/file.ts";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "../sys/fs.ts";
 import { stagingPath } from "./staging.ts";
 
 const DIRECTORIES = ["dev", "etc", "proc", "sys"];
@@ -19,7 +22,7 @@ export function ensureBaseLayer(paths: Paths): void {
 	mkdirSync(aside, { mode: 0o755 });
 	for (const dir of DIRECTORIES) mkdirSync(`${aside}/${dir}`, { mode: 0o755 });
 	for (const file of FILES) writeFileSync(`${aside}/${file}`, "", { mode: 0o755 });
-	symlinkSync("/proc/mounts", `${aside}/etc/mtab`);
+	syscall("symlinkat", "mtab", "/proc/mounts", AT_FDCWD, `${aside}/etc/mtab`);
 	try {
 		renameSync(aside, paths.baseLayer);
 	} catch (error) {

@@ -1,6 +1,7 @@
 /** Content by digest, exactly as an OCI image layout has it: blobs/sha256/<hex>. */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+
 import type { Paths } from "../paths.ts";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "../sys/fs.ts";
 import { ensureBaseLayer } from "./base-layer.ts";
 import { hexOf } from "./layers.ts";
 import { stagingPath } from "./staging.ts";

@@ -2,11 +2,12 @@
  * Unpacked layers by DiffID (image-spec config.md), each a directory that is complete or not there: made under a
  * staging name, renamed when everything about it has been verified.
  */
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+
 import type { Paths } from "../paths.ts";
 import { syscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { AT_FDCWD, fstat, openDir, shareLock, tryLockFile } from "../sys/file.ts";
+import { existsSync, mkdirSync, renameSync } from "../sys/fs.ts";
 import { removeTree } from "../sys/tree.ts";
 import { stagingPath } from "./staging.ts";
 

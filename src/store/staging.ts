@@ -3,8 +3,9 @@
  * of a layer and of a part of a blob that a pull was at (`layer-<hex>`, `blob-<hex>.partial`), whoever has that lock.
  * What a killed command left is nobody's, and goes with the next build, pull or load.
  */
-import { mkdirSync, readdirSync } from "node:fs";
+
 import type { Paths } from "../paths.ts";
+import { mkdirSync, readdirSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
 

@@ -1,5 +1,4 @@
 /** Copies a directory tree with owners, modes, times, attributes and hard links, by descriptors. */
-import { readdirSync } from "node:fs";
 import { EOPNOTSUPP, SyscallError, syscall, trySyscall } from "./errno.ts";
 import {
 	AT_SYMLINK_NOFOLLOW,
@@ -13,6 +12,7 @@ import {
 	openat2,
 	openDir,
 } from "./file.ts";
+import { namesIn } from "./fs.ts";
 import { type FileStat, makedev, S_IFDIR, S_IFLNK, S_IFREG, setTimes, statAt, typeOf } from "./stat.ts";
 
 const COPY_CHUNK = 1 << 30;
@@ -25,10 +25,9 @@ export function copyTree(from: number, to: string): void {
 
 /** `linked` maps inodes with several names to the first copy's path beneath `top`. */
 function copyEntries(from: number, to: number, linked: Map<string, string>, top: number, prefix = ""): void {
-	for (const entry of readdirSync(Buffer.from(`/proc/self/fd/${from}`), { encoding: "buffer" })) {
-		const name = Buffer.concat([entry, Buffer.of(0)]);
+	for (const name of namesIn(from)) {
 		const stat = statAt(from, name);
-		const path = `${prefix}${entry.toString("latin1")}`;
+		const path = `${prefix}${name.toString("latin1", 0, name.length - 1)}`;
 		const kind = typeOf(stat.mode);
 		if (kind === S_IFDIR) {
 			ensureDirAt(to, name, 0o700);

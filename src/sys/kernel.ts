@@ -1,7 +1,11 @@
 /** What this kernel can do, by its release. */
-import { release } from "node:os";
+import { readFileSync } from "./fs.ts";
 
-export function kernelAtLeast(major: number, minor: number, text = release()): boolean {
+export function kernelAtLeast(
+	major: number,
+	minor: number,
+	text = readFileSync("/proc/sys/kernel/osrelease", "latin1"),
+): boolean {
 	const [a = 0, b = 0] = text.split(".").map((part) => Number.parseInt(part, 10));
 	return a > major || (a === major && b >= minor);
 }

@@ -1,8 +1,8 @@
 /** Processes: posix_spawn(3), pidfd_open(2), memfd_create(2), /proc/<pid>/stat. */
-import { readFileSync, readlinkSync } from "node:fs";
 import { addressOf, posixSpawn, SyscallError, spawnActions, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { writeAll } from "./file.ts";
+import { AT_FDCWD, readLinkAt, writeAll } from "./file.ts";
+import { readFileSync } from "./fs.ts";
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
@@ -18,15 +18,33 @@ const F_SEAL_WRITE = 8;
  * started by (/proc/1/exe) cannot overwrite it (CVE-2019-5736).
  */
 export function memfd(name: string, bytes: Uint8Array, sealed: boolean): Fd {
-	let fd = trySyscall("memfd_create", name, MFD_CLOEXEC | MFD_ALLOW_SEALING | (sealed ? MFD_EXEC : 0));
-	if (fd < 0) fd = syscall("memfd_create", name, name, MFD_CLOEXEC | MFD_ALLOW_SEALING); // MFD_EXEC is of Linux 6.3
-	const file = new Fd(fd);
-	writeAll(fd, bytes, name);
-	if (sealed) {
-		syscall("fcntl", name, fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
-	}
+	const file = newMemfd(name, sealed);
+	writeAll(file.number, bytes, name);
+	if (sealed) seal(file, name);
 	return file;
 }
+
+/** A sealed memfd with `size` bytes of an open file, from `offset` on (sendfile(2)). */
+export function copiedMemfd(name: string, source: number, offset: number, size: number): Fd {
+	const file = newMemfd(name, true);
+	const position = new BigInt64Array([BigInt(offset)]);
+	for (let left = size; left > 0; ) {
+		const n = syscall("sendfile", name, file.number, source, position, left);
+		if (n === 0) throw new Error(`${name}: the executable is cut off`);
+		left -= n;
+	}
+	seal(file, name);
+	return file;
+}
+
+function newMemfd(name: string, executable: boolean): Fd {
+	let fd = trySyscall("memfd_create", name, MFD_CLOEXEC | MFD_ALLOW_SEALING | (executable ? MFD_EXEC : 0));
+	if (fd < 0) fd = syscall("memfd_create", name, name, MFD_CLOEXEC | MFD_ALLOW_SEALING); // MFD_EXEC is of Linux 6.3
+	return new Fd(fd);
+}
+
+const seal = (file: Fd, name: string): number =>
+	syscall("fcntl", name, file.number, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 
 const F_DUPFD_CLOEXEC = 1030;
 const FIRST_FREE = 64;
@@ -135,7 +153,7 @@ export function poll(fd: number, timeoutMs: number): boolean {
 /** Whether a process 1 is the machine's and not a container's: the first pid namespace has a number of its own (PROC_PID_INIT_INO). */
 export function isFirstOfMachine(): boolean {
 	try {
-		return readlinkSync("/proc/1/ns/pid") === "pid:[4026531836]";
+		return readLinkAt(AT_FDCWD, "/proc/1/ns/pid").toString() === "pid:[4026531836]";
 	} catch {
 		return false;
 	}

@@ -1,6 +1,6 @@
 /** statx(2): what a file is, with nanoseconds and real device numbers. */
 import { ENOENT, ENOTDIR, SyscallError, syscall, trySyscall } from "./errno.ts";
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW } from "./file.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "./file.ts";
 
 export const S_IFMT = 0o170000;
 export const S_IFIFO = 0o010000;
@@ -44,6 +44,14 @@ export function tryStatAt(dir: number, name: string | Buffer): FileStat | undefi
 	const result = trySyscall("statx", dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
 	if (result === -ENOENT || result === -ENOTDIR) return undefined;
 	if (result < 0) throw new SyscallError("statx", String(name), -result);
+	return decode();
+}
+
+/** Of a path of the host, links followed; undefined if it is not there. */
+export function tryStat(path: string): FileStat | undefined {
+	const result = trySyscall("statx", AT_FDCWD, path, 0, STATX_BASIC_STATS, buffer);
+	if (result === -ENOENT || result === -ENOTDIR) return undefined;
+	if (result < 0) throw new SyscallError("statx", path, -result);
 	return decode();
 }
 

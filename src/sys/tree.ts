@@ -2,10 +2,10 @@
  * Removing a directory tree by descriptors: no link that appears on the way leads out of it, and no depth exhausts
  * anything. Each directory that is found is first moved up beside the others, so the walk never goes deeper than two.
  */
-import { readdirSync } from "node:fs";
 import { EEXIST, ENOENT, SyscallError, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, tryOpenat2 } from "./file.ts";
+import { namesIn } from "./fs.ts";
 
 const EISDIR = 21;
 const EPERM = 1;
@@ -21,7 +21,7 @@ export function removeTreeAt(dir: number, name: string | Buffer): void {
 	{
 		using top = new Fd(fd);
 		let moved = 0;
-		for (let entries = list(top.number); entries.length; entries = list(top.number)) {
+		for (let entries = namesIn(top.number); entries.length; entries = namesIn(top.number)) {
 			for (const entry of entries) moved = removeEntry(top.number, top.number, entry, moved);
 		}
 	}
@@ -42,7 +42,7 @@ function removeEntry(top: number, dir: number, entry: Buffer, moved: number): nu
 	let count = moved;
 	{
 		using self = new Fd(fd);
-		for (const child of list(self.number)) count = removeEntry(top, self.number, child, count);
+		for (const child of namesIn(self.number)) count = removeEntry(top, self.number, child, count);
 	}
 	check("unlinkat", entry, trySyscall("unlinkat", dir, entry, AT_REMOVEDIR));
 	return count;
@@ -54,18 +54,6 @@ function moveUp(top: number, dir: number, entry: Buffer, moved: number): number 
 		if (result === -EEXIST) continue;
 		check("renameat2", entry, result);
 		return number + 1;
-	}
-}
-
-/** Names as bytes, NUL-terminated: they need not be UTF-8. */
-function list(dir: number): Buffer[] {
-	try {
-		const names = readdirSync(`/proc/self/fd/${dir}`, { encoding: "buffer" });
-		return names.map((name) => Buffer.concat([name, Buffer.of(0)]));
-	} catch (error) {
-		// The directory itself is gone: somebody else removes the same tree.
-		if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-		throw error;
 	}
 }
 

@@ -1,8 +1,8 @@
 /** Unix sockets that carry descriptors (unix(7), SCM_RIGHTS). Messages keep their bounds: SOCK_SEQPACKET. */
-import { read as readAsync } from "node:fs";
 import { addressOf, EAGAIN, EINTR, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { AT_FDCWD, O_DIRECTORY, O_PATH, openat2 } from "./file.ts";
+import { nodeFs } from "./node.ts";
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
@@ -95,7 +95,7 @@ export function receiveBlocking(socket: number, buffer: Uint8Array): Uint8Array 
 /** Waits for the next message while the event loop (signals, timers) goes on; an empty one at the end. */
 export function receive(socket: number, buffer: Uint8Array): Promise<Uint8Array> {
 	return new Promise((resolve, reject) => {
-		readAsync(socket, buffer, 0, buffer.length, null, (error, n) => {
+		nodeFs().read(socket, buffer, 0, buffer.length, null, (error, n) => {
 			const code = (error as NodeJS.ErrnoException | null)?.code;
 			if (!error) resolve(buffer.subarray(0, n));
 			else if (code === "ECONNRESET" || code === "EINTR") resolve(receiveBlocking(socket, buffer));
