@@ -13,7 +13,7 @@ enum control_type {
 	/* to the monitor */
 	C_ATTACH = 1,  /* a: ATTACH_ flags, data: detach keys; SCM_RIGHTS: a descriptor for each stream flag, in order */
 	C_RESIZE = 2,  /* a: rows, b: columns */
-	C_GO = 3,      /* the answer to C_SYNC */
+	C_GO = 3,      /* the answer to C_SYNC; to sync 0: the plan is whole */
 	C_WAIT = 4,    /* asks for C_EXITED; a: 1: once all output is in the log */
 	C_REAPED = 5,  /* the holder of the lease has done the reaper's work */
 	/* from the monitor */

@@ -6,6 +6,9 @@
  *   struct op           one after another, `size` bytes each
  *     string            u32 length, the bytes, a NUL, padding to 4   (`nstr` of them)
  *   int64_t[nops]       results: nanoseconds each operation took, written by init, read by --explain
+ *
+ * The monitor starts with a plan of one operation, its own; the whole one, which begins with the same bytes, is there
+ * when the first C_GO comes. The file is as large as a plan may become, so that it is mapped once.
  */
 #ifndef NC_PLAN_H
 #define NC_PLAN_H

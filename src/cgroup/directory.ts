@@ -20,7 +20,7 @@ export function readControl(path: string): string {
 }
 
 /** cgroup.kill (Linux 5.14, v2) reaches the cgroups below too; elsewhere one process after the other. */
-export function killAll(dir: string): void {
+function killAll(dir: string): void {
 	if (existsSync(`${dir}/cgroup.kill`)) {
 		writeControl(`${dir}/cgroup.kill`, "1");
 		return;
@@ -38,7 +38,10 @@ const readPids = (dir: string): number[] => readControl(`${dir}/cgroup.procs`).s
 
 const ATTEMPTS = 200;
 
-/** Removes a cgroup and those that the container made below it. EBUSY lasts until its last process is gone. */
+/**
+ * Removes a cgroup and those that the container made below it, and kills what is left in them: EBUSY lasts until the
+ * last process is gone. Mostly there is none, and it is one call.
+ */
 export function removeDirectory(path: string): void {
 	for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
 		try {
@@ -48,6 +51,7 @@ export function removeDirectory(path: string): void {
 			const code = (error as NodeJS.ErrnoException).code;
 			if (code === "ENOENT") return;
 			if (code !== "EBUSY" && code !== "ENOTEMPTY") throw error;
+			killAll(path);
 			for (const entry of listDirectories(path)) removeDirectory(`${path}/${entry}`);
 			if (attempt > 2) Bun.sleepSync(5);
 		}

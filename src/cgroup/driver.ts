@@ -22,9 +22,7 @@ export interface CgroupDriver {
 	mounts(path: CgroupPath, readonly: boolean): { destination: string; type: string; options: readonly string[] }[];
 	/** Whether the kernel has killed for memory in it. */
 	oomKilled(path: CgroupPath): boolean;
-	/** Kills every process in it. */
-	kill(path: CgroupPath): void;
-	/** Removes it; repeatable. The kernel needs a moment to let the last process go, which is waited for. */
+	/** Kills every process in it and removes it; repeatable. The kernel needs a moment to let the last process go, which is waited for. */
 	remove(path: CgroupPath): void;
 }
 

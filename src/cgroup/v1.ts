@@ -7,7 +7,7 @@
 import { EngineError } from "../errors.ts";
 import { existsSync } from "../sys/fs.ts";
 import { restrictByController, restrictByProgram } from "./devices.ts";
-import { hasControl, killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import { hasControl, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Hierarchies, Membership } from "./driver.ts";
 import { type Resources, type Setting, settingsV1, WEIGHT_FILES } from "./resources.ts";
 
@@ -63,9 +63,6 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 		oomKilled(path) {
 			const memory = v1.get("memory");
 			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
-		},
-		kill(path) {
-			for (const dir of [...dirs(path), ...(unified ? [`${unified}/${path}`] : [])]) killAll(dir);
 		},
 		remove(path) {
 			for (const dir of dirs(path)) removeDirectory(dir);

@@ -1,7 +1,7 @@
 /** cgroup v2: one tree. A process is born in its cgroup, so nothing of it ever runs unlimited. */
 import { EngineError } from "../errors.ts";
 import { restrictByProgram } from "./devices.ts";
-import { hasControl, killAll, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import { hasControl, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Membership } from "./driver.ts";
 import { type Resources, settingsV2, WEIGHT_FILES } from "./resources.ts";
 
@@ -43,7 +43,6 @@ export function cgroupV2(root: string): CgroupDriver {
 			},
 		],
 		oomKilled: (path) => /^oom_kill [1-9]/m.test(readControl(`${dir(path)}/memory.events`)),
-		kill: (path) => killAll(dir(path)),
 		remove: (path) => removeDirectory(dir(path)),
 	};
 }

@@ -1,7 +1,7 @@
 /** `create`: a container on record, its ID on standard output. */
 
+import { compileOnly } from "../engine/container-plan.ts";
 import { create } from "../engine/create.ts";
-import { compileOnly } from "../engine/start.ts";
 import { EngineError } from "../errors.ts";
 import { renderPlan, renderPlanJson } from "../runtime/explain.ts";
 import type { Command, Context } from "./command.ts";

@@ -1,7 +1,7 @@
 /** `exec`: a further process in a container that runs. */
 import { EngineError } from "../errors.ts";
 import type { ProcessConfig } from "../runtime/config.ts";
-import { FIRST_PLAN_FD, type Launched, launch, monitorOperation } from "../runtime/launch.ts";
+import { FIRST_PLAN_FD, Launch, type Launched, monitorOperation } from "../runtime/launch.ts";
 import type { Attachment } from "../runtime/monitor.ts";
 import type { Operation } from "../runtime/operations.ts";
 import { compileExecPlan } from "../runtime/plan-exec.ts";
@@ -72,42 +72,50 @@ function execIn(engine: Engine, nameOrId: string, options: ExecOptions): Execute
 	using process = pidfd;
 	const membership = engine.cgroups?.join(container.state.cgroup);
 	using cgroup = membership?.directory ? openDir(membership.directory) : undefined;
-	const capabilities = containerCapabilities(
-		{
-			privileged: options.privileged || container.config.host.privileged,
-			add: container.config.host.capAdd,
-			drop: container.config.host.capDrop,
-		},
-		availableCapabilities(),
-	);
-	const config = processOf(container, options, init.pid, capabilities);
-	const plan = compileExecPlan(config, {
-		monitor: monitorOperation({
-			id: container.id,
-			liveDir: "",
-			log: "",
-			exit: "",
-			reaper: [],
-			terminal: options.tty,
-			stdin: options.stdin,
-			stdinOnce: true,
-			quietMs: QUIET_MS,
-		}),
-		pidfd: FIRST_PLAN_FD,
-		pid: init.pid,
-		cgroupJoins: membership?.procs ?? [],
-		terminalSize: options.terminalSize,
-		seccomp: options.privileged ? undefined : seccompFilter(container.config.host, capabilities, engine.paths.run),
+	const monitor = monitorOperation({
+		id: container.id,
+		liveDir: "",
+		log: "",
+		exit: "",
+		reaper: [],
+		terminal: options.tty,
+		stdin: options.stdin,
+		stdinOnce: true,
+		quietMs: QUIET_MS,
 	});
-	const launched = launch({
+	const launch = new Launch({
 		header: { cloneFlags: 0, cgroupFd: cgroup ? FIRST_PLAN_FD + 1 : -1, pidNamespaceFd: FIRST_PLAN_FD },
-		plan,
+		monitor,
 		fds: [process.number, ...(cgroup ? [cgroup.number] : [])],
 		name: `${container.id.slice(0, 12)} exec`,
 		attachment: options.attachment,
-		onCreated: () => {},
 	});
-	return { ...launched, plan };
+	try {
+		const plan = planOf(engine, container, options, { monitor, pid: init.pid, cgroupJoins: membership?.procs ?? [] });
+		return { ...launch.run(plan), plan };
+	} catch (error) {
+		launch[Symbol.dispose]();
+		throw error;
+	}
+}
+
+function planOf(
+	engine: Engine,
+	container: Container,
+	options: ExecOptions,
+	target: { readonly monitor: Operation; readonly pid: number; readonly cgroupJoins: readonly string[] },
+): readonly Operation[] {
+	const { host } = container.config;
+	const capabilities = containerCapabilities(
+		{ privileged: options.privileged || host.privileged, add: host.capAdd, drop: host.capDrop },
+		availableCapabilities(),
+	);
+	return compileExecPlan(processOf(container, options, target.pid, capabilities), {
+		...target,
+		pidfd: FIRST_PLAN_FD,
+		terminalSize: options.terminalSize,
+		seccomp: options.privileged ? undefined : seccompFilter(host, capabilities, engine.paths.run),
+	});
 }
 
 function processOf(container: Container, options: ExecOptions, initPid: number, capabilities: bigint): ProcessConfig {

@@ -1,10 +1,10 @@
 /** docker's options and the image's configuration → an OCI runtime configuration. Pure. */
 import type { CgroupDriver } from "../cgroup/driver.ts";
 import type { ContainerPaths } from "../paths.ts";
-import type { CapabilitySets, Device, Mount, ProcessConfig, RuntimeConfig } from "../runtime/config.ts";
+import type { CapabilitySets, Device, Mount, NamespaceKind, ProcessConfig, RuntimeConfig } from "../runtime/config.ts";
 import type { ContainerUser } from "../runtime/users.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../security/paths.ts";
-import type { Container, MountPoint } from "../store/container-record.ts";
+import type { Container, HostConfig, MountPoint } from "../store/container-record.ts";
 import { environment } from "./environment.ts";
 
 export interface OciInputs {
@@ -21,6 +21,12 @@ export interface OciInputs {
 	/** Whether the source, in `root` if there is one, is no directory. */
 	readonly isFile: (source: string, root: string | undefined) => boolean;
 }
+
+/** The kinds of namespaces (namespaces(7)) that a container gets new ones of. */
+export const namespacesOf = ({ networkMode }: HostConfig): NamespaceKind[] =>
+	networkMode === "host"
+		? ["pid", "uts", "ipc", "mount", "cgroup"]
+		: ["pid", "uts", "ipc", "mount", "cgroup", "network"];
 
 /** A process that is not root keeps the bounding set, and has none of it until it executes a set-user-ID program. */
 export function capabilitySets(mask: bigint, uid: number): CapabilitySets {
@@ -65,7 +71,7 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 			host.mounts.map((mount) => userMount(mount, inputs)),
 		),
 		linux: {
-			namespaces: ["pid", "uts", "ipc", "mount", "cgroup", ...(hostNetwork ? [] : (["network"] as const))],
+			namespaces: namespacesOf(host),
 			devices: [
 				...DEFAULT_DEVICES.filter(({ path }) => !inputs.devices.some((own) => own.path === path)),
 				...inputs.devices,

@@ -30,12 +30,14 @@ export function reapLocked(engine: Engine, container: Container): void {
 	if (stillOurs(container.state)) return;
 	const state = endOf(engine, id, container.state);
 	release(engine, id, container.state);
-	engine.transaction(() => {
-		releaseAddresses(engine.db, id);
-		updateState(engine.db, id, state);
-	});
 	debug("reap", () => `${id.slice(0, 12)} ended with ${state.exitCode}`);
 	if (container.config.host.autoRemove) removeContainer(engine, { ...container, state });
+	else {
+		engine.transaction(() => {
+			releaseAddresses(engine.db, id);
+			updateState(engine.db, id, state);
+		});
+	}
 }
 
 /**
@@ -71,10 +73,7 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 /** Takes back from the kernel and the run directory what start() got. */
 export function release(engine: Engine, id: string, state: ContainerState): void {
 	// Only a killed monitor leaves processes: the rest of a pid namespace ends with its init.
-	if (state.cgroup && engine.cgroups) {
-		engine.cgroups.kill(state.cgroup);
-		engine.cgroups.remove(state.cgroup);
-	}
+	if (state.cgroup) engine.cgroups?.remove(state.cgroup);
 	removeTree(engine.paths.live(id));
 }
 

@@ -2,6 +2,7 @@
 import { EngineError } from "../errors.ts";
 import type { Container } from "../store/container-record.ts";
 import { deleteContainer, findContainer, updateState } from "../store/containers.ts";
+import { releaseAddresses } from "../store/networks.ts";
 import { deleteVolume, releaseVolumes } from "../store/volumes.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
@@ -42,6 +43,7 @@ export function removeContainer(engine: Engine, container: Container, volumes = 
 	const { id } = container;
 	const remover = { pid: process.pid, startTime: startTime(process.pid) ?? 0 };
 	const orphans = engine.transaction(() => {
+		releaseAddresses(engine.db, id);
 		const names = volumes ? releaseVolumes(engine.db, id) : [];
 		// From here on it can only be finished, by us or by the next command. The volumes that go with it are noted.
 		updateState(engine.db, id, { ...container.state, status: "removing", monitor: remover, error: names.join(" ") });

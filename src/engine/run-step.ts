@@ -2,16 +2,16 @@
  * A step of a build: a process in a container that is on no list. It is made and started as any other (start.ts), tied
  * to this command: when the command goes, whatever way, the monitor kills it.
  */
-import { mkdirSync } from "node:fs";
 import type { RunStep } from "../build/host.ts";
+import type { Membership } from "../cgroup/driver.ts";
 import { cgroupPath } from "../cgroup/path.ts";
 import { EngineError } from "../errors.ts";
 import { insideMessages } from "../network/endpoint.ts";
 import { containerPaths } from "../paths.ts";
-import { FIRST_PLAN_FD, launch, monitorOperation } from "../runtime/launch.ts";
+import { FIRST_PLAN_FD, Launch, monitorOperation } from "../runtime/launch.ts";
 import type { Attachment, MonitorClient } from "../runtime/monitor.ts";
 import type { Operation } from "../runtime/operations.ts";
-import { cloneFlags, compilePlan } from "../runtime/plan.ts";
+import { cloneFlags, compilePlan, type PlanInputs } from "../runtime/plan.ts";
 import { exitCodeOf } from "../runtime/signals.ts";
 import { resolveUser } from "../runtime/users.ts";
 import { availableCapabilities } from "../security/available.ts";
@@ -19,6 +19,7 @@ import { containerCapabilities } from "../security/capabilities.ts";
 import type { Container } from "../store/container-record.ts";
 import { close } from "../sys/fd.ts";
 import { openDir } from "../sys/file.ts";
+import { mkdirSync } from "../sys/fs.ts";
 import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { pipe } from "../sys/pipe.ts";
 import { deviceRules, hostDevices } from "./devices.ts";
@@ -27,7 +28,7 @@ import { newId } from "./identifiers.ts";
 import { readImageFile } from "./image-file.ts";
 import { writeNamesFiles } from "./names-files.ts";
 import { BRIDGE, type BridgeLease, connect, endpointOf, leaseAddress } from "./network.ts";
-import { ociConfig } from "./oci-config.ts";
+import { namespacesOf, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { stepContainer } from "./step-container.ts";
 import { stepMounts, stubDirectory } from "./step-mounts.ts";
@@ -78,29 +79,12 @@ interface Started {
 	readonly outputs: readonly { readonly fd: number; readonly stream: "stdout" | "stderr" }[];
 }
 
-function start(engine: Engine, step: RunStep, { container, lease }: Claimed, session?: StepSession): Started {
-	const { cgroups } = engine;
-	const { host } = container.config;
-	const dir = stepDirectory(engine, container.id);
-	mkdirSync(dir, { recursive: true, mode: 0o700 });
-	writeNamesFiles(container, containerPaths(dir), container.state.network);
-	const membership = cgroups?.create(container.state.cgroup, host.resources);
-	if (!host.privileged) {
-		if (!cgroups) throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
-		cgroups.restrictDevices(container.state.cgroup, deviceRules(host));
-	}
-	const { plan, namespaces } = planOf(engine, step, container, membership?.procs ?? [], session?.terminalSize);
-	using cgroup = membership?.directory === undefined ? undefined : openDir(membership.directory);
-	const header = { cloneFlags: cloneFlags(namespaces), cgroupFd: cgroup ? FIRST_PLAN_FD : -1, pidNamespaceFd: -1 };
+function start(engine: Engine, step: RunStep, claimed: Claimed, session?: StepSession): Started {
+	const { container } = claimed;
+	mkdirSync(stepDirectory(engine, container.id), { recursive: true, mode: 0o700 });
+	const membership = engine.cgroups?.create(container.state.cgroup, container.config.host.resources);
 	const launchWith = (attachment: Attachment) =>
-		launch({
-			header,
-			plan,
-			fds: cgroup ? [cgroup.number] : [],
-			name: container.id,
-			attachment,
-			onCreated: (pid) => lease && connect(lease, pid),
-		}).client;
+		launch(engine, step, claimed, membership, attachment, session?.terminalSize);
 	if (session) return { client: launchWith(session.attachment), outputs: [] };
 	const stdout = pipe();
 	const stderr = pipe();
@@ -122,6 +106,53 @@ function start(engine: Engine, step: RunStep, { container, lease }: Claimed, ses
 		close(stderr.write);
 	}
 }
+
+/** The process first, so that the kernel makes its namespaces while its plan is compiled; it waits for that. */
+function launch(
+	engine: Engine,
+	step: RunStep,
+	{ container, lease }: Claimed,
+	membership: Membership | undefined,
+	attachment: Attachment,
+	terminalSize = { rows: 0, columns: 0 },
+): MonitorClient {
+	const { cgroups } = engine;
+	const { host } = container.config;
+	const monitor = monitorOf(container);
+	using cgroup = membership?.directory === undefined ? undefined : openDir(membership.directory);
+	using launching = new Launch({
+		header: {
+			cloneFlags: cloneFlags(namespacesOf(host)),
+			cgroupFd: cgroup ? FIRST_PLAN_FD : -1,
+			pidNamespaceFd: -1,
+		},
+		monitor,
+		fds: cgroup ? [cgroup.number] : [],
+		name: container.id,
+		attachment,
+	});
+	if (!host.privileged) {
+		if (!cgroups) throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
+		cgroups.restrictDevices(container.state.cgroup, deviceRules(host));
+	}
+	writeNamesFiles(container, containerPaths(stepDirectory(engine, container.id)), container.state.network);
+	const plan = planOf(engine, step, container, { monitor, cgroupJoins: membership?.procs ?? [], terminalSize });
+	return launching.run(plan, (pid) => lease && connect(lease, pid)).client;
+}
+
+const monitorOf = ({ id, config }: Container): Operation =>
+	monitorOperation({
+		id,
+		liveDir: "",
+		log: "",
+		exit: "",
+		reaper: [],
+		terminal: config.tty,
+		stdin: config.openStdin,
+		stdinOnce: config.stdinOnce,
+		tied: true,
+		quietMs: QUIET_MS,
+	});
 
 async function listen({ client, outputs }: Started, step: RunStep): Promise<number> {
 	using _client = client;
@@ -152,9 +183,8 @@ function planOf(
 	engine: Engine,
 	step: RunStep,
 	container: Container,
-	cgroupJoins: readonly string[],
-	terminalSize = { rows: 0, columns: 0 },
-): { plan: readonly Operation[]; namespaces: Parameters<typeof cloneFlags>[0] } {
+	process: Pick<PlanInputs, "monitor" | "cgroupJoins" | "terminalSize">,
+): readonly Operation[] {
 	const { host } = container.config;
 	const { paths, cgroups } = engine;
 	const dir = stepDirectory(engine, container.id);
@@ -179,24 +209,13 @@ function planOf(
 		isFile: () => false,
 	});
 	const home = step.env.some((line) => line.startsWith("HOME=")) ? [] : [`HOME=${user.home}`];
-	const plan = compilePlan(
+	return compilePlan(
 		{
 			...oci,
 			process: { ...oci.process, env: [...step.env, ...home, ...(container.config.tty ? ["TERM=xterm"] : [])] },
 		},
 		{
-			monitor: monitorOperation({
-				id: container.id,
-				liveDir: "",
-				log: "",
-				exit: "",
-				reaper: [],
-				terminal: container.config.tty,
-				stdin: container.config.openStdin,
-				stdinOnce: container.config.stdinOnce,
-				tied: true,
-				quietMs: QUIET_MS,
-			}),
+			...process,
 			// What the step mounts things on lies in a layer below all others, so that it leaves no trace in the new one.
 			layers: [...step.directories, stubDirectory(dir, step.mounts), paths.baseLayer],
 			upper: step.upper,
@@ -204,12 +223,9 @@ function planOf(
 			mountpoint: paths.rootfs,
 			plainOverlay: true,
 			overlayLayersOneByOne: overlayLayersOneByOne(),
-			cgroupJoins,
 			network: container.state.network ? insideMessages(endpointOf(container.state.network)) : undefined,
-			terminalSize,
 			initProcess: false,
 			furtherMounts: stepMounts(step.mounts, paths.scratch, overlayLayersOneByOne()),
 		},
 	);
-	return { plan, namespaces: oci.linux.namespaces };
 }

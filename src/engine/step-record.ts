@@ -14,10 +14,7 @@ export function recordStep(engine: Engine, id: string, cgroup: string): void {
 export function releaseStep(engine: Engine, id: string): void {
 	const cgroup = stepCgroup(engine.db, id);
 	if (cgroup === undefined) return;
-	if (cgroup && engine.cgroups) {
-		engine.cgroups.kill(cgroup);
-		engine.cgroups.remove(cgroup);
-	}
+	if (cgroup) engine.cgroups?.remove(cgroup);
 	removeTree(stepDirectory(engine, id));
 	engine.transaction(() => {
 		releaseAddresses(engine.db, id);

@@ -1,10 +1,13 @@
 /**
- * Starting the monitor with a plan, and the handshake until the container's program runs:
+ * Starting the monitor with a plan, and the handshake until the container's program runs. The monitor makes the new
+ * process, in its namespaces, while the plan for it is still being compiled here: that takes the kernel a millisecond.
  *
  *   NanoContainer                    monitor                         init
  *      │ spawn (memfd, plan, socket) ──>│                               │
  *      │ attach (streams) ─────────────>│ clone3() ────────────────────>│
- *      │<──────────────── sync 0 (pid)  │                               │ mounts …
+ *      │ compiles the plan              │                               │
+ *      │<──────────────── sync 0 (pid)  │                               │
+ *      │ go ───────────────────────────>│ ─────────────────────────────>│ mounts …
  *      │ makes the veth pair            │                               │
  *      │ go ───────────────────────────>│ ─────────────────────────────>│ network, rights …
  *      │<──────────────── started (pid) │<── socket closes: execve(2) ──│
@@ -14,7 +17,7 @@
  */
 import { EngineError } from "../errors.ts";
 import { EACCES, EINVAL, ELOOP, ENODEV, ENOENT, ENOSYS, ENOTDIR, errnoText, syscall } from "../sys/errno.ts";
-import { close, type Fd } from "../sys/fd.ts";
+import type { Fd } from "../sys/fd.ts";
 import { memfd, spawn } from "../sys/process.ts";
 import { seqpacketPair } from "../sys/unix-socket.ts";
 import { type Attachment, MonitorClient } from "./monitor.ts";
@@ -52,15 +55,14 @@ export function monitorOperation(options: MonitorOptions): Operation {
 	return op.monitor(flags, options.quietMs, strings);
 }
 
-export interface Launch {
+export interface LaunchRequest {
 	readonly header: PlanHeader;
-	readonly plan: readonly Operation[];
+	/** The plan's first operation, which is the monitor's own. */
+	readonly monitor: Operation;
 	/** Become FIRST_PLAN_FD and on. */
 	readonly fds: readonly number[];
 	readonly name: string;
 	readonly attachment: Attachment | undefined;
-	/** Called when the process exists in its namespaces, stopped before the network is configured. */
-	readonly onCreated: (pid: number) => void;
 }
 
 export interface Launched {
@@ -71,47 +73,75 @@ export interface Launched {
 	readonly timings: () => number[];
 }
 
-/** Starts it. On failure the monitor and init are gone and EngineError tells why. */
-export function launch(request: Launch): Launched {
-	const encoded = encodePlan(request.header, request.plan);
-	using program = monitorProgram();
-	const planFile = memfd("plan", encoded.bytes, false);
-	const [ours, theirs] = seqpacketPair();
-	const client = new MonitorClient(ours);
-	// Before there is a monitor: it finds our streams waiting, and nothing that the container does can come earlier.
-	if (request.attachment) client.attach(request.attachment);
-	else client.wait();
-	let monitorPid: number;
-	try {
-		monitorPid = spawn(
+/** The most that a plan can be: arguments and environment are 2 MB at most for execve(2). Only what is used is memory. */
+const PLAN_SPACE = 16 * 1024 * 1024;
+
+/**
+ * A process in its namespaces that waits for its plan. Disposed of before it runs, it and its monitor are gone; after,
+ * only how long its operations took can no longer be read.
+ */
+export class Launch implements Disposable {
+	readonly #header: PlanHeader;
+	readonly #planFile: Fd;
+	readonly #client: MonitorClient;
+	readonly #monitorPid: number;
+	#launched = false;
+
+	constructor(request: LaunchRequest) {
+		this.#header = request.header;
+		using program = monitorProgram();
+		this.#planFile = memfd("plan", encodePlan(request.header, [request.monitor]).bytes, false);
+		syscall("ftruncate", "plan", this.#planFile.number, PLAN_SPACE);
+		const [ours, theirs] = seqpacketPair();
+		using end = theirs;
+		this.#client = new MonitorClient(ours);
+		// Before there is a monitor: it finds our streams waiting, and nothing that the container does can come earlier.
+		if (request.attachment) this.#client.attach(request.attachment);
+		else this.#client.wait();
+		this.#monitorPid = spawn(
 			`/proc/self/fd/${program.number}`,
 			["nanocontainer-monitor", request.name],
-			[theirs.number, planFile.number, ...request.fds],
+			[end.number, this.#planFile.number, ...request.fds],
 		);
-	} finally {
-		theirs[Symbol.dispose]();
 	}
-	try {
-		const pid = awaitStart(client, request);
-		return { pid, monitorPid, client, timings: () => timings(planFile, encoded.resultsOffset, request.plan.length) };
-	} catch (error) {
-		client[Symbol.dispose](); // the monitor sees its first client leave, kills init and ends
-		throw error;
+
+	/**
+	 * Gives it its plan, and returns when the program runs. `onCreated` is called with its pid, stopped before the network
+	 * is configured if the plan has a sync. On failure monitor and init are gone, and EngineError tells why.
+	 */
+	run(plan: readonly Operation[], onCreated: (pid: number) => void = () => {}): Launched {
+		const encoded = encodePlan(this.#header, plan);
+		if (encoded.bytes.length > PLAN_SPACE) throw new EngineError("invalid", "argument list too long");
+		syscall("pwrite64", "plan", this.#planFile.number, encoded.bytes, encoded.bytes.length, 0);
+		const pid = awaitStart(this.#client, plan, onCreated);
+		this.#launched = true;
+		return {
+			pid,
+			monitorPid: this.#monitorPid,
+			client: this.#client,
+			timings: () => timings(this.#planFile, encoded.resultsOffset, plan.length),
+		};
+	}
+
+	[Symbol.dispose](): void {
+		if (!this.#launched) this.#client[Symbol.dispose](); // the monitor sees its first client leave, kills init and ends
+		this.#planFile[Symbol.dispose]();
 	}
 }
 
-function awaitStart(client: MonitorClient, { plan, onCreated }: Launch): number {
+function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated: (pid: number) => void): number {
 	for (;;) {
 		const event = client.nextBlocking();
 		switch (event.type) {
 			case "sync":
 				if (event.b === 0) {
+					client.go();
 					try {
 						onCreated(event.a);
 					} catch (error) {
 						throw failureOf(client, plan) ?? error;
 					}
-					client.go();
+					if (plan.some(({ code }) => code === "sync")) client.go();
 				}
 				break;
 			case "started":
@@ -184,6 +214,5 @@ function startError(operation: Operation | undefined, errno: number): EngineErro
 function timings(planFile: Fd, offset: number, count: number): number[] {
 	const results = new BigInt64Array(count);
 	syscall("pread64", "plan", planFile.number, results, 8 * count, offset);
-	close(planFile.release());
 	return Array.from(results, Number);
 }

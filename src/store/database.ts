@@ -102,17 +102,16 @@ export type Db = Database;
 
 export function openDatabase(paths: Paths): Db {
 	const db = new Database(paths.database, { create: true });
-	// The wait for SQLite's own short locks (recovery of the log after a crash).
-	db.exec("PRAGMA busy_timeout = 30000");
+	db.exec(`
+		PRAGMA busy_timeout = 30000; -- SQLite's own short locks (recovery of the log after a crash)
+		PRAGMA synchronous = NORMAL; -- a power cut may lose the last commits, never the file
+		PRAGMA wal_autocheckpoint = ${LOG_PAGES}; -- whoever comes first after it was written reads the log: it is kept short
+	`);
 	const version = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
 	if (version < MIGRATIONS.length) {
 		using _lock = lockFile(paths.databaseLock);
 		migrate(db);
 	}
-	// NORMAL: a power cut may lose the last commits, never the file (sqlite.org/pragma.html#pragma_synchronous).
-	db.exec("PRAGMA synchronous = NORMAL");
-	// The log is read by whoever comes first after it was written: it is kept short.
-	db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`);
 	return db;
 }
 
