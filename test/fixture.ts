@@ -117,9 +117,9 @@ export function readText(path: string): string {
 	}
 }
 
-/** Asks until `test` holds; throws after 10 s. */
-export async function until(test: () => Promise<boolean> | boolean, what: string): Promise<void> {
-	for (let attempt = 0; attempt < 1000; attempt++) {
+/** Asks until `test` holds; throws when that takes too long. */
+export async function until(test: () => Promise<boolean> | boolean, what: string, timeoutMs = 10_000): Promise<void> {
+	for (let attempt = 0; attempt < timeoutMs / 10; attempt++) {
 		if (await test()) return;
 		await Bun.sleep(10);
 	}

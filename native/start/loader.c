@@ -46,20 +46,9 @@ struct mapped map_host_loader(const char *path, uintptr_t page_size) {
 	return loader.base && suits(loader.base) ? loader : none;
 }
 
-/*
- * Who starts a program with standard input, output or error closed means them to stay so: Bun then opens /dev/null there,
- * and must not find a library in their place.
- */
-static long above_standard(long fd) {
-	if (FAILED(fd) || fd > 2) return fd;
-	long copy = call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3, 0, 0, 0);
-	call(SYS_close, fd, 0, 0, 0, 0, 0);
-	return copy;
-}
-
 /* A file in memory alone (memfd_create(2)); its descriptor ends with the next execve(2). */
 static int in_memory(const struct carried *file) {
-	long fd = above_standard(call(SYS_memfd_create, (long)file->name, 1 /* MFD_CLOEXEC */, 0, 0, 0, 0));
+	long fd = call(SYS_memfd_create, (long)file->name, 1 /* MFD_CLOEXEC */, 0, 0, 0, 0);
 	const char *bytes = (const char *)&table + file->offset;
 	for (uint64_t at = 0; !FAILED(fd) && at < file->size;) {
 		long n = call(SYS_write, fd, (long)(bytes + at), file->size - at, 0, 0, 0);

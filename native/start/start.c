@@ -75,6 +75,7 @@ __attribute__((used)) uintptr_t start(uintptr_t *stack) {
 	uintptr_t *word = stack + 1 + stack[0] + 1;
 	while (*word) word++;
 	Elf64_auxv_t *vector = (Elf64_auxv_t *)(word + 1);
+	prepare_streams();
 	check_machine();
 
 	uintptr_t page_size = find(vector, AT_PAGESZ)->a_un.a_val;

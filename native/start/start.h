@@ -33,6 +33,9 @@ extern const struct start_table table __attribute__((visibility("hidden")));
 /* Checks what a program can ask before it has a libc; says what is missing and ends the process. */
 void check_machine(void);
 
+/* Opens the standard streams that are closed; for the first process of a machine it makes /dev before. */
+void prepare_streams(void);
+
 /* Where an ELF was mapped, and where it begins. */
 struct mapped {
 	uintptr_t base; /* 0: it was not mapped */

@@ -1,5 +1,5 @@
 /** Asking the network for an address (RFC 2131): discover → offer → request → ack. */
-import { formatIpv4, type Ipv4 } from "../sys/ipv4.ts";
+import type { Ipv4 } from "../sys/ipv4.ts";
 import { BroadcastSocket } from "../sys/udp-broadcast.ts";
 import { DHCP, type DhcpAnswer, decodeDhcp, encodeDhcp } from "./dhcp-message.ts";
 
@@ -90,11 +90,3 @@ const leaseOf = (answer: DhcpAnswer, server: Ipv4): Lease => ({
 	seconds: answer.lease,
 	server: answer.server ?? server,
 });
-
-export const RESOLV_CONF = "/etc/resolv.conf";
-
-/** resolv.conf(5) */
-export const resolverOf = ({ dns, domain }: Pick<Lease, "dns" | "domain">): string =>
-	[...(domain ? [`search ${domain}`] : []), ...dns.map((ip) => `nameserver ${formatIpv4(ip)}`)]
-		.map((line) => `${line}\n`)
-		.join("");

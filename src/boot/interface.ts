@@ -1,10 +1,9 @@
 /** The machine's own network: loopback, and one interface to the outside. */
-import { writeFileSync } from "node:fs";
 import { parseIpv4 } from "../sys/ipv4.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import { Rtnetlink } from "../sys/rtnetlink.ts";
-import { RESOLV_CONF, resolverOf } from "./dhcp.ts";
 import { LeaseHolder } from "./lease-holder.ts";
+import { writeResolver } from "./resolver.ts";
 import type { Settings, StaticNetwork } from "./settings.ts";
 
 const LOOPBACK = 1;
@@ -26,16 +25,22 @@ export function configureNetwork(wanted: Settings["network"], hostname: string, 
 		if (named !== undefined) say(`there is no network interface ${named}`);
 		return;
 	}
-	try {
-		rtnetlink.setUp(found.name, found.index);
-		// The kernel's own ip= may have been there before (CONFIG_IP_PNP), or the machine is up already.
-		const isConfigured = () => rtnetlink.networks().some(({ index }) => index === found.index);
-		if (!("dhcp" in wanted)) say(configureStatic(rtnetlink, found, wanted));
-		else if (!isConfigured())
-			new LeaseHolder({ device: found.name, mac: found.mac, hostname }, found.index, say).begin();
-	} catch (error) {
-		say(`network interface ${found.name}: ${(error as Error).message}`);
+	const attempt = (action: () => void): void => {
+		try {
+			action();
+		} catch (error) {
+			say(`network interface ${found.name}: ${(error as Error).message}`);
+		}
+	};
+	attempt(() => rtnetlink.setUp(found.name, found.index));
+	if (!("dhcp" in wanted)) {
+		configureStatic(rtnetlink, found, wanted, attempt);
+		say(`${found.name} is ${wanted.address}${wanted.gateway ? ` via ${wanted.gateway}` : ""}`);
+		return;
 	}
+	// The kernel's own ip= may have been there before (CONFIG_IP_PNP), or the machine is up already.
+	if (rtnetlink.networks().some(({ index }) => index === found.index)) return;
+	attempt(() => new LeaseHolder({ device: found.name, mac: found.mac, hostname }, found.index, say).begin());
 }
 
 /** The one of that name, or the first Ethernet. */
@@ -48,20 +53,27 @@ function findInterface(rtnetlink: Rtnetlink, name: string | undefined): Interfac
 	return undefined;
 }
 
-function configureStatic(rtnetlink: Rtnetlink, { name, index }: Interface, wanted: StaticNetwork): string {
-	const [address = "", prefix = ""] = wanted.address.split("/");
-	const ip = parseIpv4(address);
-	if (ip === undefined || Number(prefix) > 32)
-		throw new Error(`${wanted.address} is not an IPv4 address with its prefix`);
-	const dns = wanted.dns.flatMap((server) => parseIpv4(server) ?? []);
-	if (dns.length) writeFileSync(RESOLV_CONF, resolverOf({ dns, domain: "" }));
-	addAddress(rtnetlink, name, index, ip, Number(prefix));
-	if (wanted.gateway !== undefined) {
+/** Each part by itself: what one of them lacks does not keep the others from being done. */
+function configureStatic(
+	rtnetlink: Rtnetlink,
+	{ name, index }: Interface,
+	wanted: StaticNetwork,
+	attempt: (action: () => void) => void,
+): void {
+	attempt(() => {
+		const [address = "", prefix = ""] = wanted.address.split("/");
+		const ip = parseIpv4(address);
+		if (ip === undefined || Number(prefix) > 32)
+			throw new Error(`${wanted.address} is not an IPv4 address with its prefix`);
+		addAddress(rtnetlink, name, index, ip, Number(prefix));
+	});
+	attempt(() => {
+		if (wanted.gateway === undefined) return;
 		const gateway = parseIpv4(wanted.gateway);
 		if (gateway === undefined) throw new Error(`gateway ${wanted.gateway} is not an IPv4 address`);
 		rtnetlink.setDefaultRoute(gateway, index);
-	}
-	return `${name} is ${wanted.address}${wanted.gateway ? ` via ${wanted.gateway}` : ""}`;
+	});
+	attempt(() => writeResolver({ dns: wanted.dns.flatMap((server) => parseIpv4(server) ?? []), domain: "" }));
 }
 
 const EEXIST = 17;

@@ -2,11 +2,11 @@
  * An interface that has its address by DHCP: put there, prolonged in time, taken away when the lease ends, and asked for
  * again (RFC 2131, 4.4.5).
  */
-import { writeFileSync } from "node:fs";
 import { messageOf } from "../errors.ts";
 import { formatIpv4 } from "../sys/ipv4.ts";
 import { Rtnetlink } from "../sys/rtnetlink.ts";
-import { acquireLease, type Client, type Lease, RESOLV_CONF, renewLease, resolverOf } from "./dhcp.ts";
+import { acquireLease, type Client, type Lease, renewLease } from "./dhcp.ts";
+import { writeResolver } from "./resolver.ts";
 
 const FOREVER_S = 0xffffffff;
 /** However short a lease is, nobody is asked more often. */
@@ -53,7 +53,7 @@ export class LeaseHolder {
 	#apply(lease: Lease, isNew: boolean): void {
 		const { device } = this.#client;
 		using rtnetlink = new Rtnetlink();
-		this.#try(() => void (lease.dns.length && writeFileSync(RESOLV_CONF, resolverOf(lease))));
+		this.#try(() => writeResolver(lease));
 		if (isNew) this.#try(() => rtnetlink.addAddress(device, this.#index, lease.ip, lease.prefix));
 		const { gateway } = lease;
 		if (gateway !== undefined) this.#try(() => rtnetlink.setDefaultRoute(gateway, this.#index));

@@ -80,6 +80,21 @@ const USUAL = "ext4";
 const LONGEST_WAIT_MS = 10_000;
 const POLL_MS = 50;
 
+/**
+ * Where the disk goes: `wanted`, unless that cannot be made on a root that is read-only; then a place in /run.
+ */
+export function diskPlace(wanted: string): string {
+	try {
+		mkdirSync(wanted, { recursive: true, mode: 0o700 });
+		return wanted;
+	} catch {
+		mkdirSync(DISK_IN_RUN, { recursive: true, mode: 0o700 });
+		return DISK_IN_RUN;
+	}
+}
+
+const DISK_IN_RUN = "/run/nanocontainer-disk";
+
 /** Mounts a block device, when it is there, on `target`, with the first of this kernel's file systems that it has. */
 export async function mountDisk(device: string, target: string): Promise<void> {
 	for (let waited = 0; !existsSync(device) && waited < LONGEST_WAIT_MS; waited += POLL_MS) await Bun.sleep(POLL_MS);
@@ -88,7 +103,6 @@ export async function mountDisk(device: string, target: string): Promise<void> {
 		.filter((line) => line.startsWith("\t"))
 		.map((line) => line.trim())
 		.toSorted((a, b) => Number(b === USUAL) - Number(a === USUAL));
-	mkdirSync(target, { recursive: true, mode: 0o700 });
 	let last: unknown = new Error("this kernel has no file system for disks");
 	for (const type of types) {
 		try {

@@ -36,7 +36,8 @@ export interface Settings {
 	readonly mistakes: readonly string[];
 }
 
-const CONSOLE_DEFAULT = ["nanocontainer/busybox", "sh"];
+/** An image that this program carries. */
+export const CONSOLE_DEFAULT = ["nanocontainer/busybox", "sh"];
 const Words = v.union([v.pipe(v.array(v.string()), v.minLength(1)), v.pipe(v.string(), v.transform(splitWords))]);
 
 const Container = v.strictObject({ run: Words, whenEnded: v.optional(v.picklist(WHEN_ENDED), "nothing") });

@@ -1,5 +1,6 @@
 /** cgroup v2: one tree. A process is born in its cgroup, so nothing of it ever runs unlimited. */
 import { EngineError } from "../errors.ts";
+import { existsSync, readdirSync } from "../sys/fs.ts";
 import { restrictByProgram } from "./devices.ts";
 import { hasControl, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Membership } from "./driver.ts";
@@ -12,7 +13,7 @@ export function cgroupV2(root: string): CgroupDriver {
 	return {
 		version: 2,
 		controllers,
-		hasIoWeight: () => WEIGHT_FILES[2].some((file) => hasControl(root, file)),
+		hasIoWeight: () => controllers.has("io") && weighsIo(root),
 		create(path, resources: Resources) {
 			const settings = settingsV2(resources).filter((setting) => controllers.has(setting.controller));
 			enableControllers(root, path, new Set(settings.map((setting) => setting.controller)));
@@ -88,3 +89,14 @@ function enable(dir: string, controllers: readonly string[], isRoot: boolean): v
 
 /** Where the processes of a delegated cgroup go. */
 const LEAF = "init";
+
+/**
+ * The weight's files are in no cgroup until `io` is passed on to it, and never in the root of all; but there io.cost has
+ * its model (cgroup-v2.rst), and the other who weighs is the scheduler BFQ.
+ */
+const weighsIo = (root: string): boolean =>
+	hasControl(root, "io.cost.qos") ||
+	WEIGHT_FILES[2].some((file) => hasControl(root, file)) ||
+	disks().some((disk) => readControl(`/sys/block/${disk}/queue/scheduler`).includes("bfq"));
+
+const disks = (): string[] => (existsSync("/sys/block") ? readdirSync("/sys/block") : []);

@@ -1,5 +1,5 @@
 /** The containers of a machine that `boot` started: run as `run` would, and seen to when they end. */
-import type { BootContainer } from "../boot/settings.ts";
+import { CONSOLE_DEFAULT } from "../boot/settings.ts";
 import { create } from "../engine/create.ts";
 import type { Engine } from "../engine/engine.ts";
 import { BOOT_LABEL } from "../engine/own-labels.ts";
@@ -13,32 +13,20 @@ import type { ListedContainer } from "../store/container-record.ts";
 import { findContainer, getContainer, listContainers } from "../store/containers.ts";
 import type { Ending } from "../sys/machine.ts";
 import { rawMode } from "../sys/terminal.ts";
+import { atMost, describe, exitStatus, FIRST_DELAY_MS, isAlive, type Job, THIS } from "./boot-job.ts";
 import type { Context } from "./command.ts";
 import { createOptions } from "./container-flags.ts";
-import { readFlags } from "./flags.ts";
+import { FlagError, HelpAsked, readFlags } from "./flags.ts";
 import { imageFor } from "./image-for.ts";
 import { run } from "./run.ts";
 import { ownStreams } from "./session.ts";
 
-const DETACHED = "detached";
 const SIGHUP = 1;
 const NO_KEYS = new Uint8Array();
 const CONSOLE_SIZE = { rows: 24, columns: 80 };
 
-/** docker's back-off for containers that are restarted. */
-const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 60_000;
 const LONG_ENOUGH_MS = 10_000;
-
-interface Job {
-	readonly container: BootContainer;
-	/** It has the console as its terminal. */
-	readonly console: boolean;
-	/** Made before, and to be started again. */
-	readonly id: string | undefined;
-	/** How long it is waited before the next start, in milliseconds. */
-	readonly delay: number;
-}
 
 interface Running {
 	readonly job: Job;
@@ -48,14 +36,6 @@ interface Running {
 	readonly startedAt: number;
 }
 
-/** A container that is run for the first time. */
-export const newJob = (container: BootContainer, console = false): Job => ({
-	container,
-	console,
-	id: undefined,
-	delay: FIRST_DELAY_MS,
-});
-
 export interface BootHost {
 	readonly engine: Engine;
 	readonly context: Context;
@@ -63,12 +43,19 @@ export interface BootHost {
 	readonly say: (text: string) => void;
 	/** Ends the machine. */
 	readonly end: (how: Ending) => void;
+	/** Opens a store that needs no disk. */
+	readonly inMemory: () => Engine;
+	/** Somebody can look at this machine. */
+	readonly hasConsole: boolean;
 }
 
 export class BootContainers {
 	readonly #host: BootHost;
 	/** By the pid of the monitor, which is a child of this process. */
 	readonly #running = new Map<number, Running>();
+	/** Those whose output is for the log alone. */
+	readonly #detached = new Set<string>();
+	#inMemory: Engine | undefined;
 	#ending = false;
 	#killing = false;
 
@@ -81,34 +68,47 @@ export class BootContainers {
 		return [...this.#running.values()].filter(({ job }) => !job.console).length;
 	}
 
-	/** Removes what earlier boots left of their containers, so that their names are free. */
+	/**
+	 * Removes the containers of earlier boots, so that their names are free; also those that run still, because the boot
+	 * that started them by hand was killed.
+	 */
 	async removeEarlier(): Promise<void> {
 		const { engine } = this.#host;
-		const earlier = listContainers(engine.db).filter(({ config }) => config.labels[BOOT_LABEL] !== undefined);
-		for (const { id } of earlier.filter(({ state }) => state.status !== "running")) {
+		for (const { id, config } of listContainers(engine.db)) {
+			const boot = config.labels[BOOT_LABEL];
+			if (boot === undefined || (boot !== THIS && isAlive(boot))) continue;
 			try {
-				await remove(engine, id, { force: false, volumes: true });
+				await remove(engine, id, { force: true, volumes: true });
 			} catch (error) {
 				this.#host.say(messageOf(error)); // the others' names are to be free all the same
 			}
 		}
 	}
 
-	/** Runs one. What goes wrong is said, and the machine goes on, or ends, as for a container that has ended. */
+	/** Runs one. What goes wrong is said, and the machine goes on. */
 	async run(job: Job): Promise<void> {
 		let id = job.id;
 		try {
-			if (id === undefined || !getContainer(this.#host.engine.db, id)) id = await this.#create(job);
-			if (!this.#ending) this.#launch({ ...job, id });
+			const engine = this.#engineOf(job);
+			if (id === undefined || !getContainer(engine.db, id)) id = await this.#create(engine, job);
+			if (!this.#ending) this.#launch(engine, { ...job, id });
 		} catch (error) {
 			this.#host.say(`${job.console ? "the console's container" : job.container.run.join(" ")}: ${messageOf(error)}`);
-			this.#afterwards({ ...job, id });
+			this.#notStarted({ ...job, id: job.console ? undefined : id, failures: job.failures + 1 }, error);
 		}
 	}
 
-	async #create({ container, console }: Job): Promise<string> {
-		const { engine, context, say } = this.#host;
-		const { flags, args } = readFlags(run.flags, container.run, { stopAtFirst: true, notYet: run.notYet ?? [] });
+	/** The console is to come up, whatever is wrong with its image, and then with the store. */
+	#engineOf({ console, failures }: Job): Engine {
+		if (!console || failures < 2) return this.#host.engine;
+		this.#inMemory ??= this.#host.inMemory();
+		return this.#inMemory;
+	}
+
+	async #create(engine: Engine, { container, console, failures }: Job): Promise<string> {
+		const { context, say } = this.#host;
+		const words = console && failures > 0 ? CONSOLE_DEFAULT : container.run;
+		const { flags, args } = readRunFlags(words);
 		if (args.length === 0) throw new EngineError("usage", "no image is named");
 		if (!console && (flags.tty || flags.interactive)) {
 			throw new EngineError("usage", '-i and -t are for the console (nanocontainer.console, "console")');
@@ -119,23 +119,22 @@ export class BootContainers {
 		const options = createOptions(wanted, args, flags.detach);
 		// Progress bars of several at once would be in each other's way.
 		const image = await imageFor(engine, context, options.image, { ...flags, quiet: true });
-		const labels = { ...options.labels, [BOOT_LABEL]: flags.detach ? DETACHED : "" };
+		const labels = { ...options.labels, [BOOT_LABEL]: THIS };
 		const created = create(engine, image, { ...options, labels });
 		for (const warning of created.warnings) say(warning);
+		if (flags.detach) this.#detached.add(created.container.id);
 		return created.container.id;
 	}
 
-	#launch(job: Job & { readonly id: string }): void {
-		const { engine } = this.#host;
+	#launch(engine: Engine, job: Job & { readonly id: string }): void {
 		const { console, id } = job;
-		const { name, config } = findContainer(engine.db, id);
+		const { name } = findContainer(engine.db, id);
 		const raw = console ? rawMode(0) : undefined;
 		try {
 			const { client, monitorPid } = start(engine, id, {
-				attachment:
-					config.labels[BOOT_LABEL] === DETACHED
-						? undefined
-						: ownStreams({ stdin: console, stdout: true, stderr: true }, { tty: console, keys: NO_KEYS, lease: false }),
+				attachment: this.#detached.has(id)
+					? undefined
+					: ownStreams({ stdin: console, stdout: true, stderr: true }, { tty: console, keys: NO_KEYS, lease: false }),
 				terminalSize: console ? CONSOLE_SIZE : { rows: 0, columns: 0 },
 			});
 			this.#running.set(monitorPid, { job, name, client, raw, startedAt: Date.now() });
@@ -173,6 +172,18 @@ export class BootContainers {
 	}
 
 	/**
+	 * What has never run has not ended: a wrong word must not make a machine start again and again. It is tried anew if
+	 * that can help; only a machine that nobody can look at is switched off, if that is what it would have come to.
+	 */
+	#notStarted(job: Job, error: unknown): void {
+		const { whenEnded } = job.container;
+		const hopeless =
+			error instanceof FlagError || (error instanceof EngineError && /^(usage|invalid)$/.test(error.code));
+		if (whenEnded === "poweroff" && !this.#host.hasConsole) this.#afterwards(job);
+		else if (job.console || (whenEnded !== "nothing" && !hopeless)) this.#again(job);
+	}
+
+	/**
 	 * The console's container comes back when its shell is left. reboot(2) in a pid namespace ends that namespace's init
 	 * by a signal that says which it was: so `poweroff -f` and `reboot -f` in it do what they say.
 	 */
@@ -191,8 +202,8 @@ export class BootContainers {
 	/** Stops the containers, the last started first; `all`: also those that others started on this machine. */
 	async stopAll(all: boolean): Promise<void> {
 		this.#ending = true;
-		const { engine, say } = this.#host;
-		for (const container of this.#live(all)) {
+		const { say } = this.#host;
+		for (const { engine, container } of this.#live(all)) {
 			say(`stopping ${container.name}`);
 			try {
 				const { stopTimeout } = findContainer(engine.db, container.id).config;
@@ -207,33 +218,32 @@ export class BootContainers {
 	/** What is being stopped gets no more time. */
 	killAll(all: boolean): void {
 		this.#killing = true;
-		for (const container of this.#live(all)) killAtOnce(container);
+		for (const { container } of this.#live(all)) killAtOnce(container);
 	}
 
-	#live(all: boolean): ListedContainer[] {
+	#live(all: boolean): { engine: Engine; container: ListedContainer }[] {
 		const own = new Set([...this.#running.values()].map(({ job }) => job.id));
-		const live = listContainers(this.#host.engine.db).filter(
-			({ id, state }) => state.status === "running" && (all || own.has(id)),
-		);
-		return live.toSorted((a, b) => (b.state.startedAt ?? 0) - (a.state.startedAt ?? 0));
+		return this.#engines()
+			.flatMap((engine) => listContainers(engine.db).map((container) => ({ engine, container })))
+			.filter(({ container: { id, state } }) => state.status === "running" && (all || own.has(id)))
+			.toSorted((a, b) => (b.container.state.startedAt ?? 0) - (a.container.state.startedAt ?? 0));
+	}
+
+	#engines(): Engine[] {
+		return this.#inMemory ? [this.#host.engine, this.#inMemory] : [this.#host.engine];
+	}
+
+	/** Closes the stores: the machine ends. */
+	close(): void {
+		for (const engine of this.#engines()) engine.db.close();
 	}
 }
 
-/** A machine that is to end does not wait for ever, whatever a container asks for. */
-const LONGEST_STOP_S = 90;
-
-function atMost(seconds: number | null): number | undefined {
-	if (seconds === null) return undefined;
-	return seconds < 0 ? LONGEST_STOP_S : Math.min(seconds, LONGEST_STOP_S);
-}
-
-/** The wait status that the monitor told before it ended. */
-function exitStatus(client: MonitorClient): number | undefined {
-	for (let event = client.nextWithin(0); event && event.type !== "closed"; event = client.nextWithin(0)) {
-		if (event.type === "exited") return event.a;
+function readRunFlags(words: readonly string[]) {
+	try {
+		return readFlags(run.flags, words, { stopAtFirst: true, notYet: run.notYet ?? [] });
+	} catch (error) {
+		if (error instanceof HelpAsked) throw new EngineError("usage", "--help is for people: no image is named");
+		throw error;
 	}
-	return undefined;
 }
-
-const describe = (status: number): string =>
-	(status & 0x7f) === 0 ? `exit code ${status >> 8}` : `signal ${status & 0x7f}`;

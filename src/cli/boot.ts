@@ -6,20 +6,23 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { hostname, release } from "node:os";
 import { dirname, resolve } from "node:path";
 import { ensurePlausibleClock } from "../boot/clock.ts";
+import { Console } from "../boot/console.ts";
 import { configureNetwork } from "../boot/interface.ts";
 import { loadModules } from "../boot/modules.ts";
-import { ensureRoot, mountDisk, mountFileSystems } from "../boot/mounts.ts";
+import { diskPlace, ensureRoot, mountDisk, mountFileSystems } from "../boot/mounts.ts";
 import { awaitEnding } from "../boot/power.ts";
 import { readSettings, type Settings } from "../boot/settings.ts";
-import type { Engine } from "../engine/engine.ts";
+import { Engine } from "../engine/engine.ts";
 import { loadArchive } from "../engine/load.ts";
 import { messageOf } from "../errors.ts";
 import { catchCtrlAltDel, type Ending, endMachine, setHostname, syncAll } from "../sys/machine.ts";
 import { tryRemountReadOnly } from "../sys/mount.ts";
 import { becomeSubreaper, reapChildren } from "../sys/process.ts";
-import { BootContainers, newJob } from "./boot-containers.ts";
+import { BootContainers } from "./boot-containers.ts";
+import { newJob } from "./boot-job.ts";
 import type { Command, Context } from "./command.ts";
 import { text } from "./flags.ts";
+import { engineOptions } from "./global.ts";
 import { archiveOf } from "./load.ts";
 import { complain } from "./output.ts";
 import { VERSION } from "./version.ts";
@@ -41,13 +44,15 @@ export const boot: Command<typeof flags> = {
 	run: (context, { flags }) => new Machine(context, flags.file ?? DOCUMENT).run(),
 };
 
-/** To the console, whose terminal may be in raw mode: then a new line alone would not begin at its left. */
-const say = (text: string): void => complain(`NanoContainer: ${text}\r\n`);
+/** A store for a machine that cannot use its own: it is gone with the machine. */
+const IN_MEMORY = "/run/nanocontainer-memory";
 
 class Machine {
 	readonly #context: Context;
 	readonly #document: string;
 	readonly #first = process.pid === 1;
+	readonly #console = new Console(process.pid === 1, complain);
+	#root: string;
 	readonly #ended = Promise.withResolvers<number>();
 	#containers: BootContainers | undefined;
 	#ending: Ending | undefined;
@@ -56,12 +61,17 @@ class Machine {
 	constructor(context: Context, document: string) {
 		this.#context = context;
 		this.#document = document;
+		this.#root = context.global.root;
+	}
+
+	#say(text: string): void {
+		this.#console.say(text);
 	}
 
 	/** Nothing that is thrown on the way may end the first process: the kernel would panic. */
 	async run(): Promise<number> {
 		if (this.#first) this.#stayAlive();
-		say(`${VERSION} on Linux ${release()}`);
+		this.#say(`${VERSION} on Linux ${release()}`);
 		const settings = await this.#step("starting", () => this.#prepare());
 		if (settings) void this.#step("starting containers", () => this.#start(settings)).then(() => this.#started());
 		else this.#started();
@@ -76,7 +86,7 @@ class Machine {
 	/** Neither a mistake of ours in some handler nor an empty event loop ends it. */
 	#stayAlive(): void {
 		for (const event of ["uncaughtException", "unhandledRejection"]) {
-			process.on(event, (error) => say(messageOf(error)));
+			process.on(event, (error) => this.#say(messageOf(error)));
 		}
 		setInterval(() => {}, LONG_MS);
 	}
@@ -85,7 +95,7 @@ class Machine {
 		try {
 			return await action();
 		} catch (error) {
-			say(`${what}: ${messageOf(error)}`);
+			this.#say(`${what}: ${messageOf(error)}`);
 			return undefined;
 		}
 	}
@@ -97,20 +107,27 @@ class Machine {
 			process.chdir("/");
 			process.umask(0o022);
 		}
-		for (const problem of mountFileSystems(this.#first)) say(problem);
+		for (const problem of mountFileSystems(this.#first)) this.#say(problem);
 		const settings = readSettings(readFileSync("/proc/cmdline", "utf8"), this.#readDocument());
-		for (const mistake of settings.mistakes) say(mistake);
-		for (const problem of await loadModules(release())) say(problem);
+		for (const mistake of settings.mistakes) this.#say(mistake);
+		for (const problem of await loadModules(release())) this.#say(problem);
+		this.#console.open();
 		this.#watch();
 		if (this.#first) await this.#step("the machine's name", () => this.#takeOver(settings));
 		const clock = ensurePlausibleClock(NANOCONTAINER_BUILT);
-		if (clock) say(clock);
+		if (clock) this.#say(clock);
 		await this.#step("network", () => {
 			mkdirSync("/etc", { recursive: true });
-			configureNetwork(settings.network, hostname(), say);
+			configureNetwork(settings.network, hostname(), this.#console.say);
 		});
 		const { disk } = settings;
-		if (disk) await this.#step("going on without the disk", () => mountDisk(disk, this.#context.global.root));
+		if (disk) {
+			await this.#step("going on without the disk", async () => {
+				const place = diskPlace(this.#root);
+				await mountDisk(disk, place);
+				this.#root = place;
+			});
+		}
 		return settings;
 	}
 
@@ -118,7 +135,7 @@ class Machine {
 		try {
 			return existsSync(this.#document) ? readFileSync(this.#document, "utf8") : undefined;
 		} catch (error) {
-			say(`${this.#document}: ${messageOf(error)}`);
+			this.#say(`${this.#document}: ${messageOf(error)}`);
 			return undefined;
 		}
 	}
@@ -138,12 +155,20 @@ class Machine {
 			for (const pid of reapChildren()) void this.#step("a container's end", () => this.#containers?.childEnded(pid));
 		});
 		awaitEnding((how) => this.#request(how));
+		if (!this.#first) process.on("SIGHUP", () => this.#request("poweroff")); // the terminal it was started from is gone
 	}
 
 	async #start(settings: Settings): Promise<void> {
 		if (this.#ending) return;
-		const engine = this.#context.engine();
-		const containers = new BootContainers({ engine, context: this.#context, say, end: (how) => this.#end(how) });
+		const engine = this.#openStore();
+		const containers = new BootContainers({
+			engine,
+			context: this.#context,
+			say: this.#console.say,
+			end: (how) => this.#end(how),
+			inMemory: () => this.#openInMemory(),
+			hasConsole: settings.console !== undefined,
+		});
 		this.#containers = containers;
 		await this.#step("what the last boot left", () => containers.removeEarlier());
 		for (const image of settings.images) await this.#step(image, () => this.#load(engine, image));
@@ -152,9 +177,27 @@ class Machine {
 		if (settings.console) jobs.unshift(newJob({ run: settings.console, whenEnded: "restart" }, true));
 		await Promise.all(jobs.map((job) => containers.run(job)));
 		const [uptime = ""] = readFileSync("/proc/uptime", "latin1").split(" ");
-		say(`ready ${uptime} s after the kernel: ${containers.count} of ${settings.containers.length} containers run`);
+		this.#say(
+			`ready ${uptime} s after the kernel: ${containers.count} of ${settings.containers.length} containers run`,
+		);
 		// It came before there was a child, or while one was made known.
 		for (const pid of reapChildren()) containers.childEnded(pid);
+	}
+
+	/** On a disk that is read-only, or damaged, there may be no store: then what can be run is run from memory. */
+	#openStore(): Engine {
+		const { run } = this.#context.global;
+		try {
+			return Engine.open(engineOptions(this.#root, run));
+		} catch (error) {
+			if (!this.#first) throw error;
+			this.#say(`the store ${this.#root} cannot be used: ${messageOf(error)}: going on with one in memory`);
+			return this.#openInMemory();
+		}
+	}
+
+	#openInMemory(): Engine {
+		return Engine.open(engineOptions(`${IN_MEMORY}/root`, `${IN_MEMORY}/run`));
 	}
 
 	async #load(engine: Engine, image: string): Promise<void> {
@@ -167,7 +210,7 @@ class Machine {
 		if (!this.#ending) this.#end(how);
 		else if (this.#requests > 2) void this.#endMachine(this.#ending);
 		else {
-			say("killing containers");
+			this.#say("killing containers");
 			this.#containers?.killAll(this.#first);
 		}
 	}
@@ -176,7 +219,7 @@ class Machine {
 	#end(how: Ending): void {
 		if (this.#ending) return;
 		this.#ending = how;
-		say(this.#first ? `${how}: stopping containers` : "stopping containers");
+		this.#say(this.#first ? `${how}: stopping containers` : "stopping containers");
 		void this.#step("stopping", async () => this.#containers?.stopAll(this.#first)).then(() => {
 			if (!this.#first) this.#ended.resolve(0);
 			else return this.#step(how, () => this.#endMachine(how));
@@ -186,14 +229,14 @@ class Machine {
 	async #endMachine(how: Ending): Promise<void> {
 		if (!this.#first) return this.#ended.resolve(1);
 		await this.#step("closing the disks", () => this.#closeDisks());
-		say(`${how}: ${endMachine(how).message}`); // reached only where the kernel refuses
+		this.#say(`${how}: ${endMachine(how).message}`); // reached only where the kernel refuses
 		this.#ending = undefined;
 		this.#requests = 0;
 	}
 
 	#closeDisks(): void {
-		if (this.#containers) this.#context.engine().db.close();
+		this.#containers?.close();
 		syncAll();
-		tryRemountReadOnly(this.#context.global.root); // fails, and does no harm, where that is no disk
+		tryRemountReadOnly(this.#root); // fails, and does no harm, where that is no disk
 	}
 }

@@ -1,5 +1,6 @@
 /** Flags before the command: where the state lies, and how much to say. */
 
+import type { EngineOptions } from "../engine/engine.ts";
 import { DEFAULT_ROOT, DEFAULT_RUN } from "../paths.ts";
 import { nodeOs, nodePath } from "../sys/node.ts";
 import { bool, readFlags, text } from "./flags.ts";
@@ -63,3 +64,10 @@ function home(): string {
 export function programName(argv0: string): string {
 	return /(^|\/)docker$/.test(argv0) ? "docker" : "NanoContainer";
 }
+
+/** What opens the engine. The monitor starts the reaper with the same: this executable and its global flags. */
+export const engineOptions = (root: string, run: string): EngineOptions => ({
+	root,
+	run,
+	self: [process.execPath, "--root", root, "--run", run],
+});

@@ -6,10 +6,11 @@
 import { Engine } from "../engine/engine.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
-import { exitNow, isFirstOfMachine } from "../sys/process.ts";
+import { exitNow } from "../sys/process.ts";
 import type { Context } from "./command.ts";
+import { bootWords, forEver, isInit } from "./first-process.ts";
 import { FlagError } from "./flags.ts";
-import { type GlobalOptions, programName, readGlobal } from "./global.ts";
+import { engineOptions, type GlobalOptions, programName, readGlobal } from "./global.ts";
 import { renderGroupHelp } from "./help.ts";
 import { complain, print } from "./output.ts";
 import { groupOf, groupRows, hasMember, isVerb, memberRows, tree, verbRows } from "./tree.ts";
@@ -18,12 +19,14 @@ const USAGE = 125;
 
 export async function main(argv: readonly string[]): Promise<never> {
 	const program = programName(process.argv0);
+	const first = isInit();
 	let exitCode: number;
 	try {
-		exitCode = await dispatch(program, argv);
+		exitCode = await dispatch(program, first ? bootWords(argv) : argv);
 	} catch (error) {
 		exitCode = report(program, error, argv.includes("--debug"));
 	}
+	if (first) await forEver(); // the kernel would panic
 	// A build that records its profile (build.ts) writes it when Bun ends the process in its own way.
 	if (process.env["BUN_BYTECODE_ORDER_OUT"]) process.exit(exitCode);
 	exitNow(exitCode);
@@ -53,8 +56,7 @@ function report(program: string, error: unknown, debug: boolean): number {
 }
 
 async function dispatch(program: string, argv: readonly string[]): Promise<number> {
-	// The kernel hands the words that it does not know itself ("splash", "3") to its first process.
-	const { options, rest } = readGlobal(isInit(argv) ? ["boot"] : argv);
+	const { options, rest } = readGlobal(argv);
 	if (options.debug) enableDebug();
 	const [name, member] = rest;
 	if (options.version) {
@@ -75,13 +77,6 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 	const session = { context: contextOf(program, options), exitCode: 0 };
 	await runLeaf(rest, session);
 	return session.exitCode;
-}
-
-/** The kernel starts the first process of a machine as /init, or as what `init=` names: nothing tells it what to do. */
-function isInit(argv: readonly string[]): boolean {
-	if (process.pid !== 1) return false;
-	const isCommand = (word: string): boolean => groupOf(word) !== undefined || isVerb(word);
-	return /(^|\/)init$/.test(process.argv0) || (isFirstOfMachine() && !argv.some(isCommand));
 }
 
 /** `help ps`, `--help ps`: the same as `ps --help`. */
@@ -157,17 +152,12 @@ function showGroup(program: string, name: string, member: string | undefined): n
 }
 
 function contextOf(program: string, global: GlobalOptions): Context {
-	const options = {
-		root: global.root,
-		run: global.run,
-		self: [process.execPath, "--root", global.root, "--run", global.run],
-	};
 	let engine: Engine | undefined;
 	return {
 		global,
 		program,
 		engine: () => {
-			engine ??= Engine.open(options);
+			engine ??= Engine.open(engineOptions(global.root, global.run));
 			return engine;
 		},
 	};

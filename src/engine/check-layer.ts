@@ -7,10 +7,10 @@ import { createReadStream, existsSync, mkdirSync, statSync } from "node:fs";
 import { digestLayer } from "../build/layer.ts";
 import { messageOf } from "../errors.ts";
 import { decompress } from "../image/decompress.ts";
-import { Manifest, parseDocument } from "../image/spec.ts";
+import { blobsOfLayer } from "../image/known-layers.ts";
 import { TarReader } from "../image/tar-reader.ts";
 import { LayerWriter } from "../image/unpack.ts";
-import { blobPath, readBlob } from "../store/blobs.ts";
+import { blobPath } from "../store/blobs.ts";
 import { listContainers } from "../store/containers.ts";
 import { listImages } from "../store/images.ts";
 import { exchangeLayer, layerPath } from "../store/layers.ts";
@@ -55,62 +55,61 @@ const failed = (said: string): Mended => ({ done: false, said });
 
 const contentOf = (directory: string): string => digestLayer(directory, { timesOfFilesOnly: true }).diffId;
 
-/** Unpacks the blob that the layer came as. */
+/** Unpacks a blob that the layer came as, the first that is there and whole. */
 async function unpackAgain(
-	engine: Engine,
+	{ db, paths }: Engine,
 	diffId: string,
 	directory: string,
 ): Promise<{ directory: string; error?: string }> {
-	const blob = blobOf(engine, diffId);
-	if (blob === undefined || !existsSync(blob)) return { directory, error: "there is no blob of it" };
-	try {
-		mkdirSync(directory, { mode: 0o755 });
-		const hash = new Bun.CryptoHasher("sha256");
-		using writer = new LayerWriter(directory);
-		const reader = new TarReader(writer);
-		await decompress(createReadStream(blob), statSync(blob).size, (chunk) => {
-			hash.update(chunk);
-			reader.push(chunk);
-		});
-		reader.finish();
-		writer.finish();
-		const actual = `sha256:${hash.digest("hex")}`;
-		return actual === diffId ? { directory } : { directory, error: "its blob holds another layer" };
-	} catch (error) {
-		return { directory, error: messageOf(error) };
-	}
-}
-
-/** The blob that a manifest lists in the place of this layer. */
-function blobOf({ db, paths }: Engine, diffId: string): string | undefined {
-	for (const image of listImages(db)) {
-		const at = image.layers.indexOf(diffId);
-		if (at < 0) continue;
+	let error = "there is no blob of it";
+	for (const digest of blobsOfLayer(db, paths, diffId)) {
+		const blob = blobPath(paths, digest);
+		if (!existsSync(blob)) continue;
+		removeTree(directory);
 		try {
-			const manifest = parseDocument(Manifest, readBlob(paths, image.manifest).toString(), "stored manifest");
-			const digest = manifest.layers[at]?.digest;
-			if (digest !== undefined) return blobPath(paths, digest);
-		} catch {
-			// another image may have it too
+			mkdirSync(directory, { mode: 0o755 });
+			if ((await unpackBlob(blob, directory)) === diffId) return { directory };
+			error = "its blob holds another layer";
+		} catch (cause) {
+			error = messageOf(cause);
 		}
 	}
-	return undefined;
+	return { directory, error };
+}
+
+/** Returns the DiffID of what it unpacked. */
+async function unpackBlob(blob: string, directory: string): Promise<string> {
+	const hash = new Bun.CryptoHasher("sha256");
+	using writer = new LayerWriter(directory);
+	const reader = new TarReader(writer);
+	await decompress(createReadStream(blob), statSync(blob).size, (chunk) => {
+		hash.update(chunk);
+		reader.push(chunk);
+	});
+	reader.finish();
+	writer.finish();
+	return `sha256:${hash.digest("hex")}`;
 }
 
 const LIVE = new Set(["running", "starting"]);
 
 /** Not under a container's or a build's feet: what they have mounted would be gone. */
-function replaceLayer({ db, paths }: Engine, diffId: string, lock: Fd, fresh: string): Mended {
-	const users = new Set(
-		listImages(db)
-			.filter(({ layers }) => layers.includes(diffId))
-			.map(({ id }) => id),
-	);
-	const running = listContainers(db).find(({ state, config }) => LIVE.has(state.status) && users.has(config.imageId));
-	if (running) return failed(`container ${running.name} runs on it: stop it first`);
+function replaceLayer(engine: Engine, diffId: string, lock: Fd, fresh: string): Mended {
+	const { db, paths } = engine;
 	if (!tryOwnLock(lock)) return failed("a build stands on it: try again when it is through");
 	syncFileSystem(paths.root); // a power cut must not leave half of it in the place of a layer that is on record
-	exchangeLayer(paths, diffId, fresh);
+	// Whoever starts a container records that first, in a transaction: none can come between the look and the exchange.
+	const running = engine.transaction(() => {
+		const users = new Set(
+			listImages(db)
+				.filter(({ layers }) => layers.includes(diffId))
+				.map(({ id }) => id),
+		);
+		const found = listContainers(db).find(({ state, config }) => LIVE.has(state.status) && users.has(config.imageId));
+		if (!found) exchangeLayer(paths, diffId, fresh);
+		return found;
+	});
+	if (running) return failed(`container ${running.name} runs on it: stop it first`);
 	syncFileSystem(paths.root);
 	return { done: true, said: "unpacked again" };
 }

@@ -4,7 +4,7 @@
  */
 import { createReadStream, existsSync, readdirSync, rmSync } from "node:fs";
 import { messageOf } from "../errors.ts";
-import { wantedBlobs } from "../image/sweep.ts";
+import { blobsOf, wantedBlobs } from "../image/sweep.ts";
 import type { Paths } from "../paths.ts";
 import { blobPath, hasBlob } from "../store/blobs.ts";
 import { type ImageRecord, layersInUse, listImages, tagsOf } from "../store/images.ts";
@@ -152,7 +152,7 @@ async function checkImages({ db, paths }: Engine, report: Report): Promise<numbe
 	for (const image of images) {
 		const missing = [
 			...image.layers.filter((diffId) => !existsSync(layerPath(paths, diffId))).map((diffId) => `layer ${diffId}`),
-			...(hasBlob(paths, image.manifest) ? [] : [`manifest ${image.manifest}`]),
+			...(hasBlob(paths, image.manifest) ? missingBlobs(paths, image) : [`manifest ${image.manifest}`]),
 		];
 		for (const what of missing) {
 			await report({
@@ -162,6 +162,13 @@ async function checkImages({ db, paths }: Engine, report: Report): Promise<numbe
 		}
 	}
 	return images.length;
+}
+
+/** A blob that is not compressed is its layer, and is made from that when it is asked for. */
+function missingBlobs(paths: Paths, image: ImageRecord): string[] {
+	return blobsOf(paths, image)
+		.filter((digest) => !hasBlob(paths, digest) && !image.layers.includes(digest))
+		.map((digest) => `blob ${digest}`);
 }
 
 const nameOf = (db: Engine["db"], image: ImageRecord): string => tagsOf(db, image.id)[0] ?? shortId(image.id);

@@ -5,12 +5,13 @@ import { readArchive } from "../image/archive-files.ts";
 import { type FoundImage, findImages } from "../image/archive-read.ts";
 import { verifyDiffId } from "../image/diff-id.ts";
 import { extractLayer } from "../image/extract.ts";
+import { blobsOfLayer } from "../image/known-layers.ts";
 import { recordImage } from "../image/record.ts";
 import { familiar } from "../image/reference.ts";
 import { sweepOrphans } from "../image/sweep.ts";
 import { blobPath, hasBlob, writeBlob } from "../store/blobs.ts";
 import { putLayerSize } from "../store/images.ts";
-import { hasLayer, lockLayerAndBlob } from "../store/layers.ts";
+import { hasLayer, lockBlob, lockLayerAndBlob } from "../store/layers.ts";
 import { stagingDirectory, sweepAbandoned } from "../store/staging.ts";
 import { holdStore } from "../store/store-lock.ts";
 import { removeTree } from "../sys/tree.ts";
@@ -79,20 +80,17 @@ async function storeLayer(
 	const { db, paths } = engine;
 	const { digest, diffId, file } = layer;
 	await verifyFile(file, digest); // also of a layer that is here: the manifest speaks of this file
-	// The same content, compressed twice in two ways: its layer is in hand, and its lock must not be waited for.
-	if ([...layers.values()].includes(diffId)) {
-		await verifyDiffId(file, diffId);
-		if (!hasBlob(paths, digest)) renameSync(file, blobPath(paths, digest));
-		return;
-	}
-	const locks = held.use(await lockLayerAndBlob(paths, diffId, digest));
-	if (locks.present) return;
-	if (!hasLayer(paths, diffId)) {
+	// The same content, compressed twice in two ways: its layer is in hand, and only the blob is to be had.
+	const twin = [...layers.values()].includes(diffId);
+	const locks = held.use(await (twin ? lockBlob(paths, digest) : lockLayerAndBlob(paths, diffId, digest)));
+	if (hasLayer(paths, diffId)) {
+		if (!blobsOfLayer(db, paths, diffId).includes(digest)) await verifyDiffId(file, diffId);
+	} else {
 		const { size } = Bun.file(file);
 		const bytes = await extractLayer(paths, { diffId, size, bytes: createReadStream(file), verify: () => {} });
 		engine.transaction(() => putLayerSize(db, diffId, bytes));
-	} else await verifyDiffId(file, diffId);
-	renameSync(file, blobPath(paths, digest));
+	}
+	if (!hasBlob(paths, digest)) renameSync(file, blobPath(paths, digest));
 	locks.share();
 }
 

@@ -2,7 +2,7 @@
 
 const PREFIX = "nanocontainer.";
 
-/** On the containers that `boot` made, which the next boot replaces; "detached": their output is for the log alone. */
+/** On the containers that `boot` made, which the next boot replaces: pid and start time of that process. */
 export const BOOT_LABEL = `${PREFIX}boot`;
 
 /** The labels of an image that its containers inherit. */

@@ -9,6 +9,7 @@ import { putLayerSize } from "../store/images.ts";
 import { hasLayer, hexOf, lockBlob, lockLayerAndBlob } from "../store/layers.ts";
 import { verifyDiffId } from "./diff-id.ts";
 import { downloadBlob, verifyBlob, WrongBlob } from "./download.ts";
+import { blobsOfLayer } from "./known-layers.ts";
 import type { Descriptor } from "./spec.ts";
 import { type Unpacking, UnpackPool } from "./unpack-pool.ts";
 
@@ -118,12 +119,14 @@ async function pullLayer(
 	const locks = twin
 		? await lockBlob(paths, layer.digest, signal)
 		: await lockLayerAndBlob(paths, diffId, layer.digest, signal);
-	if (locks.present) {
-		hooks.onLayer(short, "Already exists");
-		work.held.use(locks);
-		return { unpacked: Promise.resolve() };
-	}
 	try {
+		if (locks.present) {
+			const known = blobsOfLayer(work.db, paths, diffId).includes(layer.digest);
+			if (!known) await verifyDiffId(blobPath(paths, layer.digest), diffId);
+			hooks.onLayer(short, "Already exists");
+			work.held.use(locks);
+			return { unpacked: Promise.resolve() };
+		}
 		const { unpacking, settle } = await download(work, pool, layer, diffId, signal);
 		const done = async () => {
 			try {

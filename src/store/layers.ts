@@ -95,16 +95,17 @@ export function holdLayer(paths: Paths, diffId: string): Fd | undefined {
 }
 
 export interface LayerLocks extends Disposable {
-	/** Layer and blob are there, and stay; otherwise they are the caller's to make. */
+	/** Layer and blob are there, and stay; otherwise what is missing is the caller's to make. */
 	readonly present: boolean;
 	/** From now on others may use them too. */
 	share(): void;
 }
 
 /**
- * The locks of a layer and of the blob it comes as. It waits for both or none, and takes what another pull has made
- * meanwhile: two pulls of the same layers in another order must not wait for each other. Rejects with the reason of
- * `signal` when that comes first.
+ * The locks of a layer and of the blob it comes as: shared for what is there, alone for what is to be made. It waits for
+ * both or none, and takes what another pull has made meanwhile. What is held alone is being made, and nobody who makes
+ * something waits for another lock: so two pulls of the same layers, in whatever order and compressed in whatever way,
+ * never wait for each other. Rejects with the reason of `signal` when that comes first.
  */
 export const lockLayerAndBlob = (
 	paths: Paths,
@@ -136,20 +137,24 @@ async function lockAll(
 	wanted: readonly Lockable[],
 	signal: AbortSignal | undefined,
 ): Promise<LayerLocks> {
-	const areThere = () => wanted.every(({ path }) => existsSync(path));
 	for (;;) {
 		signal?.throwIfAborted();
-		const present = areThere();
 		const locks: Fd[] = [];
-		for (const { kind, digest } of wanted) {
-			const lock = tryLock(paths, kind, digest, present);
+		let taken = 0;
+		let present = true;
+		for (const { kind, digest, path } of wanted) {
+			const isThere = existsSync(path);
+			const lock = tryLock(paths, kind, digest, isThere);
 			if (!lock) break;
 			locks.push(lock);
+			if (existsSync(path) !== isThere) break; // made, or removed, at this moment
+			present &&= isThere;
+			taken++;
 		}
 		const release = () => {
 			for (const lock of locks) lock[Symbol.dispose]();
 		};
-		if (locks.length === wanted.length && areThere() === present) {
+		if (taken === wanted.length) {
 			return { present, share: () => locks.forEach(shareLock), [Symbol.dispose]: release };
 		}
 		release();

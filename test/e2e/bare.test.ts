@@ -27,6 +27,9 @@ test("without /proc: a sentence", () => {
 test("without a libc it starts, and runs containers, and runs programs that have another idea of libraries", () => {
 	expect(spawn("mount", "-t", "proc", "proc", `${root}/proc`).code).toBe(0);
 	expect(bare("--version").out).toStartWith("NanoContainer version ");
+	for (const closed of ["<&-", ">&-", "2>&-"]) {
+		expect(spawn("sh", "-c", `chroot ${root} /NanoContainer --version ${closed}`).code).toBe(0);
+	}
 	expect(spawn("mount", "--rbind", "/sys", `${root}/sys`).code).toBe(0);
 	expect(spawn("mount", "--bind", "/dev", `${root}/dev`).code).toBe(0);
 	const run = [

@@ -22,7 +22,7 @@ beforeAll(() => {
 		ip -n ${NETWORK} route add default dev outside`);
 });
 afterAll(async () => {
-	sh(`umount /etc/resolv.conf /proc/cmdline; ip netns del ${NETWORK}`);
+	sh(`umount /proc/cmdline; ip netns del ${NETWORK}`);
 	await host.close();
 });
 
@@ -91,6 +91,31 @@ test("it stops what it started, and nothing else", async () => {
 	expect(machine.said()).toContain("stopping own");
 	expect(await host.ok("ps", "--format", "{{.Names}}")).toBe("others");
 	await host.ok("rm", "-f", "others", "own");
+});
+
+test("the next boot replaces what a killed one left running; the end of its terminal ends it", async () => {
+	const containers = [{ run: `--init --name one --network none ${IMAGE} sleep 1000` }];
+	const killed = boot({ network: "none", containers });
+	await killed.says("1 of 1 containers run");
+	await killed.end("SIGKILL");
+	const next = boot({ network: "none", containers });
+	await next.says("1 of 1 containers run");
+	expect(await next.end("SIGHUP")).toBe(0);
+	expect(await host.ok("ps", "-q")).toBe("");
+	await host.ok("rm", "one");
+});
+
+test("a static address, where resolv.conf is a link to what is not there yet", async () => {
+	sh(`ip addr flush dev uplink; umount /etc/resolv.conf; mkdir ${host.dir}/etc; cp -r /etc/. ${host.dir}/etc
+		mount --bind ${host.dir}/etc /etc; ln -sf ${host.dir}/later/resolv.conf /etc/resolv.conf`);
+	const network = { interface: "uplink", address: "10.88.0.70/24", gateway: "10.88.0.1", dns: ["10.88.0.1"] };
+	const machine = boot({ network });
+	await machine.says("uplink is 10.88.0.70/24 via 10.88.0.1");
+	expect(machine.said()).not.toContain("network interface uplink:");
+	expect(readFileSync(`${host.dir}/later/resolv.conf`, "utf8")).toBe("nameserver 10.88.0.1\n");
+	expect(sh("ip route get 192.0.2.1")).toContain("src 10.88.0.70");
+	await machine.end();
+	sh("umount /etc");
 });
 
 test("asked again, it kills what does not stop", async () => {

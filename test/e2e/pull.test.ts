@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Host, loopbackUp, readText, until } from "../fixture.ts";
 import { pushImage, pushManifest, type Registry, sha256, startRegistry, tarOf } from "../registry.ts";
@@ -186,6 +186,25 @@ describe("digests are verified before anything can be seen", () => {
 			diffIds: [sha256(hello("a\n")), sha256(hello("a\n"))],
 		});
 		expect((await host.nc("pull", name("liartwins"))).stderr).toContain("its image says");
+	});
+	test("layers that come compressed in another way elsewhere: nobody waits for ever", async () => {
+		const other = new Host();
+		const [x, y] = [hello("x\n"), tarOf([{ path: "y", data: "y" }])];
+		const between = (letter: string) => [1, 2, 3].map((i) => tarOf([{ path: `${letter}${i}`, data: letter }]));
+		const level = (level: 1 | 9) => ({ compress: (tar: Uint8Array) => gzipSync(tar, { level }) });
+		await pushImage(registry.host, "forth", [x, ...between("p"), y], level(1));
+		await pushImage(registry.host, "back", [y, ...between("q"), x], level(9));
+		const pulls = await Promise.all(["forth", "back"].map((image) => other.nc("pull", "-q", name(image))));
+		expect(pulls.map(({ code }) => code)).toEqual([0, 0]);
+		await other.ok("rmi", "-f", name("forth"), name("back"));
+		mkdirSync(`${other.dir}/context`);
+		writeFileSync(
+			`${other.dir}/context/Dockerfile`,
+			`FROM ${name("forth")} AS one\nCOPY Dockerfile /f\nFROM ${name("back")}\nCOPY --from=one /f /g\n`,
+		);
+		await other.ok("build", "-q", "-t", "both", `${other.dir}/context`);
+		expect((await other.nc("system", "check")).stdout).toContain("No problem");
+		await other.close();
 	});
 	test("one blob that is to be two layers is refused at once", async () => {
 		const layer = hello("one\n");

@@ -108,6 +108,13 @@ describe("load", () => {
 		);
 		expect((await host.nc("inspect", `pinned@sha256:${"c".repeat(64)}`)).code).toBe(1);
 	});
+	test("what is here already is verified too: the blob of one layer is not taken for another's", async () => {
+		const [one, other] = [layerOf("here"), layerOf("here too")];
+		await host.ok("load", { stdin: layout([{ name: "x.io/honest:1", layers: [one, other] }]) });
+		const lie = { blob: one.blob, diffId: other.diffId };
+		const { code, stderr } = await host.nc("load", { stdin: layout([{ name: "x.io/sly:1", layers: [lie] }]) });
+		expect([code, stderr.includes("its image says")]).toEqual([1, true]);
+	});
 	test("archives that lie are refused, and leave nothing", async () => {
 		const images = await host.ok("images", "-q");
 		const edit = (path: string, data: string) => (files: TarFile[]) => {
@@ -220,6 +227,24 @@ describe("system check", () => {
 		const { code, stdout } = await check("--repair");
 		expect([code, stdout.includes("image docker.io/library/old:")]).toEqual([1, true]);
 		await host.ok("rmi", "-f", "old:1", "old:2");
+		expect((await check()).code).toBe(0);
+	});
+	test("a layer's blob that is lost is told", async () => {
+		const layer = gzipSync(tarOf([{ path: "lost", data: "lost" }]));
+		const config = JSON.stringify({
+			...{ architecture: process.arch === "arm64" ? "arm64" : "amd64", os: "linux" },
+			rootfs: { type: "layers", diff_ids: [sha256(tarOf([{ path: "lost", data: "lost" }]))] },
+		});
+		const blob = (bytes: Uint8Array | string) => ({ digest: sha256(bytes), size: bytes.length });
+		const manifest = JSON.stringify({ schemaVersion: 2, config: blob(config), layers: [blob(layer)] });
+		const entry = { ...blob(manifest), annotations: { "io.containerd.image.name": "x.io/lossy:1" } };
+		const files = [config, manifest, layer].map((data) => ({ path: `blobs/sha256/${sha256(data).slice(7)}`, data }));
+		const index = JSON.stringify({ schemaVersion: 2, manifests: [entry] });
+		await host.ok("load", { stdin: tarOf([...files, { path: "index.json", data: index }]) });
+		rmSync(`${host.root}/blobs/sha256/${sha256(layer).slice(7)}`);
+		const { code, stdout } = await check();
+		expect([code, stdout.includes(`image x.io/lossy:1 lacks blob ${sha256(layer)}`)]).toEqual([1, true]);
+		await host.ok("rmi", "x.io/lossy:1");
 		expect((await check()).code).toBe(0);
 	});
 	test("a layer under a running container is not replaced", async () => {

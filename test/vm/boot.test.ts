@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { Host, IMAGE as LOCAL_IMAGE } from "../fixture.ts";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Host, IMAGE as LOCAL_IMAGE, readText, until } from "../fixture.ts";
 import { directory, file } from "./cpio.ts";
-import { busybox, diskModules, IMAGE, machine, rootDisk, run, scratch } from "./guest.ts";
+import { busybox, diskModules, IMAGE, machine, newDisk, rootDisk, run, scratch } from "./guest.ts";
 import { qmp } from "./qmp.ts";
 
 const bootFile = (document: object) => [
@@ -64,6 +65,60 @@ test("by its own name, with words that are not for it; asked again, it kills wha
 	await qmp(socket, '{"execute": "system_powerdown"}');
 	await vm.says("killing containers");
 	await vm.ended();
+});
+
+test("a processor without a random generator; words that are for nobody, or for another program", async () => {
+	const vm = machine({
+		parameters: ["rdinit=/NanoContainer", "images", run(`${IMAGE} echo up`), "--", "boot", "-x", "--help", "junk"],
+		qemu: ["-cpu", "Nehalem"],
+	});
+	await vm.says("up\r\n");
+	await vm.says("1 of 1 containers run");
+});
+
+test("a console that is a module's is there once the module is", async () => {
+	const path = `${scratch}/hvc`;
+	const chardev = ["-chardev", `file,id=hvc,path=${path}`, "-device", "virtconsole,chardev=hvc"];
+	machine({
+		console: "hvc0",
+		parameters: [run(`${IMAGE} echo seen`)],
+		qemu: ["-device", "virtio-serial-pci", ...chardev],
+	});
+	await until(() => readText(path).includes("seen"), "the container's line on hvc0", 60_000);
+	expect(readText(path)).toContain("on Linux "); // what was said before there was a console
+});
+
+/** A disk on which no store can be. */
+const spoiledDisk = (name: string, spoil: (dir: string) => void): string => {
+	mkdirSync(`${scratch}/${name}.files`);
+	spoil(`${scratch}/${name}.files`);
+	return newDisk(name, 16, `${scratch}/${name}.files`);
+};
+
+test("a shell, if asked, whatever is wrong: its image, the disk; and no machine that starts again and again", async () => {
+	const damaged = spoiledDisk("damaged", (dir) => writeFileSync(`${dir}/state.db`, "not a database".repeat(1000)));
+	const full = spoiledDisk("full", (dir) => writeFileSync(`${dir}/filler`, randomBytes(11_800_000)));
+	for (const [parameters, disk, says] of [
+		[['nanocontainer.console="no.such.registry.invalid/image sh"'], undefined, "the console's container: "],
+		[["nanocontainer.console=--help"], undefined, "--help is for people"],
+		[["nanocontainer.console"], damaged, "cannot be used: "],
+		[["nanocontainer.console"], full, "no space left on device"],
+	] as const) {
+		const vm = machine({
+			parameters: [
+				...parameters,
+				...(disk ? ["nanocontainer.disk=/dev/vda"] : []),
+				...["ip=off", "nanocontainer.when-ended=reboot", run(`--memroy 3m ${IMAGE} true`)],
+			],
+			disks: disk ? [disk] : [],
+		});
+		await vm.says(says);
+		await vm.says("unknown flag: --memroy");
+		await vm.says("/ # ");
+		vm.type("poweroff -f\n");
+		await vm.says("poweroff: stopping containers");
+		await vm.ended();
+	}
 });
 
 test("boot.json: archives beside it, restarts, an end that ends the machine, stopped in order", async () => {

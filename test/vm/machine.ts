@@ -8,6 +8,8 @@ export interface MachineOptions {
 	readonly arch: "x64" | "arm64";
 	/** The executable to boot; undefined: it is not in the initramfs. */
 	readonly program: string | undefined;
+	/** The kernel's; default: the first serial line, which is what output() tells. */
+	readonly console?: string;
 	/** For the kernel's command line. */
 	readonly parameters?: readonly string[];
 	/** More files of the initramfs. */
@@ -49,7 +51,7 @@ const ISOLATED = "user,restrict=on";
 /** QEMU's command line. Software emulation, with a thread for each processor. */
 export function qemuCommand(options: MachineOptions, initrd: string): string[] {
 	const { arch, kernel, memory = 768, cpus = 2, disks = [], parameters = [], network = ISOLATED } = options;
-	const console = arch === "arm64" ? "ttyAMA0" : "ttyS0";
+	const { console = arch === "arm64" ? "ttyAMA0" : "ttyS0" } = options;
 	const machine =
 		arch === "arm64"
 			? ["qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"]

@@ -1,6 +1,6 @@
 /** What the kernel does with limits where there is cgroup v2 and nothing else. Runs in a machine (suites.test.ts). */
 import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Host, IMAGE } from "../../fixture.ts";
 
 const host = new Host();
@@ -34,15 +34,68 @@ test("--memory-reservation, --memory-swap, --pids-limit, --cpuset-cpus, --cpu-sh
 	expect(await control("limits", "memory.low")).toBe(String(32 << 20));
 	expect(await control("limits", "memory.swap.max")).toBe(String(32 << 20));
 	expect(await control("limits", "pids.max")).toBe("30");
+	await idle("weight", "--blkio-weight", "300");
+	expect(await control("weight", "io.weight")).toBe("default 2930");
 	await idle("cpus", "--cpuset-cpus", "1", "--cpu-shares", "512");
 	expect(await control("cpus", "cpuset.cpus.effective")).toBe("1");
 	expect(await control("cpus", "cpu.weight")).toBe("59");
 	expect(await host.ok("exec", "cpus", "grep", "Cpus_allowed_list", "/proc/self/status")).toContain("\t1");
 });
 
-/** Loops that a shell does in two seconds. */
-const WORK = "n=0; end=$(($(date +%s) + 3)); while [ $(date +%s) -lt $end ]; do n=$((n + 1)); done; echo $n";
-const work = async (...flags: string[]) => Number((await host.sh(WORK, ...flags)).stdout);
+test("--memory-swap: what does not fit is swapped, or kills", async () => {
+	const made =
+		"dd if=/dev/zero of=/swap bs=1M count=128 2>/dev/null && chmod 600 /swap && mkswap /swap && swapon /swap";
+	expect(Bun.spawnSync(["busybox", "sh", "-c", made]).exitCode).toBe(0);
+	const hog = "x=$(head -c 20000000 /dev/zero | tr '\\0' x); echo survived";
+	const run = async (swap: string) => (await host.sh(hog, "-m", "24m", "--memory-swap", swap)).code;
+	expect([await run("140m"), await run("24m")]).toEqual([0, 137]);
+	Bun.spawnSync(["busybox", "swapoff", "/swap"]);
+	rmSync("/swap");
+});
+
+test("--memory-reservation keeps what is in memory, when another container wants it", async () => {
+	const parent = `${CGROUP}/pressure`;
+	mkdirSync(parent);
+	mkdirSync("/data", { recursive: true });
+	for (const name of ["kept", "wanted"])
+		writeFileSync(`/data/${name}`, Buffer.alloc(name === "kept" ? 40 << 20 : 100 << 20));
+	const left = async (...flags: string[]) => {
+		Bun.spawnSync(["busybox", "sync"]);
+		writeFileSync("/proc/sys/vm/drop_caches", "3"); // what is read next is counted to who reads it
+		// The limit is out of reach, and there so that memory is counted by container.
+		const common = ["--network", "none", "--cgroup-parent", "pressure", "-m", "300m", "-v", "/data:/data"];
+		const reader = ["sh", "-c", "cat /data/kept >/dev/null; echo read; sleep 1000"];
+		const id = await host.ok("run", "-d", "--name", "reader", ...common, ...flags, IMAGE, ...reader);
+		writeFileSync(`${parent}/memory.max`, String(72 << 20));
+		while (!(await host.ok("logs", "reader")).includes("read")) await Bun.sleep(50);
+		await host.ok(
+			"run",
+			"--rm",
+			...common,
+			IMAGE,
+			"sh",
+			"-c",
+			"cat /data/wanted >/dev/null; cat /data/wanted >/dev/null",
+		);
+		const bytes = Number(readFileSync(`${parent}/${id}/memory.current`, "utf8"));
+		await host.ok("rm", "-f", "reader");
+		return bytes;
+	};
+	const [without, reserved] = [await left(), await left("--memory-reservation", "48m")];
+	expect(reserved).toBeGreaterThan(36 << 20);
+	expect(without).toBeLessThan(reserved / 2);
+	rmSync("/data", { recursive: true });
+});
+
+/** Loops that a shell does in three seconds, which begin soon and are the same three for all that ask at once. */
+async function work(...flags: string[]): Promise<number> {
+	const from = Math.trunc(Number(readFileSync("/proc/uptime", "latin1").split(".")[0])) + 2;
+	const until = (second: number, step: string) =>
+		`while read up rest < /proc/uptime; [ \${up%.*} -lt ${second} ]; do ${step}; done`;
+	return Number(
+		(await host.sh(`n=0; ${until(from, ":")}; ${until(from + 3, "n=$((n + 1))")}; echo $n`, ...flags)).stdout,
+	);
+}
 
 test("--cpus 0.5 halves the work done", async () => {
 	const [whole, half] = [await work("--cpuset-cpus", "0"), await work("--cpuset-cpus", "0", "--cpus", "0.5")];
