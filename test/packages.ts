@@ -17,6 +17,8 @@ const TEST: Readonly<Record<string, readonly string[]>> = {
 	e2fsprogs: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"],
 	"python3-minimal": ["/usr/bin/python3"],
 	"xz-utils": ["/usr/bin/xz"],
+	bzip2: ["/usr/bin/bzip2"],
+	"openssh-client": ["/usr/bin/ssh-keygen"],
 	procps: ["/usr/bin/pgrep"],
 	"docker.io": ["/usr/sbin/dockerd"],
 	podman: ["/usr/bin/podman"],

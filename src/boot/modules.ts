@@ -3,10 +3,9 @@
  * Some kernels have all of it built in and no directory of modules: then there is nothing to do.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
+import { decompress } from "../image/decompress.ts";
 import { ENOENT, errnoText } from "../sys/errno.ts";
 import { tryLoadModule, tryLoadModuleBytes } from "../sys/machine.ts";
-import { unpackXz } from "./xz.ts";
 
 /** What containers need (overlay, bridge, …) and what virtual machines have. One that is not there may be built in. */
 export const WANTED_MODULES: readonly string[] = [
@@ -87,8 +86,15 @@ async function loadModule(path: string): Promise<number> {
 	const compression = /\.ko\.(xz|zst|gz)$/.exec(path)?.[1];
 	const result = tryLoadModule(path, compression !== undefined);
 	if (result >= 0 || compression === undefined) return result;
-	const bytes = readFileSync(path);
-	if (compression === "gz") return tryLoadModuleBytes(gunzipSync(bytes));
-	if (compression === "zst") return tryLoadModuleBytes(Bun.zstdDecompressSync(bytes));
-	return tryLoadModuleBytes(await unpackXz(bytes));
+	return tryLoadModuleBytes(await unpacked(readFileSync(path)));
+}
+
+/** By content; throws EngineError where that is damaged. */
+export async function unpacked(bytes: Uint8Array): Promise<Uint8Array> {
+	const pieces: Uint8Array[] = [];
+	const whole = async function* () {
+		yield bytes;
+	};
+	await decompress(whole(), bytes.length, (piece) => pieces.push(new Uint8Array(piece)));
+	return Buffer.concat(pieces);
 }

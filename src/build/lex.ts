@@ -18,8 +18,8 @@ export interface Lexing {
 	readonly rawEscapes?: boolean;
 	/** Variables stay as they are written: the text is only to be split. */
 	readonly verbatim?: boolean;
-	/** Told of each variable that is read, with whether it was set: for the linter, and to know what a step depends on. */
-	readonly onRead?: (name: string, set: boolean) => void;
+	/** Told of each variable that is not set where the text does not say what to do then: for the linter. */
+	readonly onUnset?: (name: string) => void;
 }
 
 /** The whole text as one word: blanks are kept. */
@@ -190,7 +190,7 @@ class Lexer {
 		if (modifier === "+" || modifier === "-" || modifier === "?") {
 			this.#at += colon ? 2 : 1;
 			const word = this.#braced();
-			const value = this.#read(name);
+			const value = lookup(name);
 			const given = value !== undefined && !(colon && value === "");
 			if (modifier === "+") return given ? word : "";
 			if (modifier === "-") return given ? value : word;
@@ -236,7 +236,7 @@ class Lexer {
 
 	#read(name: string): string | undefined {
 		const value = this.#lexing.lookup(name);
-		this.#lexing.onRead?.(name, value !== undefined);
+		if (value === undefined) this.#lexing.onUnset?.(name);
 		return value;
 	}
 }

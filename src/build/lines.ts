@@ -92,6 +92,7 @@ export function parseLines(text: string): Dockerfile {
 	if (source.at(-1) === "") source.pop();
 	const raw = source.map((line) => line.replace(/\r$/, ""));
 	const directives = parseDirectives(raw);
+	const firstLine = raw.findIndex((line) => !DIRECTIVE.test(line.trimStart())); // those before describe nothing
 	const escapeChar = directives.escapeChar === "`" ? "`" : "\\\\";
 	// An escape character at the end of a line, not itself escaped, maybe with blanks behind it.
 	const continuation = new RegExp(`(?:([^${escapeChar}])|^)${escapeChar}[ \\t]*$`);
@@ -102,7 +103,7 @@ export function parseLines(text: string): Dockerfile {
 		const start = i;
 		let current = raw[i++] ?? "";
 		if (isComment(current)) {
-			comment.push(current.trim().slice(1).trim());
+			if (start >= firstLine) comment.push(current.trim().slice(1).trim());
 			continue;
 		}
 		current = current.trimStart();

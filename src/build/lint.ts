@@ -2,8 +2,9 @@
 
 import type { IgnoreRules } from "./ignore.ts";
 import type { CommandInstruction, Copy, From, Instruction, Pairs } from "./instruction.ts";
-import { expandWord } from "./lex.ts";
 import type { Range } from "./lines.ts";
+import { DESCRIPTIONS, descriptions } from "./lint-descriptions.ts";
+import { fromVariables, stageVariables } from "./lint-variables.ts";
 import type { ParsedDockerfile } from "./parse.ts";
 import { contextPath } from "./path.ts";
 
@@ -18,26 +19,41 @@ interface Stage {
 	readonly instructions: Instruction[];
 }
 
-/** `ignore`: what of the context is left out. Rules that `# check=skip=` names are left out too, "all" all of them. */
-export function lint(file: ParsedDockerfile, ignore: IgnoreRules): Finding[] {
-	const skipped = new Set(
-		/skip=([^;]*)/
-			.exec(file.directives.check ?? "")?.[1]
-			?.split(",")
-			.map((name) => name.trim()),
-	);
+export interface LintOptions {
+	/** What of the context is left out. */
+	readonly ignore: IgnoreRules;
+	/** The environment that an image brings; undefined: it is not known here. */
+	readonly environmentOf: (image: string) => readonly string[] | undefined;
+}
+
+/** Rules that `# check=skip=` names are left out, those of `experimental=` are added; "all" is all of them. */
+export function lint(file: ParsedDockerfile, { ignore, environmentOf }: LintOptions): Finding[] {
+	const skipped = named(file, "skip");
+	const experimental = named(file, "experimental");
 	if (skipped.has("all")) return [];
 	const stages = stagesOf(file.instructions);
+	const tried = experimental.has("all") || experimental.has(DESCRIPTIONS);
 	return [
+		...(tried ? descriptions(file.instructions) : []),
 		...casing(file),
 		...file.emptyContinuations.map((range) => found("NoEmptyContinuation", "Empty continuation line", range)),
 		...stageNames(stages),
 		...stages.flatMap((stage) => inStage(stage, ignore)),
-		...variables(file),
+		...fromVariables(file),
+		...stageVariables(file, environmentOf),
 	]
 		.filter(({ rule }) => !skipped.has(rule))
 		.sort((a, b) => a.range.start - b.range.start);
 }
+
+/** The words of one option of `# check=a=x,y;b=z`. */
+const named = (file: ParsedDockerfile, option: string): Set<string> =>
+	new Set(
+		new RegExp(`${option}=([^;]*)`)
+			.exec(file.directives.check ?? "")?.[1]
+			?.split(",")
+			.map((name) => name.trim()),
+	);
 
 /** `# check=error=true`: findings fail a build. */
 export const findingsAreErrors = (file: ParsedDockerfile): boolean => /error=true/i.test(file.directives.check ?? "");
@@ -231,36 +247,4 @@ function repeated(instructions: readonly Instruction[]): Finding[] {
 				),
 			);
 	});
-}
-
-const PREDEFINED = /^(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT|STAGE)$|_PROXY$/i;
-
-/** Variables of FROM that no ARG before it has. Those of stages may come from the base image, which is not looked at. */
-function variables(file: ParsedDockerfile): Finding[] {
-	const known = new Map<string, string | undefined>();
-	const findings: Finding[] = [];
-	for (const one of file.instructions) {
-		if (one.kind === "ARG") for (const { name, value } of one.args) known.set(name, value);
-		if (one.kind !== "FROM") continue;
-		const missing = new Set<string>();
-		const lexing = {
-			escapeChar: file.directives.escapeChar,
-			lookup: (name: string) => known.get(name) ?? "",
-			onRead: (name: string) => {
-				if (!known.has(name) && !PREDEFINED.test(name)) missing.add(name);
-			},
-		};
-		for (const text of [one.image, one.platform ?? ""]) {
-			try {
-				expandWord(text, lexing);
-			} catch {
-				// told by the build itself
-			}
-		}
-		for (const name of missing) {
-			findings.push(found("UndefinedArgInFrom", `FROM argument '${name}' is not declared`, one.range));
-		}
-		break; // ARGs after the first FROM belong to stages
-	}
-	return findings;
 }

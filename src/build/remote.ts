@@ -156,24 +156,18 @@ export async function unpackArchive(
 
 async function isArchive(found: Found): Promise<boolean> {
 	using file = found.open();
-	return looksLikeArchive(new Uint8Array(await Bun.file(`/proc/self/fd/${file.number}`).slice(0, 65536).arrayBuffer()));
+	return looksLikeArchive(
+		new Uint8Array(await Bun.file(`/proc/self/fd/${file.number}`).slice(0, HEAD_BYTES).arrayBuffer()),
+	);
 }
+
+/** What must be read of a file to know: bzip2 gives nothing before its first block is whole, which may be 900 kB. */
+export const HEAD_BYTES = 1 << 20;
 
 /** By content: the mark of tar at its place in the first block, compressed or not. */
 export async function looksLikeArchive(bytes: Uint8Array): Promise<boolean> {
-	const head = bytes.subarray(0, 65536);
-	let kind: ReturnType<typeof detectCompression>;
-	try {
-		kind = detectCompression(head);
-	} catch (error) {
-		if (!(error instanceof EngineError)) throw error;
-		throw new EngineError(
-			"unsupported",
-			error.message
-				.replace("The layer", "The archive")
-				.replace(", which images may not be", ": only gzip and zstd are supported"),
-		);
-	}
+	const head = bytes.subarray(0, HEAD_BYTES);
+	const kind = detectCompression(head);
 	let block = Buffer.alloc(0);
 	const enough = new Error("enough");
 	try {

@@ -1,17 +1,55 @@
 /** `build --check` and `--call`: what can be told of a Dockerfile without building it. */
-import { findingsAreErrors, lint } from "../build/lint.ts";
+import { type Finding, findingsAreErrors, lint } from "../build/lint.ts";
+import type { Engine } from "../engine/engine.ts";
+import { configOf, findImage } from "../engine/images.ts";
 import { EngineError } from "../errors.ts";
+import type { ImageRecord } from "../store/images.ts";
 import type { BuildInputs } from "./build-context.ts";
 import { excerpt } from "./build-failure.ts";
 import type { BuildFlags } from "./build-flags.ts";
 import { print } from "./output.ts";
 import { renderTable } from "./table.ts";
 
-export function checkDockerfile(inputs: BuildInputs, flags: BuildFlags): number {
+/** What the linter finds; images that are here tell what they bring. */
+export const findingsOf = (engine: Engine, { dockerfile, context }: BuildInputs): Finding[] =>
+	lint(dockerfile, {
+		ignore: context.ignore,
+		environmentOf: (image) => {
+			if (image === "scratch") return [];
+			const record = findImageQuietly(engine, image);
+			return record && (configOf(record).config?.Env ?? []);
+		},
+	});
+
+function findImageQuietly(engine: Engine, image: string): ImageRecord | undefined {
+	try {
+		return findImage(engine, image);
+	} catch {
+		return undefined; // no name of an image: the build will say so
+	}
+}
+
+/** As buildx tells of them at the end of a build. */
+export function summary(findings: readonly Finding[]): string {
+	const count = findings.length;
+	const lines = findings.map(({ rule, message, range }) => ` - ${rule}: ${message} (line ${range.start})\n`);
+	return count === 0
+		? ""
+		: `\n ${count} warning${count > 1 ? "s" : ""} found (use --check to expand):\n${lines.join("")}`;
+}
+
+/** Throws where the Dockerfile itself says that its findings are errors. */
+export function refuseFindings({ dockerfile }: BuildInputs, findings: readonly Finding[]): void {
+	if (findings.length === 0 || !findingsAreErrors(dockerfile)) return;
+	const rules = [...new Set(findings.map(({ rule }) => rule))].sort().join(", ");
+	throw new EngineError("invalid", `lint violation found for rules: ${rules}`);
+}
+
+export function checkDockerfile(engine: Engine, inputs: BuildInputs, flags: BuildFlags): number {
 	const call = flags.check ? "check" : flags.call;
 	if (call === "targets") return showTargets(inputs);
 	if (call === "outline") return showOutline(inputs, flags.target);
-	const findings = lint(inputs.dockerfile, inputs.context.ignore);
+	const findings = findingsOf(engine, inputs);
 	for (const { rule, message, range } of findings) {
 		const page = rule.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, "-").toLowerCase();
 		print(`\nWARNING: ${rule} - https://docs.docker.com/go/dockerfile/rule/${page}/\n${message}\n`);
@@ -23,7 +61,7 @@ export function checkDockerfile(inputs: BuildInputs, flags: BuildFlags): number 
 			? "Check complete, no warnings found.\n"
 			: `\nCheck complete, ${count} warning${count > 1 ? "s have" : " has"} been found!\n`,
 	);
-	return count > 0 || (count > 0 && findingsAreErrors(inputs.dockerfile)) ? 1 : 0;
+	return count > 0 ? 1 : 0;
 }
 
 /** "# NAME text" above a stage or argument describes it. */

@@ -4,7 +4,7 @@ import { relative, resolve } from "node:path";
 import { IgnoreRules, parseIgnoreFile } from "../build/ignore.ts";
 import type { LocalContext } from "../build/options.ts";
 import { type ParsedDockerfile, parseDockerfile } from "../build/parse.ts";
-import { cloneRepository, isGit, looksLikeArchive, unpackStream } from "../build/remote.ts";
+import { cloneRepository, HEAD_BYTES, isGit, looksLikeArchive, unpackStream } from "../build/remote.ts";
 import { Tree } from "../build/tree.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import type { Paths } from "../paths.ts";
@@ -79,8 +79,6 @@ async function download(url: string): Promise<AsyncIterable<Uint8Array>> {
 	}
 }
 
-/** So much tells an archive from a Dockerfile. */
-const HEAD_BYTES = 64 * 1024;
 const MAX_DOCKERFILE = 16 * 1024 * 1024;
 
 /** An archive becomes a directory of ours; what is none is a Dockerfile, with nothing beside it. */

@@ -34,7 +34,7 @@ export const BUILD_FLAGS = {
 	output: list('Output destination (format: "type=local,dest=path")', "o"),
 	platform: list("Set target platform for build"),
 	progress: value(
-		'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson", "html=FILE")',
+		'Set type of progress output ("auto", "plain", "tty", "quiet", "rawjson", "html FILE")',
 		"string",
 		parseProgress,
 	),
@@ -58,7 +58,7 @@ export const BUILD_NOT_YET: readonly string[] =
 
 export type BuildFlags = Omit<Values<typeof BUILD_FLAGS>, "call"> & { readonly call: Call | undefined };
 export type Call = "build" | "check" | "outline" | "targets";
-export type ProgressMode = "auto" | "plain" | "tty" | "quiet" | "rawjson" | `html=${string}`;
+export type ProgressMode = "auto" | "plain" | "tty" | "quiet" | "rawjson" | "html" | `html=${string}`;
 
 function parseCall(given: string): Call {
 	const name = given.toLowerCase().replace(/^(lint|check)$/, "check");
@@ -73,8 +73,8 @@ function parseNone(given: string): string {
 }
 
 function parseProgress(given: string): ProgressMode {
-	if (["auto", "plain", "tty", "quiet", "rawjson"].includes(given) || /^html=./.test(given)) {
+	if (["auto", "plain", "tty", "quiet", "rawjson", "html"].includes(given) || /^html=./.test(given)) {
 		return given as ProgressMode;
 	}
-	throw new Error(`unknown progress "${given}": use auto, plain, tty, quiet, rawjson or html=FILE`);
+	throw new Error(`unknown progress "${given}": use auto, plain, tty, quiet, rawjson or html FILE`);
 }

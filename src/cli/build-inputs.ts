@@ -43,25 +43,6 @@ function parseFields(text: string): [string, string][] {
 	});
 }
 
-/** "default", "id=/socket": sockets of agents. Keys are not read: an agent holds them. */
-export function readSsh(texts: readonly string[]): Map<string, string> {
-	const sockets = new Map<string, string>();
-	for (const text of texts) {
-		const [id = "", path] = text.split(/=(.*)/s);
-		const socket = path ?? process.env["SSH_AUTH_SOCK"];
-		if (!socket) throw new EngineError("usage", `invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set`);
-		const stat = statSync(socket, { throwIfNoEntry: false });
-		if (!stat?.isSocket()) {
-			throw new EngineError(
-				"unsupported",
-				`--ssh ${id}: ${socket} is not the socket of an agent; keys are not supported`,
-			);
-		}
-		sockets.set(id, resolve(socket));
-	}
-	return sockets;
-}
-
 /** "name=directory", "name=docker-image://reference" */
 export function readNamedContexts(texts: readonly string[]): Map<string, NamedContext> {
 	const contexts = new Map<string, NamedContext>();

@@ -1,4 +1,4 @@
-/** `--progress=html=FILE`: a build as one page that needs nothing else: what ran when, what was cached. Pure. */
+/** `--progress=html FILE`: a build as one page that needs nothing else: what ran when, what was cached. Pure. */
 import type { Seen } from "./build-progress.ts";
 
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { BuiltImage } from "../build/build.ts";
 import type { Platform } from "../build/image-config.ts";
+import { findingsAreErrors } from "../build/lint.ts";
 import type { BuildOptions } from "../build/options.ts";
 import { buildImage, type PullBase } from "../engine/build.ts";
 import { limitCache } from "../engine/build-cache.ts";
@@ -11,14 +12,15 @@ import { EngineError } from "../errors.ts";
 import { formatPlatform, hostPlatform, parsePlatform } from "../image/platform.ts";
 import { canonical, parseReference } from "../image/reference.ts";
 import { addInlineCache, exportCaches, openCaches, parseCachePlace } from "./build-cache-flags.ts";
-import { checkDockerfile } from "./build-check.ts";
+import { checkDockerfile, findingsOf, refuseFindings, summary } from "./build-check.ts";
 import { readContext } from "./build-context.ts";
 import { debugShell } from "./build-debug.ts";
 import { explainFailure } from "./build-failure.ts";
 import { BUILD_FLAGS, BUILD_NOT_YET, type BuildFlags } from "./build-flags.ts";
-import { readNamedContexts, readSecrets, readSsh } from "./build-inputs.ts";
+import { readNamedContexts, readSecrets } from "./build-inputs.ts";
 import { checkSeveral, deliver, parseOutputs } from "./build-output.ts";
 import { buildProgress } from "./build-progress.ts";
+import { openSsh } from "./build-ssh.ts";
 import type { Command, Context } from "./command.ts";
 import { complain, print } from "./output.ts";
 import { pullWithProgress } from "./pull.ts";
@@ -31,29 +33,39 @@ export const build: Command<typeof BUILD_FLAGS> = {
 	flags: BUILD_FLAGS,
 	notYet: BUILD_NOT_YET,
 	args: { min: 1, max: 1 },
-	run: (context, { flags, args }) => runBuild(context, flags, args[0] ?? ""),
+	// --progress=html FILE PATH
+	moreArgs: ({ progress }) => (progress === "html" ? 1 : 0),
+	run: (context, { flags, args }) => {
+		const page = flags.progress === "html" ? args[0] : undefined;
+		const progress = page === undefined ? flags.progress : (`html=${page}` as const);
+		return runBuild(context, { ...flags, progress }, args.at(-1) ?? "");
+	},
 };
 
 async function runBuild(context: Context, flags: BuildFlags, where: string): Promise<number> {
 	for (const tag of flags.tag) canonical(parseReference(tag)); // a bad name is told before the work
 	const engine = context.engine();
 	using inputs = await readContext(engine.paths, where, flags.file);
-	if (flags.check || (flags.call ?? "build") !== "build") return checkDockerfile(inputs, flags);
+	if (flags.check || (flags.call ?? "build") !== "build") return checkDockerfile(engine, inputs, flags);
 	const progress = buildProgress(flags.quiet ? "quiet" : flags.progress);
+	// Who sees nothing of them need not wait for them.
+	const findings = flags.quiet && !findingsAreErrors(inputs.dockerfile) ? [] : findingsOf(engine, inputs);
 	const platforms = readPlatforms(flags.platform);
 	const outputs = parseOutputs(flags);
 	if (platforms.length > 1) checkSeveral(outputs);
 	for (const text of flags["cache-to"]) parseCachePlace(text, "to");
+	await using ssh = await openSsh(engine.paths, flags.ssh);
 	using held = new DisposableStack();
 	const cancel = cancelOnSignal();
 	let id: string;
 	try {
+		refuseFindings(inputs, findings);
 		const cacheSources = await openCaches(engine, context, flags["cache-from"], progress);
 		const debug = flags["debug-shell"] ? debugShell(engine, progress) : undefined;
 		const images: BuiltImage[] = [];
 		for (const platform of platforms) {
 			const prefix = platforms.length > 1 ? formatPlatform(platform) : "";
-			const options = { ...buildOptions(flags, inputs), platform, prefix, cacheSources, held, cancel };
+			const options = { ...buildOptions(flags, inputs, ssh.sockets), platform, prefix, cacheSources, held, cancel };
 			const image = await buildImage(engine, options, progress, pullBase(engine, context), debug);
 			images.push(addInlineCache(image, flags["cache-to"]));
 		}
@@ -72,7 +84,10 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 	if (flags.iidfile !== undefined) writeFileSync(flags.iidfile, id);
 	if (flags["metadata-file"] !== undefined) writeMetadata(flags["metadata-file"], id, flags.tag);
 	if (flags.quiet) print(`${id}\n`);
-	for (const warning of progress.warnings) if (!flags.quiet) complain(`WARNING: ${warning}\n`);
+	if (!flags.quiet) {
+		for (const warning of progress.warnings) complain(`WARNING: ${warning}\n`);
+		complain(summary(findings));
+	}
 	return 0;
 }
 
@@ -132,6 +147,7 @@ const NETWORKS: Readonly<Record<string, "bridge" | "none" | "host">> = {
 function buildOptions(
 	flags: BuildFlags,
 	inputs: Awaited<ReturnType<typeof readContext>>,
+	ssh: ReadonlyMap<string, string>,
 ): Omit<BuildOptions, "cacheSources" | "platform" | "prefix" | "held" | "cancel"> {
 	const network = NETWORKS[flags.network];
 	if (!network) throw new EngineError("usage", `network mode "${flags.network}" not supported by NanoContainer`);
@@ -168,7 +184,7 @@ function buildOptions(
 		},
 		network,
 		secrets: readSecrets(flags.secret),
-		ssh: readSsh(flags.ssh),
+		ssh,
 		allow: new Set(flags.allow),
 		epoch: given === undefined ? undefined : Number(given),
 		rewriteTimestamp: parseOutputs(flags).some((output) => output.options["rewrite-timestamp"] === "true"),

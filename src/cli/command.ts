@@ -26,6 +26,8 @@ export interface Command<F extends FlagTable> {
 	readonly aliases?: readonly string[];
 	readonly flags: F;
 	readonly args: { readonly min: number; readonly max: number };
+	/** How many arguments more a flag asks for. */
+	readonly moreArgs?: (flags: Parsed<F>["flags"]) => number;
 	readonly stopAtFirst?: boolean;
 	/** docker's flags that are missing here: "publish/p". */
 	readonly notYet?: readonly string[];
@@ -57,7 +59,7 @@ export async function runCommand<F extends FlagTable>(
 		complain(`${error.message}\n\nUsage:  ${usage} ${command.usage}\n\nRun '${usage} --help' for more information\n`);
 		return USAGE;
 	}
-	const wrong = countError(command, parsed.args.length);
+	const wrong = countError(command, parsed.args.length - (command.moreArgs?.(parsed.flags) ?? 0));
 	if (wrong) {
 		complain(
 			`${context.program}: '${usage}' ${wrong}\n\nUsage:  ${usage} ${command.usage}\n\nRun '${usage} --help' for more information\n`,

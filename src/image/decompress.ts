@@ -1,13 +1,13 @@
 /**
- * Decompression of layers: one small interface, three ways. fflate is pure JavaScript, in this thread, at once: best for
+ * Decompression of layers: one small interface, a way for each format. fflate is pure JavaScript, in this thread, at once: best for
  * what is small. Bun's zlib runs native code on its own threads: six times as fast where there is much to do. zstd is
- * Bun's alone. NANOCONTAINER_INFLATE=fflate or =zlib chooses for gzip.
+ * Bun's alone; bzip2 and xz, in which archives still come, are decompress-rare.ts. NANOCONTAINER_INFLATE=fflate or =zlib chooses for gzip.
  */
 import { constants, crc32, createGunzip, createZstdDecompress } from "node:zlib";
 import { Gunzip } from "fflate";
 import { EngineError } from "../errors.ts";
 
-export type Compression = "none" | "gzip" | "zstd";
+export type Compression = "none" | "gzip" | "zstd" | "bzip2" | "xz";
 
 /** Below this many compressed bytes fflate is done before zlib's stream is set up (bench/inflate.ts). */
 const FFLATE_BELOW = 64 * 1024;
@@ -29,9 +29,8 @@ export function detectCompression(head: Uint8Array): Compression {
 	if (starts(0x28, 0xb5, 0x2f, 0xfd)) return "zstd";
 	// A skippable frame (RFC 8878, 3.1.2), with which parallel compressors begin.
 	if (((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18) return "zstd";
-	if (starts(0x42, 0x5a, 0x68) || starts(0xfd, 0x37, 0x7a, 0x58, 0x5a)) {
-		throw new EngineError("unsupported", "The layer is compressed with bzip2 or xz, which images may not be");
-	}
+	if (starts(0x42, 0x5a, 0x68)) return "bzip2";
+	if (starts(0xfd, 0x37, 0x7a, 0x58, 0x5a)) return "xz";
 	return "none";
 }
 
@@ -49,6 +48,9 @@ export async function decompress(
 	const compression = detectCompression(head);
 	if (compression === "none") {
 		for await (const chunk of chunks) sink(chunk);
+	} else if (compression === "bzip2" || compression === "xz") {
+		const { withBzip2, withXz } = await import("./decompress-rare.ts");
+		await (compression === "bzip2" ? withBzip2(chunks, sink) : withXz(chunks, sink));
 	} else if (compression === "gzip" && (choice === "fflate" || (choice !== "zlib" && size < FFLATE_BELOW))) {
 		await withFflate(chunks, sink);
 	} else {
@@ -209,5 +211,5 @@ const written = (stream: ReturnType<typeof createGunzip>, piece: Uint8Array): Pr
 		stream.write(piece, () => resolve());
 	});
 
-const corrupt = (cause: unknown): EngineError =>
+export const corrupt = (cause: unknown): EngineError =>
 	new EngineError("failed", "The layer's compressed data is corrupt", { cause });

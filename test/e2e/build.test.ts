@@ -1,9 +1,9 @@
 /** `build`: a corpus of Dockerfiles, and what only shows when building again, at once, or in the way of a kill. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { CORPUS, type Entry } from "../build/corpus.ts";
-import { Host, IMAGE, loopbackUp, type Result, settled } from "../fixture.ts";
+import { Host, IMAGE, loopbackUp, type Result, settled, until } from "../fixture.ts";
 import { startRegistry, tarOf } from "../registry.ts";
 
 loopbackUp();
@@ -328,7 +328,9 @@ describe("where it comes from", () => {
 			{ path: "Dockerfile", data: `FROM ${IMAGE}\nCOPY f /f` },
 			{ path: "f", data: "packed\n" },
 		]);
-		for (const bytes of [archive, Bun.gzipSync(new Uint8Array(archive)), Bun.zstdCompressSync(archive)]) {
+		const by = (program: string) => Bun.spawnSync([program, "-c"], { stdin: archive }).stdout;
+		const packed = [Bun.gzipSync(new Uint8Array(archive)), Bun.zstdCompressSync(archive), by("xz"), by("bzip2")];
+		for (const bytes of [archive, ...packed]) {
 			const { code, stdout } = await host.nc("build", "-q", "-", { stdin: bytes });
 			expect(code).toBe(0);
 			expect(await inImage(stdout.trim(), "cat /f")).toBe("packed\n");
@@ -441,6 +443,97 @@ describe("telling", () => {
 			"Check complete, no warnings found.\n",
 		);
 	});
+	test("--check: variables that nothing sets, defaults that name no image, comments that describe nothing", async () => {
+		const lines = [
+			"# check=experimental=InvalidDefinitionDescription",
+			"ARG TAG",
+			`ARG BASE=${IMAGE}`,
+			"# says what base it is",
+			"FROM $BASE AS base",
+			"# base2 is described",
+			"FROM base AS base2",
+			"ARG VERSION=1",
+			"ENV APP_HOME=/app",
+			"WORKDIR $APP_HOEM",
+			"COPY Dockerfile $APP_HOME/$VERSION/$PATH/",
+			"LABEL a=${NOPE:-default} b=${ALSO+x}",
+			"FROM image:$TAG",
+			"COPY . $UNKNOWN",
+		];
+		const { stdout } = await build(contextOf(lines.join("\n")), "--check");
+		expect(
+			[...stdout.matchAll(/WARNING: (\w+) - .*\n(.*)/g)].map(([, rule, message]) => `${rule}: ${message}`),
+		).toEqual([
+			expect.stringContaining("InvalidDefinitionDescription: Comment for build stage or argument should follow"),
+			"UndefinedVar: Usage of undefined variable '$APP_HOEM' (did you mean $APP_HOME?)",
+			"InvalidDefaultArgInFrom: Default value for ARG image:$TAG results in empty or invalid base image name",
+		]);
+	});
+	test("what the linter finds is told at the end of a build, and can be made an error", async () => {
+		const dockerfile = `FROM ${IMAGE}\nCMD echo a`;
+		const told = await build(contextOf(dockerfile));
+		expect([told.code, told.stderr.includes("\n 1 warning found (use --check to expand):\n - JSONArgs")]).toEqual([
+			0,
+			true,
+		]);
+		expect((await build(contextOf(dockerfile), "-q")).stderr).toBe("");
+		const refused = await build(contextOf(`# check=error=true\n${dockerfile}`), "-q");
+		expect([refused.code, refused.stderr]).toEqual([
+			1,
+			expect.stringContaining("lint violation found for rules: JSONArgsRecommended"),
+		]);
+	});
+	test("ADD unpacks archives of every compression, and nothing that only looks like one", async () => {
+		const archive = tarOf([{ path: "f", data: "unpacked\n" }]);
+		const by = (program: string) => Bun.spawnSync([program, "-c"], { stdin: archive }).stdout;
+		const dir = contextOf(`FROM ${IMAGE}\nADD a.xz /xz/\nADD a.bz2 /bz2/\nADD text.bz2 cut.xz /none/`);
+		writeFileSync(`${dir}/a.xz`, by("xz"));
+		writeFileSync(`${dir}/a.bz2`, by("bzip2"));
+		writeFileSync(`${dir}/text.bz2`, Bun.spawnSync(["bzip2", "-c"], { stdin: Buffer.from("text") }).stdout);
+		writeFileSync(`${dir}/cut.xz`, by("xz").subarray(0, 30));
+		const { code, stdout } = await build(dir, "-q");
+		expect(code).toBe(0);
+		expect(await inImage(stdout.trim(), "cat /xz/f /bz2/f; ls /none")).toBe("unpacked\nunpacked\ncut.xz\ntext.bz2\n");
+	});
+	test("--ssh: keys that a step can use and cannot see, and an agent's socket", async () => {
+		const dir = contextOf(
+			`FROM ${IMAGE}\nCOPY root /\nRUN --mount=type=ssh,id=keys ssh-add -T /keys/*.pub && ssh-add -l | wc -l`,
+		);
+		// A client, with its libraries.
+		const libraries = [
+			...Bun.spawnSync(["ldd", "/usr/bin/ssh-add"])
+				.stdout.toString()
+				.matchAll(/(\/\S+) \(/g),
+		];
+		for (const file of ["/usr/bin/ssh-add", ...libraries.map(([, path = ""]) => path)]) {
+			mkdirSync(`${dir}/root/${dirname(file)}`, { recursive: true });
+			cpSync(file, `${dir}/root/${file}`, { dereference: true });
+		}
+		mkdirSync(`${dir}/root/keys`);
+		writeFileSync(`${dir}/.dockerignore`, "key.*\n");
+		const types = ["ed25519", "rsa", "ecdsa"];
+		for (const type of types) {
+			Bun.spawnSync(["ssh-keygen", "-q", "-t", type, "-N", "", "-f", `${dir}/key.${type}`]);
+			cpSync(`${dir}/key.${type}.pub`, `${dir}/root/keys/${type}.pub`);
+		}
+		const keys = types.map((type) => `${dir}/key.${type}`).join(",");
+		const made = await build(dir, "--no-cache", "--progress", "plain", "--ssh", `keys=${keys}`);
+		expect([made.code, /^#\d+ [\d.]+ 3$/m.test(made.stderr)]).toEqual([0, true]);
+
+		const agent = Bun.spawn(["ssh-agent", "-D", "-a", `${dir}/../agent`], { stdout: "ignore" });
+		await until(() => existsSync(`${dir}/../agent`), "the agent");
+		const env = { SSH_AUTH_SOCK: `${dir}/../agent` };
+		for (const key of keys.split(",")) Bun.spawnSync(["ssh-add", "-q", key], { env: { ...process.env, ...env } });
+		expect((await host.nc("build", "--no-cache", "--ssh", "keys", ".", { cwd: dir, env })).code).toBe(0);
+		agent.kill();
+		await agent.exited;
+
+		Bun.spawnSync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", `${dir}/key.locked`]);
+		const locked = await build(dir, "--ssh", `keys=${dir}/key.locked`);
+		expect([locked.code, locked.stderr.includes("add it to an agent")]).toEqual([1, true]);
+		expect((await build(dir, "--no-cache")).code).toBe(1); // without any, ssh-add reaches nobody
+		expect(readdirSync(`${host.root}/staging`)).toEqual([]);
+	});
 	test("rawjson, a timeline, metadata, warnings of unused arguments", async () => {
 		const dir = contextOf(`FROM ${IMAGE}\nRUN echo "<told>"`);
 		const raw = await host.nc("build", "--progress", "rawjson", ".", { cwd: dir });
@@ -453,9 +546,10 @@ describe("telling", () => {
 			"build",
 			"--no-cache",
 			"--progress",
-			`html=${dir}/../t.html`,
+			"html",
 			"--metadata-file",
 			`${dir}/../m.json`,
+			`${dir}/../t.html`,
 			".",
 			{ cwd: dir },
 		);

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { DHCP, decodeDhcp, encodeDhcp } from "../../../src/boot/dhcp-message.ts";
-import { loadOrder, moduleName, parseModulesDep } from "../../../src/boot/modules.ts";
+import { loadOrder, moduleName, parseModulesDep, unpacked } from "../../../src/boot/modules.ts";
 import { parseIpParameter, readSettings } from "../../../src/boot/settings.ts";
 import { kernelParameters, splitWords } from "../../../src/boot/words.ts";
-import { unpackXz } from "../../../src/boot/xz.ts";
 import { formatIpv4, parseIpv4 } from "../../../src/sys/ipv4.ts";
 
 describe("words", () => {
@@ -78,15 +77,20 @@ describe("modules", () => {
 	test("names", () => {
 		expect(["kernel/x/nf-tables.ko", "y.ko.gz", "z.ko.xz"].map(moduleName)).toEqual(["nf_tables", "y", "z"]);
 	});
-	test("xz: whole, cut off, damaged", async () => {
+	test("compressed ones: whole, cut off, damaged", async () => {
 		const text = "module ".repeat(20_000);
-		const made = Bun.spawnSync(["xz", "--check=crc32", "-c"], { stdin: Buffer.from(text) });
-		const packed = new Uint8Array(made.stdout);
-		expect(Buffer.from(await unpackXz(packed)).toString()).toBe(text);
-		expect(unpackXz(packed.subarray(0, packed.length - 40))).rejects.toThrow();
-		const damaged = packed.slice();
-		damaged[40] = (damaged[40] ?? 0) ^ 0xff;
-		expect(unpackXz(damaged)).rejects.toThrow();
+		for (const program of [
+			["xz", "--check=crc32", "-c"],
+			["bzip2", "-c"],
+			["gzip", "-c"],
+		]) {
+			const packed = new Uint8Array(Bun.spawnSync(program, { stdin: Buffer.from(text) }).stdout);
+			expect(Buffer.from(await unpacked(packed)).toString()).toBe(text);
+			expect(unpacked(packed.subarray(0, packed.length - 40))).rejects.toThrow("corrupt");
+			const damaged = packed.slice();
+			damaged[40] = (damaged[40] ?? 0) ^ 0xff;
+			expect(unpacked(damaged)).rejects.toThrow("corrupt");
+		}
 	});
 });
 
