@@ -1,11 +1,12 @@
 /** Built images are docker's and podman's too, and what they are is what docker makes of the same Dockerfile. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Parser, type ReadEntry } from "tar";
 import { CORPUS, type Entry } from "../build/corpus.ts";
 import { Host, IMAGE, loopbackUp } from "../fixture.ts";
 import { Docker, podman, removeCgroups } from "../peers.ts";
+import { tarOf } from "../registry.ts";
 
 loopbackUp();
 const host = new Host();
@@ -145,4 +146,73 @@ describe("the same Dockerfile", () => {
 			expect(await exported(name)).toEqual(await exported(`docker-${name}`));
 		});
 	}
+});
+
+/** PAX headers of a tar archive: path → file capabilities, which are all that docker saves of extended attributes. */
+function attributesOf(tar: Buffer): [string, string][] {
+	const found: [string, string][] = [];
+	let attributes: string[] = [];
+	const field = (at: number, length: number) => tar.toString("latin1", at, at + length).replace(/\0.*$/s, "");
+	for (let at = 0; at + 512 <= tar.length && tar[at] !== 0; ) {
+		const size = Number.parseInt(field(at + 124, 12), 8) || 0;
+		if (field(at + 156, 1) === "x") {
+			for (let p = at + 512; p < at + 512 + size; ) {
+				const length = Number.parseInt(tar.toString("latin1", p, p + 12), 10);
+				const record = tar.subarray(p, p + length - 1);
+				const [, name] = /^\d+ SCHILY\.xattr\.(security\.capability)=/.exec(record.toString("latin1")) ?? [];
+				if (name) attributes.push(`${name}=${record.subarray(record.indexOf(0x3d) + 1).toString("hex")}`);
+				p += length;
+			}
+		} else {
+			const path = field(at, 100).replace(/^\.?\/|\/$/g, "");
+			if (attributes.length) found.push([path, attributes.sort().join(" ")]);
+			attributes = [];
+		}
+		at += 512 + Math.ceil(size / 512) * 512;
+	}
+	return found;
+}
+
+test("file capabilities are the same: unpacked, copied and carried from stage to stage", async () => {
+	const capability = Buffer.from("0100000200200000000000000000000000000000", "hex");
+	const pax = { "SCHILY.xattr.security.capability": capability, "SCHILY.xattr.user.note": "kept" };
+	const archive = tarOf([{ path: "tool", mode: 0o755, data: "tool", pax }]);
+	const dockerfile = `FROM ${IMAGE} AS one\nADD caps.tar /x/\nFROM ${IMAGE}\nCOPY --from=one /x/tool /y/tool\nRUN cp -a /y/tool /z`;
+	const context = contextOf({ dockerfile, files: {} });
+	writeFileSync(`${context}/caps.tar`, archive);
+	await host.ok(
+		"build",
+		"-q",
+		"--network",
+		"none",
+		"-t",
+		"caps",
+		"-o",
+		`type=docker,dest=${host.dir}/caps.tar`,
+		context,
+	);
+	await docker.ok("load", "-i", `${host.dir}/caps.tar`);
+	await docker.ok("build", "-q", "--network", "none", "-t", "docker-caps", ".", { cwd: context, buildkit: true });
+	const saved = async (image: string) => {
+		await docker.ok("save", "-o", `${host.dir}/saved.tar`, image);
+		const attributes = new Map<string, string>();
+		const parser = new Parser({
+			onReadEntry(entry: ReadEntry) {
+				const parts: Buffer[] = [];
+				entry.on("data", (chunk: Buffer) => parts.push(Buffer.from(chunk)));
+				entry.on("end", () => {
+					if (!entry.path.endsWith(".tar")) return;
+					for (const [path, text] of attributesOf(Buffer.concat(parts))) attributes.set(path, text);
+				});
+			},
+		});
+		await new Promise((resolve, reject) => {
+			parser.on("end", resolve).on("error", reject);
+			parser.end(Buffer.from(readFileSync(`${host.dir}/saved.tar`)));
+		});
+		return Object.fromEntries(attributes);
+	};
+	const theirs = await saved("docker-caps");
+	expect(theirs["y/tool"]).toContain("security.capability=");
+	expect(await saved("caps")).toEqual(theirs);
 });
