@@ -3,6 +3,7 @@
  * such a namespace; nothing outside is touched.
  */
 import { mkdirSync } from "node:fs";
+import { debianPackage } from "./foreign.ts";
 import { add, countJunit, run, type Tally } from "./tally.ts";
 import { debianKernel } from "./vm/kernel.ts";
 
@@ -44,6 +45,7 @@ export function e2e(names: readonly string[]): Tally {
 function prepareMachines(): void {
 	debianKernel("amd64");
 	debianKernel("arm64");
+	debianPackage("qemu-user-static", "amd64");
 	if (!run([process.execPath, "build.ts", "--arch", "arm64"]))
 		process.stderr.write("NanoContainer-arm64 was not built\n");
 }

@@ -5,6 +5,7 @@
 import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { dependencies } from "../../native/licences.ts";
+import { debianPackage } from "../foreign.ts";
 import { newDisk, scratch } from "./guest.ts";
 
 const REPOSITORY = `${import.meta.dir}/../..`;
@@ -80,5 +81,9 @@ export function guestDisk(): string {
 	]) {
 		cpSync(`${REPOSITORY}/${path}`, `${root}/suite/${path}`, { recursive: true });
 	}
+	// Programs of another architecture, and what runs them.
+	mkdirSync(`${root}/suite/foreign`);
+	cpSync(`${debianPackage("qemu-user-static", "amd64")}/usr/bin/qemu-aarch64-static`, `${root}/suite/foreign/qemu`);
+	cpSync(`${debianPackage("busybox-static", "arm64")}/bin/busybox`, `${root}/suite/foreign/busybox`);
 	return newDisk("guest.disk", 1500, root);
 }

@@ -40,6 +40,8 @@ const loadable = (modules: ReadonlyMap<string, ModuleFile>): string[] => [...mod
 export interface ModuleOptions {
 	/** Leaves some out. */
 	readonly without?: readonly string[];
+	/** Besides those that `boot` loads. */
+	readonly further?: readonly string[];
 	/** As distributions have them. */
 	readonly compression?: keyof typeof COMPRESSIONS;
 }
@@ -52,10 +54,10 @@ const COMPRESSIONS = {
 
 /** The modules that a machine needs, as files of an initramfs, with their modules.dep. */
 export function moduleEntries(kernel: Kernel, options: ModuleOptions = {}): CpioEntry[] {
-	const { without = [], compression } = options;
+	const { without = [], further = [], compression } = options;
 	const compress = compression ? COMPRESSIONS[compression] : (bytes: Uint8Array) => bytes;
 	const suffix = compression ? `.${compression}` : "";
-	const wanted = WANTED_MODULES.filter((name) => !without.includes(name));
+	const wanted = [...WANTED_MODULES, ...further].filter((name) => !without.includes(name));
 	const names = loadOrder(kernel.modules, wanted).filter((name) => !without.includes(name));
 	const base = `lib/modules/${kernel.release}`;
 	const files = names.map((name) => kernel.modules.get(name) as ModuleFile);

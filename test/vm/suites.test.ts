@@ -27,6 +27,7 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 		program: undefined,
 		files: [busybox(), file("script", script(suites))],
 		disks: [disk],
+		modules: { further: ["binfmt_misc"] },
 		parameters: ["rdinit=/busybox", "ip=none", "--", "sh", "/script"],
 	});
 	await vm.ended(timeoutMs);
@@ -36,7 +37,9 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 	expect(passed).toEqual([...suites]);
 }
 
-test("resources, on cgroup v2 alone", () => runSuites(["vm/guest/resources-v2"], 300_000), 320_000);
+test("resources, on cgroup v2 alone; programs of another architecture", async () => {
+	await runSuites(["vm/guest/resources-v2", "vm/guest/foreign"], 300_000);
+}, 320_000);
 
 const CORE = [
 	...["run", "lifecycle", "exec-logs", "resources", "network"],
