@@ -91,7 +91,8 @@ async function fill(
 ): Promise<void> {
 	using root = made.open();
 	const { owner, chmod, destination, excluded } = settled;
-	const into = (keepsOwners: boolean) => new Destination(root.number, { owner, chmod, keepsOwners });
+	using opened = new DisposableStack();
+	const into = (keepsOwners: boolean) => opened.use(new Destination(root.number, { owner, chmod, keepsOwners }));
 	if (tree && selected.length) {
 		const unpack = instruction.kind === "ADD" && instruction.unpack !== false;
 		const plain: SelectedSource[] = [];

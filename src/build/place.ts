@@ -58,12 +58,14 @@ export interface PlaceOptions {
 	readonly keepsOwners: boolean;
 }
 
-export class Destination {
+export class Destination implements Disposable {
 	readonly #root: number;
 	readonly #options: PlaceOptions;
 	/** First names of files that have several, among those copied together. */
 	readonly #linked = new Map<string, string>();
 	readonly #dirTimes = new Map<string, bigint>();
+	/** The directory that the last file was put into: the next one most often goes there too. */
+	#parent: { readonly path: string; readonly fd: Fd } | undefined;
 
 	constructor(root: number, options: PlaceOptions) {
 		this.#root = root;
@@ -122,7 +124,7 @@ export class Destination {
 	put(found: Found, path: string): void {
 		const kind = typeOf(found.stat.mode);
 		if (kind === S_IFSOCK) return;
-		using parent = openInRoot(this.#root, dirName(path) || "/", O_RDONLY | O_DIRECTORY);
+		const parent = this.#parentOf(path);
 		const name = baseName(path);
 		if (kind === S_IFDIR) {
 			this.#putDirectory(found, parent.number, name, path);
@@ -142,6 +144,20 @@ export class Destination {
 		}
 		if (found.stat.links > 1) this.#linked.set(found.stat.inode, path);
 		this.#putNode(found, parent.number, name, kind);
+	}
+
+	#parentOf(path: string): Fd {
+		const directory = dirName(path) || "/";
+		if (this.#parent?.path === directory) return this.#parent.fd;
+		this[Symbol.dispose]();
+		const fd = openInRoot(this.#root, directory, O_RDONLY | O_DIRECTORY);
+		this.#parent = { path: directory, fd };
+		return fd;
+	}
+
+	[Symbol.dispose](): void {
+		this.#parent?.fd[Symbol.dispose]();
+		this.#parent = undefined;
 	}
 
 	/** A directory that exists takes over mode and owner of the one that is copied onto it. */
@@ -180,9 +196,8 @@ export class Destination {
 		using source = found.open();
 		const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 		const made = tryOpenat2(parent, name, flags, 0o600, 0);
-		if (made === -EEXIST)
-			clear(parent, name, path); // most often there is nothing
-		else if (made < 0) throw new SyscallError("openat2", path, -made);
+		if (made < 0 && made !== -EEXIST) throw new SyscallError("openat2", path, -made);
+		if (made < 0) clear(parent, name, path); // most often there is nothing
 		using target = made < 0 ? openat2(parent, name, flags, 0o600) : new Fd(made);
 		copyContent(source.number, target.number);
 		this.#finish(target.number, found);

@@ -15,7 +15,7 @@ export function exportDirectory(paths: Paths, layers: readonly string[], directo
 	mkdirSync(directory, { recursive: true });
 	using source = openLayers(paths, layers);
 	using root = openDir(directory);
-	const destination = new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: true });
+	using destination = new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: true });
 	for (const found of source.tree.walk("", () => false))
 		if (found.path !== "") destination.put(found, `/${found.path}`);
 	destination.finish();

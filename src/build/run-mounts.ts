@@ -152,7 +152,7 @@ async function begin(
 async function fill({ openFrom }: MountRequest, directory: string, from: string, source: string): Promise<void> {
 	using opened = await openFrom(from);
 	using root = openDir(directory);
-	const destination = new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: true });
+	using destination = new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: true });
 	for (const found of opened.tree.walk(contextPath(source), () => false)) {
 		if (found.path !== "") destination.put(found, `/${found.path}`);
 	}

@@ -40,7 +40,7 @@ export function materialize(paths: Paths, context: LocalContext): string {
 	const dir = stagingDirectory(paths);
 	using source = openContext(context);
 	using root = openDir(dir);
-	const destination = new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: false });
+	using destination = new Destination(root.number, { owner: undefined, chmod: undefined, keepsOwners: false });
 	for (const found of source.tree.walk("", () => false))
 		if (found.path !== "") destination.put(found, `/${found.path}`);
 	destination.finish();

@@ -3,7 +3,7 @@
  * while the build runs (draft-miller-ssh-agent): a step can have things signed, and never sees a key.
  */
 import { readFileSync, statSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { resolve } from "node:path";
 import type { ParsedKey } from "ssh2";
 import { EngineError } from "../errors.ts";
@@ -67,6 +67,7 @@ async function readKeys(files: readonly string[]): Promise<ParsedKey[]> {
 const MAX_SOCKET_PATH = 107;
 
 async function openAgent(paths: Paths, keys: readonly ParsedKey[]): Promise<AsyncDisposable & { socket: string }> {
+	const { createServer } = await import("node:net");
 	const { AgentProtocol } = await import("ssh2");
 	const { convertSignature } = await import("ssh2/lib/protocol/utils.js");
 	const directory = stagingDirectory(paths);

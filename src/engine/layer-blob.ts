@@ -1,6 +1,5 @@
 /** A layer as registries want it: its archive, compressed. */
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
-import { createGzip } from "node:zlib";
 import { type LayerDescriptor, OCI_LAYER } from "../build/manifest.ts";
 import { writeLayerBlob } from "../image/archive.ts";
 import type { Paths } from "../paths.ts";
@@ -31,6 +30,7 @@ export async function compressLayer(paths: Paths, diffId: string, path: string):
 async function gzip(path: string, sink: (chunk: Uint8Array) => void): Promise<{ digest: string; size: number }> {
 	const hash = new Bun.CryptoHasher("sha256");
 	let size = 0;
+	const { createGzip } = await import("node:zlib"); // loaded when there is something to compress
 	const stream = createGzip();
 	const done = (async () => {
 		for await (const chunk of stream as AsyncIterable<Uint8Array>) {

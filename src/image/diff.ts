@@ -129,7 +129,7 @@ class Walk {
 		this.#sink(encodeHeader(entry));
 	}
 
-	#whiteout(path: Buffer, { mtime }: FileStat): OutEntry {
+	#whiteout(path: Buffer, { mtimeSeconds }: FileStat): OutEntry {
 		const { clampTo = Number.POSITIVE_INFINITY, timesOfFilesOnly } = this.#options;
 		return {
 			path,
@@ -138,7 +138,7 @@ class Walk {
 			uid: 0,
 			gid: 0,
 			size: 0,
-			mtime: timesOfFilesOnly ? 0 : Math.min(seconds(mtime), clampTo),
+			mtime: timesOfFilesOnly ? 0 : Math.min(mtimeSeconds, clampTo),
 			linkpath: Buffer.alloc(0),
 			devMajor: 0,
 			devMinor: 0,
@@ -160,7 +160,7 @@ class Walk {
 	#mtime(dir: number, name: Buffer, stat: FileStat): number {
 		const { clampTo, timesOfFilesOnly } = this.#options;
 		if (timesOfFilesOnly && typeOf(stat.mode) === S_IFDIR) return 0;
-		const own = seconds(stat.mtime);
+		const own = stat.mtimeSeconds;
 		if (clampTo === undefined || own <= clampTo) return own;
 		setTimes(dir, name, BigInt(clampTo) * 1_000_000_000n, AT_SYMLINK_NOFOLLOW);
 		return clampTo;
@@ -180,5 +180,3 @@ class Walk {
 		if (rest.length) this.#sink(rest);
 	}
 }
-
-const seconds = (nanoseconds: bigint): number => Number(nanoseconds / 1_000_000_000n);

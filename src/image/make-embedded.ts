@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import { Header } from "tar";
+import { Header } from "tar/header";
 
 const BUSYBOX = ["bin/busybox", "usr/bin/busybox"];
 const LICENCE = "usr/share/doc/busybox-static/copyright";

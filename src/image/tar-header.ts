@@ -3,7 +3,7 @@
  * decodes the block; PAX records are decoded here, because they hold bytes (file capabilities) and nanoseconds, which
  * its decoder turns into text and milliseconds.
  */
-import { Header } from "tar";
+import { Header } from "tar/header";
 import { EngineError } from "../errors.ts";
 
 export type EntryType = "file" | "directory" | "symlink" | "link" | "char" | "block" | "fifo";

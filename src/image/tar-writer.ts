@@ -1,8 +1,8 @@
 /**
- * A tar archive, block by block: npm `tar` encodes the header, a PAX record (pax(1)) carries what does not fit one.
- * The same entries always give the same bytes: no names of users, times in whole seconds, as docker writes layers.
+ * A tar archive, block by block: a header as POSIX has it (ustar, pax(1)), and a PAX record for what does not fit one.
+ * The same entries always give the same bytes: no names of users, times in whole seconds, as docker writes layers. Layers
+ * have many small files: encoding a header must not take longer than reading one.
  */
-import { Header } from "tar";
 import type { EntryType } from "./tar-header.ts";
 
 const BLOCK = 512;
@@ -23,15 +23,9 @@ export interface OutEntry {
 	readonly xattrs: ReadonlyMap<string, Uint8Array>;
 }
 
-const TYPES = {
-	file: "File",
-	directory: "Directory",
-	symlink: "SymbolicLink",
-	link: "Link",
-	char: "CharacterDevice",
-	block: "BlockDevice",
-	fifo: "FIFO",
-} as const;
+/** The byte that tells the type. */
+const TYPES = { file: "0", link: "1", symlink: "2", char: "3", block: "4", directory: "5", fifo: "6" } as const;
+const PAX = "x";
 
 /** An entry of its simplest kind, to be varied. */
 export const plainEntry = (path: string, size: number): OutEntry => ({
@@ -94,24 +88,50 @@ const short = (bytes: Buffer): string =>
 		.toString("latin1")
 		.replace(/[^\x01-\x7e]/g, "_");
 
-function block(entry: OutEntry, flag?: "x"): Buffer {
-	const header = new Header({
-		path: short(entry.path),
-		mode: entry.mode & 0o7777,
-		uid: fit(entry.uid, MAX_ID),
-		gid: fit(entry.gid, MAX_ID),
-		size: entry.type === "file" ? fit(entry.size, MAX_SIZE) : 0,
-		mtime: new Date(fit(entry.mtime, MAX_SIZE) * 1000),
-		type: flag ? "ExtendedHeader" : TYPES[entry.type],
-		linkpath: short(entry.linkpath),
-		uname: "",
-		gname: "",
-		devmaj: entry.devMajor,
-		devmin: entry.devMinor,
-	});
+/** Where the fields of a header are, and how long. */
+const FIELDS = {
+	path: 0,
+	mode: [100, 8],
+	uid: [108, 8],
+	gid: [116, 8],
+	size: [124, 12],
+	mtime: [136, 12],
+	checksum: [148, 8],
+	type: 156,
+	linkpath: 157,
+	magic: 257,
+	devMajor: [329, 8],
+	devMinor: [337, 8],
+} as const;
+
+function block(entry: OutEntry, flag?: typeof PAX): Buffer {
 	const bytes = Buffer.alloc(BLOCK);
-	header.encode(bytes, 0);
+	let sum = 8 * 0x20; // the checksum's own field counts as blanks
+	const text = (at: number, value: string) => {
+		bytes.write(value, at, "latin1");
+		for (let i = 0; i < value.length; i++) sum += value.charCodeAt(i);
+	};
+	const number = ([at, length]: readonly [number, number], value: number) => text(at, octal(value, length));
+	text(FIELDS.path, short(entry.path));
+	number(FIELDS.mode, entry.mode & 0o7777);
+	number(FIELDS.uid, fit(entry.uid, MAX_ID));
+	number(FIELDS.gid, fit(entry.gid, MAX_ID));
+	number(FIELDS.size, entry.type === "file" ? fit(entry.size, MAX_SIZE) : 0);
+	number(FIELDS.mtime, fit(entry.mtime, MAX_SIZE));
+	text(FIELDS.type, flag ?? TYPES[entry.type]);
+	text(FIELDS.linkpath, short(entry.linkpath));
+	text(FIELDS.magic, "ustar\x0000");
+	number(FIELDS.devMajor, entry.devMajor);
+	number(FIELDS.devMinor, entry.devMinor);
+	const [at, length] = FIELDS.checksum;
+	bytes.write(octal(sum, length), at, "latin1");
 	return bytes;
+}
+
+/** Digits, a blank and a NUL; the blank gives way to a digit more. */
+function octal(value: number, length: number): string {
+	const digits = value.toString(8);
+	return digits.length === length - 1 ? `${digits}\0` : `${digits.padStart(length - 2, "0")} \0`;
 }
 
 /** Zeros from the end of data of `size` bytes to the next block. */

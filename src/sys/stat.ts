@@ -23,6 +23,8 @@ export interface FileStat {
 	readonly inode: string;
 	readonly major: number;
 	readonly minor: number;
+	/** Whole seconds since 1970, rounded down. */
+	readonly mtimeSeconds: number;
 	/** Nanoseconds since 1970. */
 	readonly mtime: bigint;
 	readonly ctime: bigint;
@@ -30,9 +32,6 @@ export interface FileStat {
 
 const STATX_BASIC_STATS = 0x7ff;
 const buffer = new DataView(new ArrayBuffer(256));
-const time = (at: number): bigint =>
-	buffer.getBigInt64(at, true) * 1_000_000_000n + BigInt(buffer.getUint32(at + 8, true));
-
 /** Of a name in a directory; the last link is not followed. `name` is text or NUL-terminated bytes. */
 export function statAt(dir: number, name: string | Buffer): FileStat {
 	syscall("statx", String(name), dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
@@ -61,21 +60,41 @@ export function statFd(fd: number): FileStat {
 	return decode();
 }
 
-function decode(): FileStat {
-	const dev = `${buffer.getUint32(0x88, true)}:${buffer.getUint32(0x8c, true)}`;
-	return {
-		mode: buffer.getUint16(0x1c, true),
-		uid: buffer.getUint32(0x14, true),
-		gid: buffer.getUint32(0x18, true),
-		size: Number(buffer.getBigUint64(0x28, true)),
-		links: buffer.getUint32(0x10, true),
-		inode: `${dev}:${buffer.getBigUint64(0x20, true)}`,
-		major: buffer.getUint32(0x80, true),
-		minor: buffer.getUint32(0x84, true),
-		mtime: time(0x70),
-		ctime: time(0x60),
-	};
+/** Seconds and nanoseconds as numbers: most who ask for a stat ask for no time, and BigInts cost. */
+class DecodedStat implements FileStat {
+	readonly mode = buffer.getUint16(0x1c, true);
+	readonly links = buffer.getUint32(0x10, true);
+	readonly uid = buffer.getUint32(0x14, true);
+	readonly gid = buffer.getUint32(0x18, true);
+	readonly size = wide(0x28);
+	readonly major = buffer.getUint32(0x80, true);
+	readonly minor = buffer.getUint32(0x84, true);
+	readonly #number = wide(0x20);
+	readonly #numberHigh = buffer.getUint32(0x24, true);
+	readonly #device = buffer.getUint32(0x88, true) * 2 ** 20 + buffer.getUint32(0x8c, true);
+	readonly #ctime = wide(0x60);
+	readonly #ctimeNs = buffer.getUint32(0x68, true);
+	readonly #mtime = wide(0x70);
+	readonly #mtimeNs = buffer.getUint32(0x78, true);
+
+	get inode(): string {
+		return `${this.#device}:${this.#numberHigh}:${this.#number}`;
+	}
+	get mtimeSeconds(): number {
+		return this.#mtime;
+	}
+	get mtime(): bigint {
+		return BigInt(this.#mtime) * 1_000_000_000n + BigInt(this.#mtimeNs);
+	}
+	get ctime(): bigint {
+		return BigInt(this.#ctime) * 1_000_000_000n + BigInt(this.#ctimeNs);
+	}
 }
+
+/** A signed 64-bit number; exact up to 2^53. */
+const wide = (at: number): number => buffer.getInt32(at + 4, true) * 2 ** 32 + buffer.getUint32(at, true);
+
+const decode = (): FileStat => new DecodedStat();
 
 export const typeOf = (mode: number): number => mode & S_IFMT;
 

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { Header } from "tar";
 import type { TarEntry } from "../../../src/image/tar-header.ts";
 import { TarReader } from "../../../src/image/tar-reader.ts";
 import { encodeHeader, endOfArchive, type OutEntry, padding, plainEntry } from "../../../src/image/tar-writer.ts";
@@ -50,4 +51,25 @@ test("names that are not UTF-8 keep their bytes; links and devices keep what the
 	expect(link.entry.linkpath).toBe("t".repeat(150));
 	const device = roundTrip({ ...plainEntry("n", 0), type: "char", devMajor: 1, devMinor: 3 }, Buffer.alloc(0));
 	expect([device.entry.type, device.entry.devMajor, device.entry.devMinor]).toEqual(["char", 1, 3]);
+});
+
+const random = (below: number): number => Math.trunc(Math.random() * below);
+
+test("a header is what npm tar makes of the same entry", () => {
+	const types = { file: "File", directory: "Directory", symlink: "SymbolicLink", char: "CharacterDevice" } as const;
+	for (let round = 0; round < 2000; round++) {
+		const type = (["file", "directory", "symlink", "char"] as const)[random(4)] ?? "file";
+		const entry = {
+			...plainEntry("x".repeat(1 + random(98)), random(2) ? random(1000) : random(2 ** 33)),
+			...{ type, mode: random(0o10000), uid: random(0o10000000), gid: random(70000), mtime: random(2 ** 33) },
+			...{ devMajor: random(300), devMinor: random(70000), linkpath: Buffer.from("y".repeat(random(99))) },
+		};
+		const expected = Buffer.alloc(512);
+		new Header({
+			...{ path: entry.path.toString(), mode: entry.mode, uid: entry.uid, gid: entry.gid, type: types[type] },
+			...{ size: type === "file" ? entry.size : 0, mtime: new Date(entry.mtime * 1000), uname: "", gname: "" },
+			...{ linkpath: entry.linkpath.toString(), devmaj: entry.devMajor, devmin: entry.devMinor },
+		}).encode(expected, 0);
+		expect(encodeHeader(entry).equals(expected)).toBe(true);
+	}
 });
