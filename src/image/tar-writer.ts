@@ -112,7 +112,9 @@ function block(entry: OutEntry, flag?: typeof PAX): Buffer {
 		for (let i = 0; i < value.length; i++) sum += value.charCodeAt(i);
 	};
 	const number = ([at, length]: readonly [number, number], value: number) => text(at, octal(value, length));
-	text(FIELDS.path, short(entry.path));
+	const path = short(entry.path);
+	// A slash at the end makes a directory of a file (as in the tar of Unix V7), also where one was cut off there.
+	text(FIELDS.path, entry.type === "directory" ? path : path.replace(/\/$/, "_"));
 	number(FIELDS.mode, entry.mode & 0o7777);
 	number(FIELDS.uid, fit(entry.uid, MAX_ID));
 	number(FIELDS.gid, fit(entry.gid, MAX_ID));
