@@ -72,13 +72,15 @@ describe("signals", () => {
 	});
 	test("the third interrupt that nobody minds ends the command, not the container", async () => {
 		const child = Bun.spawn(
-			host.command("run", "--name", "deaf", ...NET, IMAGE, "sh", "-c", "echo ready; exec sleep 1000"),
+			// Not through a shell, which would mind them until it is gone.
+			host.command("run", "--name", "deaf", ...NET, IMAGE, "sleep", "1000"),
 			{
 				stdout: "pipe",
 				stderr: "pipe",
 			},
 		);
-		await child.stdout.getReader().read();
+		const running = async () => (await host.nc("inspect", "-f", "{{.State.Status}}", "deaf")).stdout === "running\n";
+		await until(running, "the container");
 		for (let i = 0; i < 3; i++) {
 			child.kill("SIGINT");
 			await Bun.sleep(50);
