@@ -119,8 +119,7 @@ export class BootContainers {
 		const options = createOptions(wanted, args, flags.detach);
 		// Progress bars of several at once would be in each other's way.
 		const image = await imageFor(engine, context, options.image, { ...flags, quiet: true });
-		const labels = { ...options.labels, [BOOT_LABEL]: THIS };
-		const created = create(engine, image, { ...options, labels });
+		const created = create(engine, image, { ...options, labels: { ...options.labels, [BOOT_LABEL]: THIS } });
 		for (const warning of created.warnings) say(warning);
 		if (flags.detach) this.#detached.add(created.container.id);
 		return created.container.id;
@@ -131,13 +130,14 @@ export class BootContainers {
 		const { name } = findContainer(engine.db, id);
 		const raw = console ? rawMode(0) : undefined;
 		try {
-			const { client, monitorPid } = start(engine, id, {
+			using started = start(engine, id, {
 				attachment: this.#detached.has(id)
 					? undefined
 					: ownStreams({ stdin: console, stdout: true, stderr: true }, { tty: console, keys: NO_KEYS, lease: false }),
 				terminalSize: console ? CONSOLE_SIZE : { rows: 0, columns: 0 },
 			});
-			this.#running.set(monitorPid, { job, name, client, raw, startedAt: Date.now() });
+			const running = { job, name, client: started.client, raw, startedAt: Date.now() };
+			this.#running.set(started.monitorPid, running);
 		} catch (error) {
 			raw?.[Symbol.dispose]();
 			throw error;

@@ -21,6 +21,7 @@ import { becomeSubreaper, reapChildren } from "../sys/process.ts";
 import { BootContainers } from "./boot-containers.ts";
 import { newJob } from "./boot-job.ts";
 import type { Command, Context } from "./command.ts";
+import { stayAlive } from "./first-process.ts";
 import { text } from "./flags.ts";
 import { engineOptions } from "./global.ts";
 import { archiveOf } from "./load.ts";
@@ -30,13 +31,13 @@ import { VERSION } from "./version.ts";
 declare const NANOCONTAINER_BUILT: number;
 
 const DOCUMENT = "/etc/nanocontainer/boot.json";
-const LONG_MS = 2 ** 31 - 1;
 const DEFAULT_HOSTNAME = "nanocontainer";
 
 const flags = { file: text(`What to run (default ${DOCUMENT})`, "f") };
 
 export const boot: Command<typeof flags> = {
 	name: "boot",
+	aliases: [],
 	usage: "[OPTIONS]",
 	summary: "Be the first process of a machine: mounts, modules, network, and the containers it is there for",
 	flags,
@@ -88,7 +89,7 @@ class Machine {
 		for (const event of ["uncaughtException", "unhandledRejection"]) {
 			process.on(event, (error) => this.#say(messageOf(error)));
 		}
-		setInterval(() => {}, LONG_MS);
+		stayAlive();
 	}
 
 	async #step<T>(what: string, action: () => T | Promise<T>): Promise<T | undefined> {

@@ -91,7 +91,12 @@ async function openAgent(paths: Paths, keys: readonly ParsedKey[]): Promise<Asyn
 		protocol.on("error", () => client.destroy()); // what it sent is no request
 		client.pipe(protocol).pipe(client);
 	});
-	await listen(server, socket);
+	try {
+		await listen(server, socket);
+	} catch (error) {
+		removeTree(directory);
+		throw error;
+	}
 	return {
 		socket,
 		async [Symbol.asyncDispose]() {

@@ -27,8 +27,5 @@ export function bootWords(words: readonly string[]): string[] {
 
 const LONG_MS = 2 ** 31 - 1;
 
-/** Something is always left to wait for. */
-export function forEver(): Promise<never> {
-	setInterval(() => {}, LONG_MS);
-	return new Promise(() => {});
-}
+/** Something is always left to wait for: an empty event loop would end the process. */
+export const stayAlive = (): void => void setInterval(() => {}, LONG_MS);

@@ -14,6 +14,7 @@ const flags = {
 
 export const load: Command<typeof flags> = {
 	name: "load",
+	aliases: ["image load", "load"],
 	usage: "[OPTIONS]",
 	summary: "Load an image from a tar archive or STDIN",
 	flags,

@@ -8,7 +8,7 @@ import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
 import { exitNow } from "../sys/process.ts";
 import type { Context } from "./command.ts";
-import { bootWords, forEver, isInit } from "./first-process.ts";
+import { bootWords, isInit, stayAlive } from "./first-process.ts";
 import { FlagError } from "./flags.ts";
 import { engineOptions, type GlobalOptions, programName, readGlobal } from "./global.ts";
 import { renderGroupHelp } from "./help.ts";
@@ -20,13 +20,14 @@ const USAGE = 125;
 export async function main(argv: readonly string[]): Promise<never> {
 	const program = programName(process.argv0);
 	const first = isInit();
+	if (first) stayAlive();
 	let exitCode: number;
 	try {
 		exitCode = await dispatch(program, first ? bootWords(argv) : argv);
 	} catch (error) {
 		exitCode = report(program, error, argv.includes("--debug"));
 	}
-	if (first) await forEver(); // the kernel would panic
+	if (first) await new Promise(() => {}); // the kernel would panic
 	// A build that records its profile (build.ts) writes it when Bun ends the process in its own way.
 	if (process.env["BUN_BYTECODE_ORDER_OUT"]) process.exit(exitCode);
 	exitNow(exitCode);

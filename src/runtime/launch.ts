@@ -65,7 +65,8 @@ export interface LaunchRequest {
 	readonly attachment: Attachment | undefined;
 }
 
-export interface Launched {
+/** Disposing of it only ends what timings() reads; a process that starts many containers does. */
+export interface Launched extends Disposable {
 	readonly pid: number;
 	readonly monitorPid: number;
 	readonly client: MonitorClient;
@@ -98,11 +99,13 @@ export class Launch implements Disposable {
 		// Before there is a monitor: it finds our streams waiting, and nothing that the container does can come earlier.
 		if (request.attachment) this.#client.attach(request.attachment);
 		else this.#client.wait();
-		this.#monitorPid = spawn(
-			`/proc/self/fd/${program.number}`,
-			["nanocontainer-monitor", request.name],
-			[end.number, this.#planFile.number, ...request.fds],
-		);
+		const fds = [end.number, this.#planFile.number, ...request.fds];
+		try {
+			this.#monitorPid = spawn(`/proc/self/fd/${program.number}`, ["nanocontainer-monitor", request.name], fds);
+		} catch (error) {
+			this[Symbol.dispose]();
+			throw error;
+		}
 	}
 
 	/**
@@ -120,6 +123,7 @@ export class Launch implements Disposable {
 			monitorPid: this.#monitorPid,
 			client: this.#client,
 			timings: () => timings(this.#planFile, encoded.resultsOffset, plan.length),
+			[Symbol.dispose]: () => this[Symbol.dispose](),
 		};
 	}
 

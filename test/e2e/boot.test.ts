@@ -1,6 +1,6 @@
 /** `boot` by hand, on a machine that is up: its network by DHCP, and what it does with containers and signals. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Host, IMAGE, until } from "../fixture.ts";
 
 const host = new Host();
@@ -140,4 +140,17 @@ test("an image cannot say that its containers are the boot's, to be replaced", a
 	await machine.says("0 of 0 containers run");
 	await machine.end();
 	expect(await host.ok("ps", "-a", "--format", "{{.Names}}")).toBe("mine");
+});
+
+test("a container that is started again and again costs no descriptor each time", async () => {
+	const containers = [{ run: `--name often --network none ${IMAGE} true`, whenEnded: "restart" }];
+	const machine = boot({ network: "none", containers });
+	const files = () => readdirSync(`/proc/${machine.child.pid}/fd`).length;
+	const ends = () => machine.said().split("container often ended").length - 1;
+	await until(() => ends() >= 2, "the second end");
+	const before = files();
+	await until(() => ends() >= 5, "the fifth end");
+	expect(files()).toBeLessThanOrEqual(before + 1);
+	expect(await machine.end()).toBe(0);
+	await host.ok("rm", "-f", "often");
 });
