@@ -1,40 +1,10 @@
 /** Signal names and numbers (signal(7)); the same on x86_64 and aarch64. */
 
-const NAMES = [
-	"",
-	"HUP",
-	"INT",
-	"QUIT",
-	"ILL",
-	"TRAP",
-	"ABRT",
-	"BUS",
-	"FPE",
-	"KILL",
-	"USR1",
-	"SEGV",
-	"USR2",
-	"PIPE",
-	"ALRM",
-	"TERM",
-	"STKFLT",
-	"CHLD",
-	"TSTP",
-	"CONT",
-	"STOP",
-	"TSTP",
-	"TTIN",
-	"TTOU",
-	"URG",
-	"XCPU",
-	"XFSZ",
-	"VTALRM",
-	"PROF",
-	"WINCH",
-	"IO",
-	"PWR",
-	"SYS",
-];
+/** Each at the index that is its number. */
+const NAMES =
+	" HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
+		" ",
+	);
 const ALIASES: Record<string, number> = { IOT: 6, CLD: 17, POLL: 29, RTMIN: 34, RTMAX: 64 };
 const SIGRTMIN = 34;
 const SIGRTMAX = 64;
@@ -59,21 +29,21 @@ export function parseSignal(text: string): number | undefined {
 	return n > 0 ? n : undefined;
 }
 
-/** Names of the signals that a command forwards to its container: all that can be caught, but CHLD, PIPE and URG. */
-export const FORWARDED_SIGNALS = [
-	"HUP",
-	"INT",
-	"QUIT",
-	"USR1",
-	"USR2",
-	"TERM",
-	"CONT",
-	"WINCH",
-	"ALRM",
-	"VTALRM",
-	"IO",
-	"PWR",
-].map((name) => ({ name: `SIG${name}` as NodeJS.Signals, number: parseSignal(name) ?? 0 }));
+/** The signals that a command forwards to its container: all that can be caught, but CHLD, PIPE and URG. */
+export const FORWARDED_SIGNALS: readonly { readonly name: NodeJS.Signals; readonly number: number }[] = [
+	{ name: "SIGHUP", number: 1 },
+	{ name: "SIGINT", number: SIGINT },
+	{ name: "SIGQUIT", number: 3 },
+	{ name: "SIGUSR1", number: 10 },
+	{ name: "SIGUSR2", number: 12 },
+	{ name: "SIGALRM", number: 14 },
+	{ name: "SIGTERM", number: SIGTERM },
+	{ name: "SIGCONT", number: 18 },
+	{ name: "SIGVTALRM", number: 26 },
+	{ name: "SIGWINCH", number: 28 },
+	{ name: "SIGIO", number: 29 },
+	{ name: "SIGPWR", number: 30 },
+];
 
 /** The wait status of wait(2) → docker's exit code: the process's own, or 128+signal. */
 export function exitCodeOf(waitStatus: number): number {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
+import { constants } from "node:os";
 import type { RuntimeConfig } from "../../../src/runtime/config.ts";
 import { renderPlan, renderPlanJson } from "../../../src/runtime/explain.ts";
 import { bindOptions, mountOptions } from "../../../src/runtime/mounts.ts";
 import { failureText, OPCODES, op } from "../../../src/runtime/operations.ts";
 import { cloneFlags, compilePlan, type PlanInputs } from "../../../src/runtime/plan.ts";
 import { encodePlan } from "../../../src/runtime/plan-encode.ts";
-import { exitCodeOf, parseSignal } from "../../../src/runtime/signals.ts";
+import { exitCodeOf, FORWARDED_SIGNALS, parseSignal } from "../../../src/runtime/signals.ts";
 
 const config: RuntimeConfig = {
 	ociVersion: "1.2.0",
@@ -164,5 +165,8 @@ test("signals by every name docker takes, wait statuses as docker's codes", () =
 		undefined,
 		undefined,
 	]);
+	for (const [name, number] of Object.entries(constants.signals))
+		expect([name, parseSignal(name)]).toEqual([name, number]);
+	for (const { name, number } of FORWARDED_SIGNALS) expect([name, number]).toEqual([name, constants.signals[name]]);
 	expect([0x0700, 9, 0x8b].map(exitCodeOf)).toEqual([7, 137, 139]);
 });
