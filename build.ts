@@ -93,6 +93,7 @@ async function compile(profile: readonly string[]): Promise<void> {
 		target: "bun",
 		format: "esm",
 		define: {
+			"process.arch": JSON.stringify(arch), // the other architecture's tables fall away
 			NANOCONTAINER_VERSION: JSON.stringify(version),
 			NANOCONTAINER_BUILT: JSON.stringify(Number(built.stdout || Date.now() / 1000) * 1000),
 			NANOCONTAINER_COMMIT: JSON.stringify(commit.ok ? commit.stdout : "unknown"),

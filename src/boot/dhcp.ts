@@ -1,5 +1,7 @@
 /** Asking the network for an address (RFC 2131): discover → offer → request → ack. */
+
 import type { Ipv4 } from "../sys/ipv4.ts";
+import { randomBytes } from "../sys/random.ts";
 import { BroadcastSocket } from "../sys/udp-broadcast.ts";
 import { DHCP, type DhcpAnswer, decodeDhcp, encodeDhcp } from "./dhcp-message.ts";
 
@@ -26,7 +28,7 @@ export interface Client {
 	readonly hostname: string;
 }
 
-const newTransaction = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
+const newTransaction = (): number => new DataView(randomBytes(4).buffer).getUint32(0);
 
 /**
  * Gets a lease; undefined when nobody answers. Blocks for as long as that takes: where there is nobody, half a second

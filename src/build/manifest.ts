@@ -33,7 +33,7 @@ export function storedLayers(
 ): LayerDescriptor[] {
 	const base =
 		baseManifest !== undefined && hasBlob(paths, baseManifest)
-			? parseDocument(Manifest, readBlob(paths, baseManifest).toString(), "stored manifest").layers
+			? parseDocument(Manifest, readBlob(paths, baseManifest), "stored manifest").layers
 			: [];
 	return layers.map((diffId, i) => {
 		const known = base[i];

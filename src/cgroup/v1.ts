@@ -12,13 +12,14 @@ import type { CgroupDriver, CgroupPath, Hierarchies, Membership } from "./driver
 import { type Resources, type Setting, settingsV1, WEIGHT_FILES } from "./resources.ts";
 
 export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
-	const dirs = (path: CgroupPath): string[] => [...new Set(v1.values())].map((root) => `${root}/${path}`);
-	const membership = (path: CgroupPath): Membership => ({
-		directory: unified && `${unified}/${path}`,
-		procs: dirs(path)
-			.filter((dir) => existsSync(dir))
-			.map((dir) => `${dir}/cgroup.procs`),
-	});
+	// cpu and cpuacct may be one tree.
+	const roots: string[] = [];
+	for (const root of v1.values()) if (!roots.includes(root)) roots.push(root);
+	const membership = (path: CgroupPath): Membership => {
+		const procs: string[] = [];
+		for (const root of roots) if (existsSync(`${root}/${path}`)) procs.push(`${root}/${path}/cgroup.procs`);
+		return { directory: unified && `${unified}/${path}`, procs };
+	};
 	return {
 		version: 1,
 		controllers: new Set(v1.keys()),
@@ -65,7 +66,7 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
 		},
 		remove(path) {
-			for (const dir of dirs(path)) removeDirectory(dir);
+			for (const root of roots) removeDirectory(`${root}/${path}`);
 			if (unified) removeDirectory(`${unified}/${path}`);
 		},
 	};

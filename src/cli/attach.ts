@@ -9,8 +9,7 @@ import { isTerminal } from "../sys/terminal.ts";
 import type { Command } from "./command.ts";
 import { bool, text } from "./flags.ts";
 import { complain } from "./output.ts";
-import { exitCodeOfSession } from "./run.ts";
-import { attend, catchSignals, detachKeys, ownStreams, rawTerminal } from "./session.ts";
+import { attend, catchSignals, detachKeys, exitCodeOfSession, ownStreams, rawTerminal } from "./session.ts";
 
 const flags = {
 	"detach-keys": text("Override the key sequence for detaching a container"),
@@ -25,7 +24,7 @@ export const attach: Command<typeof flags> = {
 	flags,
 	args: { min: 1, max: 1 },
 	run: async (context, { flags, args }) => {
-		const engine = context.engine();
+		const engine = await context.engine();
 		const container = findContainer(engine.db, args[0] ?? "");
 		if (container.state.status !== "running") {
 			complain("You cannot attach to a stopped container, start it first\n");

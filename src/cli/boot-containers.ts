@@ -44,7 +44,7 @@ export interface BootHost {
 	/** Ends the machine. */
 	readonly end: (how: Ending) => void;
 	/** Opens a store that needs no disk. */
-	readonly inMemory: () => Engine;
+	readonly inMemory: () => Promise<Engine>;
 	/** Somebody can look at this machine. */
 	readonly hasConsole: boolean;
 }
@@ -89,7 +89,7 @@ export class BootContainers {
 	async run(job: Job): Promise<void> {
 		let id = job.id;
 		try {
-			const engine = this.#engineOf(job);
+			const engine = await this.#engineOf(job);
 			if (id === undefined || !getContainer(engine.db, id)) id = await this.#create(engine, job);
 			if (!this.#ending) this.#launch(engine, { ...job, id });
 		} catch (error) {
@@ -99,9 +99,9 @@ export class BootContainers {
 	}
 
 	/** The console is to come up, whatever is wrong with its image, and then with the store. */
-	#engineOf({ console, failures }: Job): Engine {
+	async #engineOf({ console, failures }: Job): Promise<Engine> {
 		if (!console || failures < 2) return this.#host.engine;
-		this.#inMemory ??= this.#host.inMemory();
+		this.#inMemory ??= await this.#host.inMemory();
 		return this.#inMemory;
 	}
 

@@ -161,7 +161,7 @@ class Machine {
 
 	async #start(settings: Settings): Promise<void> {
 		if (this.#ending) return;
-		const engine = this.#openStore();
+		const engine = await this.#openStore();
 		const containers = new BootContainers({
 			engine,
 			context: this.#context,
@@ -186,10 +186,10 @@ class Machine {
 	}
 
 	/** On a disk that is read-only, or damaged, there may be no store: then what can be run is run from memory. */
-	#openStore(): Engine {
+	async #openStore(): Promise<Engine> {
 		const { run } = this.#context.global;
 		try {
-			return Engine.open(engineOptions(this.#root, run));
+			return await Engine.open(engineOptions(this.#root, run));
 		} catch (error) {
 			if (!this.#first) throw error;
 			this.#say(`the store ${this.#root} cannot be used: ${messageOf(error)}: going on with one in memory`);
@@ -197,7 +197,7 @@ class Machine {
 		}
 	}
 
-	#openInMemory(): Engine {
+	#openInMemory(): Promise<Engine> {
 		return Engine.open(engineOptions(`${IN_MEMORY}/root`, `${IN_MEMORY}/run`));
 	}
 

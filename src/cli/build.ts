@@ -35,7 +35,7 @@ export const build: Command<typeof BUILD_FLAGS> = {
 	args: { min: 1, max: 1 },
 	// --progress=html FILE PATH
 	moreArgs: ({ progress }) => (progress === "html" ? 1 : 0),
-	run: (context, { flags, args }) => {
+	run: async (context, { flags, args }) => {
 		const page = flags.progress === "html" ? args[0] : undefined;
 		const progress = page === undefined ? flags.progress : (`html=${page}` as const);
 		return runBuild(context, { ...flags, progress }, args.at(-1) ?? "");
@@ -44,7 +44,7 @@ export const build: Command<typeof BUILD_FLAGS> = {
 
 async function runBuild(context: Context, flags: BuildFlags, where: string): Promise<number> {
 	for (const tag of flags.tag) canonical(parseReference(tag)); // a bad name is told before the work
-	const engine = context.engine();
+	const engine = await context.engine();
 	using inputs = await readContext(engine.paths, where, flags.file);
 	if (flags.check || (flags.call ?? "build") !== "build") return checkDockerfile(engine, inputs, flags);
 	const progress = buildProgress(flags.quiet ? "quiet" : flags.progress);

@@ -26,9 +26,9 @@ export const du: Command<typeof duFlags> = {
 	aliases: [],
 	flags: duFlags,
 	args: { min: 0, max: 0 },
-	run: (context, { flags }) => {
+	run: async (context, { flags }) => {
 		const until = untilOf(flags.filter);
-		const records = listCache(context.engine()).filter(({ used }) => until === undefined || used < until);
+		const records = listCache(await context.engine()).filter(({ used }) => until === undefined || used < until);
 		if (flags.verbose) for (const record of records.toReversed()) print(`${verbose(record)}\n`);
 		else print(tableOf(records.toReversed()));
 		const sum = (some: readonly CacheRecord[]) => some.reduce((total, { size }) => total + size, 0);
@@ -53,11 +53,15 @@ export const prune: Command<typeof pruneFlags> = {
 	aliases: [],
 	flags: pruneFlags,
 	args: { min: 0, max: 0 },
-	run: (context, { flags }) => {
+	run: async (context, { flags }) => {
 		const what = flags.all ? "all build cache" : "all dangling build cache";
 		if (!flags.force && !confirm(`WARNING! This will remove ${what}. Are you sure you want to continue?`)) return 0;
 		const until = untilOf(flags.filter);
-		const removed = pruneCache(context.engine(), { all: flags.all, until, keepBytes: flags["keep-storage"] ?? 0 });
+		const removed = pruneCache(await context.engine(), {
+			all: flags.all,
+			until,
+			keepBytes: flags["keep-storage"] ?? 0,
+		});
 		if (removed.length) print(tableOf(removed));
 		print(`Total:\t${humanSize(removed.filter(({ shared }) => !shared).reduce((sum, { size }) => sum + size, 0))}\n`);
 		return 0;

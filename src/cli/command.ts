@@ -14,7 +14,7 @@ export interface Context {
 	/** The name this program was called by: "NanoContainer" or "docker". */
 	readonly program: string;
 	/** Opens the engine; only commands that need it do. */
-	readonly engine: () => Engine;
+	readonly engine: () => Promise<Engine>;
 }
 
 export interface Command<F extends FlagTable> {

@@ -4,6 +4,7 @@ import type { CreateOptions } from "../engine/create.ts";
 import { EngineError } from "../errors.ts";
 import type { ContainerConfig, HostConfig } from "../store/container-record.ts";
 import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
+import { explainFlag } from "./explain.ts";
 import { bool, choice, hidden, integer, list, listOf, text, type Values, value } from "./flags.ts";
 import { parseEnv, parseLabels, readEnvFiles } from "./parse-env.ts";
 import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "./parse-host.ts";
@@ -82,24 +83,6 @@ export const CONTAINER_NOT_YET: readonly string[] =
 	);
 
 export type ContainerFlags = Values<typeof CONTAINER_FLAGS>;
-export type ExplainMode = "" | "text" | "json";
-
-/** `--explain` is a switch that may carry a value. */
-export function explainFlag() {
-	return {
-		short: undefined,
-		help: "Print the system calls that make the container, each with its reason and time; --explain=json for machines",
-		kind: "",
-		initial: "" as ExplainMode,
-		add: (_: ExplainMode, given: string): ExplainMode => {
-			if (given === "true" || given === "text") return "text";
-			if (given === "json") return "json";
-			if (given === "false") return "";
-			throw new Error('must be "text" or "json"');
-		},
-	};
-}
-
 /** A name, or docker's long form, of which only the name means something here. */
 function parseNetwork(text: string): string {
 	const fields = text.includes("=") ? text.split(",") : [`name=${text}`];

@@ -32,7 +32,7 @@ export const createCommand: Command<typeof CONTAINER_FLAGS> = {
 
 async function createContainer(context: Context, { flags, args }: Parsed<typeof CONTAINER_FLAGS>): Promise<number> {
 	const options = createOptions(flags, args, false);
-	const engine = context.engine();
+	const engine = await context.engine();
 	const cidfile = flags.cidfile === undefined ? undefined : openCidFile(flags.cidfile);
 	try {
 		const image = await imageFor(engine, context, options.image, flags);

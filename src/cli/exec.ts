@@ -5,12 +5,19 @@ import { EngineError } from "../errors.ts";
 import { pidfdKill, pidfdOpen } from "../sys/process.ts";
 import { isTerminal } from "../sys/terminal.ts";
 import type { Command } from "./command.ts";
-import { explainFlag } from "./container-flags.ts";
+import { explain, explainFlag } from "./explain.ts";
 import { bool, list, listOf, text } from "./flags.ts";
 import { complain, print } from "./output.ts";
 import { parseEnv, readEnvFiles } from "./parse-env.ts";
-import { exitCodeOfSession, explain } from "./run.ts";
-import { attend, catchSignals, detachKeys, ownStreams, rawTerminal, terminalSize } from "./session.ts";
+import {
+	attend,
+	catchSignals,
+	detachKeys,
+	exitCodeOfSession,
+	ownStreams,
+	rawTerminal,
+	terminalSize,
+} from "./session.ts";
 
 const flags = {
 	detach: bool("Detached mode: run command in the background", "d"),
@@ -45,7 +52,7 @@ export const exec: Command<typeof flags> = {
 		const signals = catchSignals(!tty && !flags.detach, tty);
 		using _raw = rawTerminal(tty && !flags.detach, stdin);
 		try {
-			const executed = execInContainer(context.engine(), name, {
+			const executed = execInContainer(await context.engine(), name, {
 				command,
 				env: [...readEnvFiles(flags["env-file"]), ...flags.env.flat()],
 				user: flags.user,

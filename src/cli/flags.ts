@@ -146,10 +146,9 @@ export interface ReadOptions {
 
 export function readFlags<F extends FlagTable>(table: F, argv: readonly string[], options: ReadOptions): Parsed<F> {
 	const values: Record<string, unknown> = {};
-	for (const name of Object.keys(table)) values[name] = table[name]?.initial;
+	for (const name in table) values[name] = table[name]?.initial;
 	const args: string[] = [];
 	const given = new Set<string>();
-	const byShort = new Map(Object.entries(table).flatMap(([name, spec]) => (spec.short ? [[spec.short, name]] : [])));
 
 	const set = (name: string, spec: AnySpec, text: string): void => {
 		try {
@@ -198,11 +197,16 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 		return 0;
 	}
 
+	function longName(letter: string): string | undefined {
+		for (const name in table) if (table[name]?.short === letter) return name;
+		return undefined;
+	}
+
 	/** "it", "eA=B", "e" and the next word. */
 	function shortFlags(letters: string, next: string | undefined): number {
 		for (let k = 0; k < letters.length; k++) {
 			const letter = letters[k] ?? "";
-			const name = byShort.get(letter);
+			const name = longName(letter);
 			const spec = name === undefined ? undefined : table[name];
 			if (name === undefined || !spec) {
 				const hidden = options.notYet.find((entry) => entry.endsWith(`/${letter}`));

@@ -62,7 +62,7 @@ function home(): string {
 
 /** "docker" if this program was called by that name. */
 export function programName(argv0: string): string {
-	return /(^|\/)docker$/.test(argv0) ? "docker" : "NanoContainer";
+	return argv0 === "docker" || argv0.endsWith("/docker") ? "docker" : "NanoContainer";
 }
 
 /** What opens the engine. The monitor starts the reaper with the same: this executable and its global flags. */

@@ -30,8 +30,8 @@ export const images: Command<typeof flags> = {
 	flags,
 	notYet: ["tree"],
 	args: { min: 0, max: 1 },
-	run: (context, { flags, args }) => {
-		const found = listImageRows(context.engine(), { pattern: args[0], filters: filtersOf(flags.filter) });
+	run: async (context, { flags, args }) => {
+		const found = listImageRows(await context.engine(), { pattern: args[0], filters: filtersOf(flags.filter) });
 		if (flags.quiet && flags.format) {
 			complain("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
 		}

@@ -28,8 +28,8 @@ export const info: Command<typeof flags> = {
 	summary: "Display system-wide information",
 	flags,
 	args: { min: 0, max: 0 },
-	run: (context, { flags }) => {
-		const engine = context.engine();
+	run: async (context, { flags }) => {
+		const engine = await context.engine();
 		const containers = listContainers(engine.db);
 		const running = containers.filter((container) => container.state.status === "running").length;
 		const { cgroups } = engine;

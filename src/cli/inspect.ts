@@ -27,12 +27,12 @@ export const inspect: Command<typeof flags> = {
 	flags,
 	notYet: ["size/s"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
-	run: (context, { flags, args }) => {
+	run: async (context, { flags, args }) => {
 		if (flags.type !== undefined && flags.type !== "container" && flags.type !== "image") {
 			complain(`unknown type: "${flags.type}": must be one of "container" or "image"\n`);
 			return 1;
 		}
-		return inspectAll(context.engine(), args, flags.type ? [flags.type] : ["container", "image"], flags.format);
+		return inspectAll(await context.engine(), args, flags.type ? [flags.type] : ["container", "image"], flags.format);
 	},
 };
 
@@ -46,7 +46,7 @@ export function inspectOnly(kind: Kind): Command<typeof ownFlags> {
 		flags: ownFlags,
 		notYet: kind === "container" ? ["size/s"] : ["platform"],
 		args: { min: 1, max: Number.POSITIVE_INFINITY },
-		run: (context, { flags, args }) => inspectAll(context.engine(), args, [kind], flags.format),
+		run: async (context, { flags, args }) => inspectAll(await context.engine(), args, [kind], flags.format),
 	};
 }
 

@@ -10,8 +10,8 @@ export const reapCommand: Command<Record<string, never>> = {
 	summary: "Tidy up after a container that has ended",
 	flags: {},
 	args: { min: 1, max: 1 },
-	run: ({ global }, { args }) => {
-		const engine = Engine.openQuietly({ root: global.root, run: global.run, self: [process.execPath] });
+	run: async ({ global }, { args }) => {
+		const engine = await Engine.openQuietly({ root: global.root, run: global.run, self: [process.execPath] });
 		reap(engine, args[0] ?? "");
 		return 0;
 	},

@@ -11,8 +11,8 @@ export const kill: Command<typeof flags> = {
 	summary: "Kill one or more running containers",
 	flags,
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
-	run: (context, { flags, args }) => {
-		const engine = context.engine();
+	run: async (context, { flags, args }) => {
+		const engine = await context.engine();
 		return forEachName(args, (name) => {
 			killContainer(engine, name, flags.signal);
 			return name;

@@ -26,7 +26,7 @@ export const load: Command<typeof flags> = {
 			complain("requested load from stdin, but stdin is empty\n");
 			return 1;
 		}
-		for (const { id, names } of await loadArchive(context.engine(), archiveOf(input))) {
+		for (const { id, names } of await loadArchive(await context.engine(), archiveOf(input))) {
 			if (names.length === 0) print(`Loaded image ID: ${id}\n`);
 			for (const name of names) print(`Loaded image: ${name}\n`);
 		}

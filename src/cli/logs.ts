@@ -40,7 +40,7 @@ export const logs: Command<typeof flags> = {
 			since: time(flags.since, "since"),
 			until: time(flags.until, "until"),
 		};
-		await readLogs(context.engine(), args[0] ?? "", options, ({ log, stream, time: at }) => {
+		await readLogs(await context.engine(), args[0] ?? "", options, ({ log, stream, time: at }) => {
 			const line = flags.timestamps ? `${at} ${log}` : log;
 			(stream === "stdout" ? print : complain)(line);
 		});

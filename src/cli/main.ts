@@ -102,7 +102,7 @@ async function runLeaf(rest: readonly string[], session: { context: Context; exi
 	let command = await resolve((subCommands as Record<string, unknown>)[name]);
 	let used = 1;
 	if (command.subCommands) {
-		command = await resolve((command.subCommands as Record<string, unknown>)[member]);
+		command = await resolve((await resolve(command.subCommands))[member]);
 		used = 2;
 	}
 	await command.run({ rawArgs: rest.slice(used), args: { _: [] }, cmd: command, data: session });
@@ -153,7 +153,7 @@ function showGroup(program: string, name: string, member: string | undefined): n
 }
 
 function contextOf(program: string, global: GlobalOptions): Context {
-	let engine: Engine | undefined;
+	let engine: Promise<Engine> | undefined;
 	return {
 		global,
 		program,

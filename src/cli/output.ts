@@ -4,6 +4,7 @@
  */
 import { EAGAIN, EINTR, trySyscall } from "../sys/errno.ts";
 import { pollWritable } from "../sys/process.ts";
+import { utf8 } from "../sys/text.ts";
 
 /** Writes to standard output. What a closed pipe does not take is dropped, as it is by cat(1). */
 export const print = (text: string): void => write(1, text);
@@ -12,7 +13,7 @@ export const print = (text: string): void => write(1, text);
 export const complain = (text: string): void => write(2, text);
 
 function write(fd: number, text: string): void {
-	const bytes = Buffer.from(text);
+	const bytes = utf8(text);
 	for (let at = 0; at < bytes.length; ) {
 		const n = trySyscall("write", fd, at ? bytes.subarray(at) : bytes, bytes.length - at);
 		if (n >= 0) at += n;

@@ -5,12 +5,19 @@ import { nodePath } from "../sys/node.ts";
 import { parseCsv } from "./parse-csv.ts";
 import { parseBytes } from "./parse-size.ts";
 
-const PROPAGATION = new Set(["shared", "slave", "private", "rshared", "rslave", "rprivate"]);
+const PROPAGATION = "propagation";
 const MODE_KINDS: Readonly<Record<string, string>> = {
-	...{ ro: "access", rw: "access", z: "label", Z: "label", nocopy: "copy" },
+	ro: "access",
+	rw: "access",
+	z: "label",
+	Z: "label",
+	nocopy: "copy",
 	// Without effect on Linux.
-	...{ consistent: "consistency", cached: "consistency", delegated: "consistency" },
-	...Object.fromEntries([...PROPAGATION].map((word) => [word, "propagation"])),
+	consistent: "consistency",
+	cached: "consistency",
+	delegated: "consistency",
+	...{ shared: PROPAGATION, slave: PROPAGATION, private: PROPAGATION },
+	...{ rshared: PROPAGATION, rslave: PROPAGATION, rprivate: PROPAGATION },
 };
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
@@ -196,7 +203,7 @@ function applyKey(mount: Draft, key: string, value: string | undefined, field: s
 			mount.readonly = isTrue(value, key);
 			return;
 		case "bind-propagation":
-			if (!value || !PROPAGATION.has(value)) throw new Error(`invalid propagation mode: ${value}`);
+			if (!value || MODE_KINDS[value] !== PROPAGATION) throw new Error(`invalid propagation mode: ${value}`);
 			mount.options.push(value);
 			return;
 		case "bind-recursive":

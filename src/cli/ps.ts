@@ -31,9 +31,10 @@ export const ps: Command<typeof flags> = {
 	aliases: ["container ls", "container list", "container ps", "ps"],
 	flags,
 	args: { min: 0, max: 0 },
-	run: (context, { flags }) => {
+	run: async (context, { flags }) => {
 		const last = flags.last !== undefined && flags.last > 0 ? flags.last : flags.latest ? 1 : undefined;
-		const containers = list(context.engine(), { all: flags.all, last, filters: groupFilters(flags.filter) });
+		const engine = await context.engine();
+		const containers = list(engine, { all: flags.all, last, filters: groupFilters(flags.filter) });
 		if (flags.quiet && flags.format) {
 			complain("WARNING: Ignoring custom format, because both --format and --quiet are set.\n");
 		}
@@ -44,7 +45,7 @@ export const ps: Command<typeof flags> = {
 		const sized = flags.size || /\.Size\b/.test(flags.format ?? "");
 		const rows = containers.map((container) => ({
 			...rowOf(container, flags["no-trunc"]),
-			Size: sized ? sizeText(containerSizes(context.engine(), container)) : "0B",
+			Size: sized ? sizeText(containerSizes(engine, container)) : "0B",
 		}));
 		const shape = flags.size ? { ...SHAPE, columns: [...SHAPE.columns, "Size"] } : SHAPE;
 		print(renderRows(rows, shape, flags.format));

@@ -27,7 +27,7 @@ export const pull: Command<typeof flags> = {
 	notYet: ["all-tags/a", "disable-content-trust"],
 	args: { min: 1, max: 1 },
 	run: async (context, { flags, args }) => {
-		await pullWithProgress(context.engine(), context, args[0] ?? "", { ...flags, toError: false });
+		await pullWithProgress(await context.engine(), context, args[0] ?? "", { ...flags, toError: false });
 		return 0;
 	},
 };

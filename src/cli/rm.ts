@@ -19,8 +19,8 @@ export const rm: Command<typeof flags> = {
 	flags,
 	notYet: ["link/l"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
-	run: (context, { flags, args }) => {
-		const engine = context.engine();
+	run: async (context, { flags, args }) => {
+		const engine = await context.engine();
 		return forEachName(args, async (name) => {
 			if (name.trim() === "") throw new EngineError("invalid", "container name cannot be empty");
 			try {

@@ -13,8 +13,8 @@ export const rmi: Command<typeof flags> = {
 	flags,
 	notYet: ["no-prune", "platform"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
-	run: (context, { flags, args }) => {
-		const engine = context.engine();
+	run: async (context, { flags, args }) => {
+		const engine = await context.engine();
 		return forEachName(args, (name) => {
 			const { untagged, deleted } = removeImage(engine, name, { force: flags.force });
 			return [...untagged.map((text) => `Untagged: ${text}`), ...deleted.map((text) => `Deleted: ${text}`)].join("\n");

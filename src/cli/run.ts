@@ -7,23 +7,16 @@ import { remove } from "../engine/remove.ts";
 import { type Started, start } from "../engine/start.ts";
 import { kill } from "../engine/stop.ts";
 import { EngineError, messageOf } from "../errors.ts";
-import { renderPlan, renderPlanJson } from "../runtime/explain.ts";
-import type { Launched } from "../runtime/launch.ts";
-import type { Operation } from "../runtime/operations.ts";
 import type { Container } from "../store/container-record.ts";
-import { EPIPE, errnoText, type SyscallError } from "../sys/errno.ts";
+import type { SyscallError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { AT_FDCWD, O_CREAT, O_EXCL, O_WRONLY, openat2, writeAll } from "../sys/file.ts";
 import { unlinkSync } from "../sys/fs.ts";
 import { isTerminal } from "../sys/terminal.ts";
+import { utf8 } from "../sys/text.ts";
 import type { Command, Context } from "./command.ts";
-import {
-	CONTAINER_FLAGS,
-	CONTAINER_NOT_YET,
-	type ContainerFlags,
-	createOptions,
-	type ExplainMode,
-} from "./container-flags.ts";
+import { CONTAINER_FLAGS, CONTAINER_NOT_YET, type ContainerFlags, createOptions } from "./container-flags.ts";
+import { explain } from "./explain.ts";
 import { bool, text } from "./flags.ts";
 import { imageFor } from "./image-for.ts";
 import { complain, print } from "./output.ts";
@@ -31,9 +24,9 @@ import {
 	attend,
 	catchSignals,
 	detachKeys,
+	exitCodeOfSession,
 	ownStreams,
 	rawTerminal,
-	type SessionEnd,
 	type SessionOptions,
 	terminalSize,
 } from "./session.ts";
@@ -86,7 +79,7 @@ type RunFlags = ContainerFlags & { detach: boolean; "detach-keys": string | unde
 
 async function runContainer(context: Context, flags: RunFlags, args: readonly string[]): Promise<number> {
 	const options = createOptions(flags, args, flags.detach);
-	const engine = context.engine();
+	const engine = await context.engine();
 	const cidfile = flags.cidfile === undefined ? undefined : openCidFile(flags.cidfile);
 	let container: Container;
 	try {
@@ -136,13 +129,6 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 	});
 }
 
-/** Prints the plan, if asked for, on standard error: standard output is the container's. */
-export function explain(mode: ExplainMode, plan: readonly Operation[], launched: Launched): void {
-	if (mode === "") return;
-	const timings = launched.timings();
-	complain(mode === "json" ? renderPlanJson(plan, timings) : renderPlan(plan, timings));
-}
-
 /** Attends an attached container that this command started, and tidies up after it. */
 export async function finishAttached(
 	engine: Engine,
@@ -169,26 +155,6 @@ function forward(engine: Engine, id: string, signal: number): void {
 	}
 }
 
-const SIGPIPE = 13;
-
-export function exitCodeOfSession(end: SessionEnd): number {
-	switch (end.kind) {
-		case "exited":
-			return end.code;
-		case "detached":
-			return 0;
-		case "broken":
-			if (end.errno === EPIPE) return 128 + SIGPIPE; // as if the write had been ours
-			complain(`write /dev/${end.stream}: ${errnoText(end.errno)}\n`);
-			return 1;
-		case "lost":
-			complain("The container's monitor was killed: how the container ended is not known\n");
-			return 255;
-		default:
-			return 1;
-	}
-}
-
 /** --cidfile: must not exist; stays only if there is a container. */
 export function openCidFile(path: string) {
 	let file: Fd;
@@ -205,7 +171,7 @@ export function openCidFile(path: string) {
 	}
 	return {
 		write(id: string) {
-			writeAll(file.number, Buffer.from(id), path);
+			writeAll(file.number, utf8(id), path);
 			file[Symbol.dispose]();
 		},
 		discard() {

@@ -5,6 +5,7 @@
 
 import type { Attachment, MonitorClient, MonitorEvent } from "../runtime/monitor.ts";
 import { exitCodeOf, FORWARDED_SIGNALS, SIGINT, SIGTERM } from "../runtime/signals.ts";
+import { EPIPE, errnoText } from "../sys/errno.ts";
 import { isOpen } from "../sys/fd.ts";
 import { isTerminal, rawMode, windowSize } from "../sys/terminal.ts";
 import { complain } from "./output.ts";
@@ -93,6 +94,27 @@ function endOf(event: MonitorEvent): SessionEnd | undefined {
 			return { kind: "lost" };
 		default:
 			return undefined;
+	}
+}
+
+const SIGPIPE = 13;
+
+/** What the command answers for its session. */
+export function exitCodeOfSession(end: SessionEnd): number {
+	switch (end.kind) {
+		case "exited":
+			return end.code;
+		case "detached":
+			return 0;
+		case "broken":
+			if (end.errno === EPIPE) return 128 + SIGPIPE; // as if the write had been ours
+			complain(`write /dev/${end.stream}: ${errnoText(end.errno)}\n`);
+			return 1;
+		case "lost":
+			complain("The container's monitor was killed: how the container ended is not known\n");
+			return 255;
+		default:
+			return 1;
 	}
 }
 

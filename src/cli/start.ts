@@ -26,7 +26,7 @@ export const start: Command<typeof flags> = {
 	notYet: ["checkpoint", "checkpoint-dir"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: async (context, { flags, args }) => {
-		const engine = context.engine();
+		const engine = await context.engine();
 		const attached = flags.attach || flags.interactive;
 		if (attached && args.length > 1) {
 			complain("you cannot start and attach multiple containers at once\n");

@@ -15,8 +15,8 @@ export const stop: Command<typeof flags> = {
 	summary: "Stop one or more running containers",
 	flags,
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
-	run: (context, { flags, args }) => {
-		const engine = context.engine();
+	run: async (context, { flags, args }) => {
+		const engine = await context.engine();
 		return forEachName(args, async (name) => {
 			await stopContainer(engine, name, { timeout: flags.timeout ?? flags.time, signal: flags.signal });
 			return name;

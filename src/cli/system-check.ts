@@ -17,7 +17,7 @@ export const systemCheck: Command<typeof flags> = {
 		const began = performance.now();
 		let found = 0;
 		let left = 0;
-		const checked = await checkStore(context.engine(), async ({ what, repair }) => {
+		const checked = await checkStore(await context.engine(), async ({ what, repair }) => {
 			found++;
 			const mended = flags.repair ? repair?.() : undefined;
 			if (!mended?.done) left++;

@@ -13,7 +13,6 @@ import { type Db, openDatabase, transaction } from "../store/database.ts";
 import type { Fd } from "../sys/fd.ts";
 import { lockByte } from "../sys/file.ts";
 import { existsSync } from "../sys/fs.ts";
-import { settleAfterBoot } from "./after-boot.ts";
 import { reconcile } from "./reconcile.ts";
 
 export interface EngineOptions {
@@ -29,27 +28,31 @@ export class Engine {
 	readonly self: readonly string[];
 	#cgroups: CgroupDriver | undefined | null = null;
 
-	private constructor(options: EngineOptions) {
-		process.umask(0o022); // what is made here does not depend on who calls
-		this.paths = paths(options.root, options.run);
-		this.self = options.self;
-		if (!isComplete(this.paths)) settleAfterBoot(this.paths, () => isComplete(this.paths));
-		this.db = openDatabase(this.paths);
+	private constructor(paths: Paths, self: readonly string[]) {
+		this.paths = paths;
+		this.self = self;
+		this.db = openDatabase(paths);
 	}
 
 	/** Opens the state, and first of all settles what other commands left unfinished when they were killed. */
-	static open(options: EngineOptions): Engine {
+	static async open(options: EngineOptions): Promise<Engine> {
 		if (process.geteuid?.() !== 0) {
 			throw new EngineError("not-root", "NanoContainer must be run as root: it makes namespaces, mounts and devices");
 		}
-		const engine = new Engine(options);
-		reconcile(engine);
+		const engine = await Engine.openQuietly(options);
+		await reconcile(engine);
 		return engine;
 	}
 
-	/** Without settling anything: for the reaper, which is part of that. */
-	static openQuietly(options: EngineOptions): Engine {
-		return new Engine(options);
+	/** Without settling what was left: for the reaper, which is part of that. */
+	static async openQuietly(options: EngineOptions): Promise<Engine> {
+		process.umask(0o022); // what is made here does not depend on who calls
+		const places = paths(options.root, options.run);
+		if (!isComplete(places)) {
+			const { settleAfterBoot } = await import("./after-boot.ts"); // once a boot
+			settleAfterBoot(places, () => isComplete(places));
+		}
+		return new Engine(places, options.self);
 	}
 
 	/** undefined: this host has no cgroups. */

@@ -1,10 +1,11 @@
 /** IDs and names of containers, as docker makes them. */
 import { EngineError } from "../errors.ts";
+import { randomBytes } from "../sys/random.ts";
 
 /** 64 hexadecimal digits. The first twelve are never all decimal: tools would take the short ID for a number. */
 export function newId(): string {
 	for (;;) {
-		const id = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+		const id = randomBytes(32).toHex();
 		if (/[a-f]/.test(id.slice(0, 12))) return id;
 	}
 }

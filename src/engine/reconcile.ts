@@ -7,15 +7,11 @@
 import { messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
 import type { ContainerState } from "../store/container-record.ts";
-import { updateState } from "../store/containers.ts";
-import { existsSync, readFileSync } from "../sys/fs.ts";
+import { existsSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import type { Engine } from "./engine.ts";
-import { reap, reapLocked } from "./reap.ts";
-import { finishRemoval } from "./remove.ts";
-import { releaseStep } from "./step-record.ts";
 
-interface Claim {
+export interface Claim {
 	readonly id: string;
 	/** "building": a step of a build, which is no container. */
 	readonly status: ContainerState["status"] | "building";
@@ -25,7 +21,7 @@ interface Claim {
 	readonly monitorStart: number | null;
 }
 
-export function reconcile(engine: Engine): void {
+export async function reconcile(engine: Engine): Promise<void> {
 	const claims = engine.db
 		.query(
 			`SELECT id, state->>'$.status' AS status,
@@ -36,8 +32,10 @@ export function reconcile(engine: Engine): void {
 		)
 		.all() as Claim[];
 	for (const claim of claims) {
+		if (isTrue(engine, claim)) continue;
+		const { settle } = await import("./settle.ts"); // seldom: loading it would take every command a part of a millisecond
 		try {
-			settle(engine, claim);
+			settle(engine, claim.id, claim.status);
 		} catch (error) {
 			// One container that cannot be settled must not keep every command from working.
 			debug("reconcile", () => `${claim.id}: ${messageOf(error)}`);
@@ -47,60 +45,11 @@ export function reconcile(engine: Engine): void {
 
 const lives = (pid: number | null, started: number | null): boolean => pid !== null && startTime(pid) === started;
 
-function settle(engine: Engine, claim: Claim): void {
-	switch (claim.status) {
-		case "running":
-			if (lives(claim.init, claim.initStart)) return;
-			// It has ended. Until its monitor has recorded how, that is the monitor's affair; what comes after may take
-			// long, if who reads the output is slow or stopped, and the container is not running meanwhile.
-			if (existsSync(engine.paths.container(claim.id).exit) || !lives(claim.monitor, claim.monitorStart)) {
-				reap(engine, claim.id);
-			}
-			return;
-		case "starting":
-			// Here `monitor` is the command that is starting it.
-			if (!lives(claim.monitor, claim.monitorStart)) adoptOrUndo(engine, claim.id);
-			return;
-		case "building":
-			if (!lives(claim.monitor, claim.monitorStart)) releaseStep(engine, claim.id);
-			return;
-		case "removing":
-			if (!lives(claim.monitor, claim.monitorStart)) finishRemoval(engine, claim.id);
-			return;
-		default:
-	}
-}
-
-/** The command that was starting a container died. Either the container got going without it, or it never will. */
-function adoptOrUndo(engine: Engine, id: string): void {
-	using lock = engine.lock(id);
-	const { container } = lock;
-	if (container?.state.status !== "starting") return;
-	const [init = 0, monitor = 0] = readPids(`${engine.paths.live(id)}/pids`);
-	const initStart = init ? startTime(init) : undefined;
-	const monitorStart = monitor ? startTime(monitor) : undefined;
-	if (initStart !== undefined && monitorStart !== undefined) {
-		const state: ContainerState = {
-			...container.state,
-			status: "running",
-			init: { pid: init, startTime: initStart },
-			monitor: { pid: monitor, startTime: monitorStart },
-			startedAt: Date.now(),
-			finishedAt: null,
-			exitCode: 0,
-		};
-		engine.transaction(() => updateState(engine.db, id, state));
-		return;
-	}
-	// Its streams lead nowhere: whoever wanted it is gone, and it was never told of.
-	if (initStart !== undefined) process.kill(init, "SIGKILL");
-	reapLocked(engine, container);
-}
-
-function readPids(path: string): number[] {
-	try {
-		return readFileSync(path, "latin1").trim().split(" ").map(Number);
-	} catch {
-		return [];
-	}
+/** While it starts, is built or removed, `monitor` is the command that does it. */
+function isTrue(engine: Engine, claim: Claim): boolean {
+	if (claim.status !== "running") return lives(claim.monitor, claim.monitorStart);
+	if (lives(claim.init, claim.initStart)) return true;
+	// It has ended. Until its monitor has recorded how, that is the monitor's affair; what comes after may take
+	// long, if who reads the output is slow or stopped, and the container is not running meanwhile.
+	return !existsSync(engine.paths.container(claim.id).exit) && lives(claim.monitor, claim.monitorStart);
 }

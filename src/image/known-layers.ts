@@ -12,7 +12,7 @@ export function blobsOfLayer(db: Db, paths: Paths, diffId: string): string[] {
 		if (!image.layers.includes(diffId)) continue;
 		let manifest: Manifest;
 		try {
-			manifest = parseDocument(Manifest, readBlob(paths, image.manifest).toString(), "stored manifest");
+			manifest = parseDocument(Manifest, readBlob(paths, image.manifest), "stored manifest");
 		} catch {
 			continue; // another image may have it too
 		}

@@ -14,27 +14,31 @@ export const MEDIA = {
 	schema1Signed: "application/vnd.docker.distribution.manifest.v1+prettyjws",
 } as const;
 
-export const digest = v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/, "is not a sha256 digest"));
+const string = v.string();
+/** Go writes what is empty as "", null, or not at all. */
+const maybeString = v.nullish(string, "");
+
+export const digest = v.pipe(string, v.regex(/^sha256:[0-9a-f]{64}$/, "is not a sha256 digest"));
 const size = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const Descriptor = v.object({
-	mediaType: v.nullish(v.string(), ""),
+	mediaType: maybeString,
 	digest,
 	size,
-	annotations: v.optional(v.nullable(v.record(v.string(), v.string()))),
+	annotations: v.optional(v.nullable(v.record(string, string))),
 });
 export type Descriptor = v.InferOutput<typeof Descriptor>;
 
 export const Platform = v.object({
-	os: v.nullish(v.string(), ""),
-	architecture: v.nullish(v.string(), ""),
-	variant: v.nullish(v.string(), ""),
+	os: maybeString,
+	architecture: maybeString,
+	variant: maybeString,
 });
 export type Platform = v.InferOutput<typeof Platform>;
 
 export const Index = v.object({
 	schemaVersion: v.literal(2),
-	mediaType: v.nullish(v.string(), ""),
+	mediaType: maybeString,
 	manifests: v.pipe(
 		v.array(v.object({ ...Descriptor.entries, platform: v.optional(v.nullable(Platform)) })),
 		v.maxLength(1000),
@@ -46,33 +50,34 @@ export const MAX_LAYERS = 128;
 
 export const Manifest = v.object({
 	schemaVersion: v.literal(2),
-	mediaType: v.nullish(v.string(), ""),
+	mediaType: maybeString,
 	config: Descriptor,
 	layers: v.pipe(v.array(Descriptor), v.maxLength(MAX_LAYERS, `has more than ${MAX_LAYERS} layers`)),
 });
 export type Manifest = v.InferOutput<typeof Manifest>;
 
 /** Go writes an absent list or map as null. */
-const listOf = v.nullish(v.array(v.string()), []);
-const setOf = v.nullish(v.record(v.string(), v.unknown()), {});
+const list = v.array(string);
+const listOf = v.nullish(list, []);
+const setOf = v.nullish(v.record(string, v.unknown()), {});
 
 export const ImageConfig = v.object({
-	architecture: v.nullish(v.string(), ""),
-	os: v.nullish(v.string(), ""),
-	variant: v.nullish(v.string(), ""),
-	created: v.nullish(v.string(), ""),
-	author: v.nullish(v.string(), ""),
+	architecture: maybeString,
+	os: maybeString,
+	variant: maybeString,
+	created: maybeString,
+	author: maybeString,
 	config: v.nullish(
 		v.object({
-			User: v.nullish(v.string(), ""),
+			User: maybeString,
 			Env: listOf,
-			Entrypoint: v.nullish(v.array(v.string())),
-			Cmd: v.nullish(v.array(v.string())),
-			WorkingDir: v.nullish(v.string(), ""),
-			Labels: v.nullish(v.record(v.string(), v.nullish(v.string(), "")), {}),
+			Entrypoint: v.nullish(list),
+			Cmd: v.nullish(list),
+			WorkingDir: maybeString,
+			Labels: v.nullish(v.record(string, maybeString), {}),
 			ExposedPorts: setOf,
 			Volumes: setOf,
-			StopSignal: v.nullish(v.string(), ""),
+			StopSignal: maybeString,
 		}),
 		{},
 	),

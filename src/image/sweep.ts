@@ -17,7 +17,7 @@ export function blobsOf(paths: Paths, image: ImageRecord): string[] {
 	if (!hasBlob(paths, image.manifest)) return [image.id];
 	let manifest: Manifest;
 	try {
-		manifest = parseDocument(Manifest, readBlob(paths, image.manifest).toString(), "stored manifest");
+		manifest = parseDocument(Manifest, readBlob(paths, image.manifest), "stored manifest");
 	} catch {
 		return [image.manifest, image.id]; // damaged: its layers' blobs cannot be named
 	}

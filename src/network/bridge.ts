@@ -6,6 +6,7 @@
 import { EngineError } from "../errors.ts";
 import { readFileSync, writeFileSync } from "../sys/fs.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
+import { randomBytes } from "../sys/random.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import { chooseSubnet, gatewayOf, overlaps, type Subnet } from "./ipam.ts";
 import { ensureTable } from "./table.ts";
@@ -42,8 +43,7 @@ export function ensureBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet)
 }
 
 function createBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet): void {
-	const mac = new Uint8Array(6);
-	crypto.getRandomValues(mac);
+	const mac = randomBytes(6);
 	mac[0] = 0x02; // locally administered, not multicast
 	try {
 		// With an address of its own the bridge keeps it; else it would change with the links on it.

@@ -55,15 +55,14 @@ export class MonitorClient implements Disposable {
 
 	attach(attachment: Attachment): void {
 		const { stdin, stdout, stderr } = attachment;
-		const streams = [stdin, stdout, stderr];
-		const flags = streams.reduce<number>((sum, fd, i) => (fd === undefined ? sum : sum | (1 << i)), 0);
-		this.#send(
-			ATTACH,
-			flags | (attachment.lease ? 8 : 0),
-			0,
-			attachment.detachKeys,
-			streams.filter((fd) => fd !== undefined),
-		);
+		const fds: number[] = [];
+		let flags = attachment.lease ? 8 : 0;
+		for (const [i, fd] of [stdin, stdout, stderr].entries()) {
+			if (fd === undefined) continue;
+			fds.push(fd);
+			flags |= 1 << i;
+		}
+		this.#send(ATTACH, flags, 0, attachment.detachKeys, fds);
 	}
 
 	resize(rows: number, columns: number): void {

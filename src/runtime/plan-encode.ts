@@ -1,6 +1,7 @@
 /**
  * A plan as bytes, pure. Twin of native/plan.h, which draws the layout.
  */
+import { utf8 } from "../sys/text.ts";
 import { OPCODES, type Operation } from "./operations.ts";
 
 const MAGIC = 0x4c50434e;
@@ -23,9 +24,21 @@ export interface EncodedPlan {
 }
 
 export function encodePlan(header: PlanHeader, operations: readonly Operation[]): EncodedPlan {
-	const texts = operations.map((o) => o.strings.map((s) => (typeof s === "string" ? new TextEncoder().encode(s) : s)));
-	const sizes = texts.map((strings) => OP_HEADER_SIZE + align(sum(strings.map((s) => align(4 + s.length + 1, 4))), 8));
-	const resultsOffset = HEADER_SIZE + sum(sizes);
+	const texts: Uint8Array[][] = [];
+	const sizes: number[] = [];
+	let resultsOffset = HEADER_SIZE;
+	for (const { strings } of operations) {
+		const encoded: Uint8Array[] = [];
+		let size = 0;
+		for (const s of strings) {
+			const text = typeof s === "string" ? utf8(s) : s;
+			encoded.push(text);
+			size += align(4 + text.length + 1, 4);
+		}
+		texts.push(encoded);
+		sizes.push(OP_HEADER_SIZE + align(size, 8));
+		resultsOffset += OP_HEADER_SIZE + align(size, 8);
+	}
 	const bytes = new Uint8Array(resultsOffset + 8 * operations.length);
 	const view = new DataView(bytes.buffer);
 
@@ -39,13 +52,15 @@ export function encodePlan(header: PlanHeader, operations: readonly Operation[])
 	view.setUint32(32, resultsOffset, true);
 
 	let at = HEADER_SIZE;
-	operations.forEach((operation, i) => {
+	for (const [i, operation] of operations.entries()) {
 		const strings = texts[i] ?? [];
 		view.setUint32(at, OPCODES[operation.code], true);
 		view.setUint32(at + 4, sizes[i] ?? 0, true);
-		operation.numbers.forEach((n, k) => {
-			view.setBigInt64(at + 8 + 8 * k, BigInt.asIntN(64, typeof n === "bigint" ? n : toBigInt(n)), true);
-		});
+		let number = at + 8;
+		for (const n of operation.numbers) {
+			view.setBigInt64(number, BigInt.asIntN(64, typeof n === "bigint" ? n : toBigInt(n)), true);
+			number += 8;
+		}
 		view.setUint32(at + 56, strings.length, true);
 		let s = at + OP_HEADER_SIZE;
 		for (const text of strings) {
@@ -54,11 +69,10 @@ export function encodePlan(header: PlanHeader, operations: readonly Operation[])
 			s += align(4 + text.length + 1, 4);
 		}
 		at += sizes[i] ?? 0;
-	});
+	}
 	return { bytes, resultsOffset };
 }
 
 /** RLIM_INFINITY is all ones; JavaScript says Infinity. */
 const toBigInt = (n: number): bigint => (n === Number.POSITIVE_INFINITY ? -1n : BigInt(n));
 const align = (n: number, to: number): number => Math.ceil(n / to) * to;
-const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);

@@ -22,24 +22,26 @@ interface GroupEntry {
 	members: string[];
 }
 
-const fields = (text: string): string[][] =>
-	text
-		.split("\n")
-		.filter((line) => line && !line.startsWith("#"))
-		.map((line) => line.split(":"));
-
 const isNumber = (text: string | undefined): text is string => text !== undefined && /^-?\d+$/.test(text);
 
 function parsePasswd(text: string): PasswdEntry[] {
-	return fields(text).flatMap(([name = "", , uid, gid, , home = ""]) =>
-		isNumber(uid) && isNumber(gid) ? [{ name, uid: Number(uid), gid: Number(gid), home }] : [],
-	);
+	const entries: PasswdEntry[] = [];
+	for (const line of text.split("\n")) {
+		const [name = "", , uid, gid, , home = ""] = line.split(":");
+		if (line.startsWith("#") || !isNumber(uid) || !isNumber(gid)) continue;
+		entries.push({ name, uid: Number(uid), gid: Number(gid), home });
+	}
+	return entries;
 }
 
 function parseGroup(text: string): GroupEntry[] {
-	return fields(text).flatMap(([name = "", , gid, members = ""]) =>
-		isNumber(gid) ? [{ name, gid: Number(gid), members: members.split(",").filter(Boolean) }] : [],
-	);
+	const entries: GroupEntry[] = [];
+	for (const line of text.split("\n")) {
+		const [name = "", , gid, members = ""] = line.split(":");
+		if (line.startsWith("#") || !isNumber(gid)) continue;
+		entries.push({ name, gid: Number(gid), members: members.split(",") });
+	}
+	return entries;
 }
 
 function checkId(id: number): number {
@@ -68,8 +70,11 @@ export function resolveUser(spec: string, passwd: string, group: string, extra: 
 		return checkId(found?.gid ?? Number(text));
 	};
 	const gid = groupText ? groupId(groupText) : (entry?.gid ?? 0);
-	const own = groupText || !entry ? [] : groups.filter((g) => g.members.includes(entry.name)).map((g) => g.gid);
 	// The primary group is among them: without it, a program that drops its group could get around a negative entry in
 	// an access control list (CVE-2022-36109).
-	return { uid, gid, groups: [...new Set([gid, ...own, ...extra.map(groupId)])], home: entry?.home || "/" };
+	const ids = [gid];
+	const add = (id: number) => void (ids.includes(id) || ids.push(id));
+	for (const { gid, members } of groups) if (entry?.name && !groupText && members.includes(entry.name)) add(gid);
+	for (const text of extra) add(groupId(text));
+	return { uid, gid, groups: ids, home: entry?.home || "/" };
 }

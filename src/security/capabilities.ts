@@ -65,10 +65,13 @@ const DEFAULT: readonly Capability[] = [
 	"AUDIT_WRITE",
 ];
 
-const maskOf = (names: readonly Capability[]): bigint =>
-	names.reduce((mask, name) => mask | (1n << BigInt(CAPABILITIES.indexOf(name))), 0n);
+function maskOf(names: readonly Capability[]): bigint {
+	let mask = 0n;
+	for (const name of names) mask |= 1n << BigInt(CAPABILITIES.indexOf(name));
+	return mask;
+}
 
-const ALL = maskOf(CAPABILITIES);
+const ALL = (1n << BigInt(CAPABILITIES.length)) - 1n;
 
 /** "cap_net_admin", "NET_ADMIN" → a name of the table, "ALL" as itself. */
 function parseCapability(text: string, option: "CapAdd" | "CapDrop"): Capability | "ALL" {

@@ -13,7 +13,7 @@ export const blobPath = (paths: Paths, digest: string): string => `${paths.blobs
 
 export const hasBlob = (paths: Paths, digest: string): boolean => existsSync(blobPath(paths, digest));
 
-export const readBlob = (paths: Paths, digest: string): Buffer => readFileSync(blobPath(paths, digest));
+export const readBlob = (paths: Paths, digest: string): string => readFileSync(blobPath(paths, digest), "utf8");
 
 /** Stores bytes whose digest the caller has verified, or takes it from here. Whole or not at all. */
 export function writeBlob(paths: Paths, bytes: Uint8Array): string {

@@ -62,7 +62,8 @@ export class SyscallError extends Error {
 	}
 }
 
-const ERRNO: Record<number, readonly [string, string]> = {
+/** Made when there is an error to name. */
+const texts = (): Record<number, readonly [string, string]> => ({
 	1: ["EPERM", "operation not permitted"],
 	2: ["ENOENT", "no such file or directory"],
 	3: ["ESRCH", "no such process"],
@@ -116,10 +117,16 @@ const ERRNO: Record<number, readonly [string, string]> = {
 	113: ["EHOSTUNREACH", "no route to host"],
 	122: ["EDQUOT", "disk quota exceeded"],
 	125: ["ECANCELED", "operation canceled"],
-};
+});
+let made: ReturnType<typeof texts> | undefined;
 
-export const errnoName = (errno: number): string => ERRNO[errno]?.[0] ?? `E${errno}`;
-export const errnoText = (errno: number): string => ERRNO[errno]?.[1] ?? `errno ${errno}`;
+function textsOf(errno: number): readonly [string, string] | undefined {
+	made ??= texts();
+	return made[errno];
+}
+
+export const errnoName = (errno: number): string => textsOf(errno)?.[0] ?? `E${errno}`;
+export const errnoText = (errno: number): string => textsOf(errno)?.[1] ?? `errno ${errno}`;
 
 export const EPERM = 1;
 export const ENOENT = 2;

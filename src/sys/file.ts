@@ -4,6 +4,7 @@
  */
 import { EACCES, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
+import { fromUtf8 } from "./text.ts";
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
@@ -59,16 +60,18 @@ export function readFileInRoot(root: number, path: string, limit: number): strin
 	if (found < 0) return undefined;
 	using place = new Fd(found);
 	// Looked at before it is opened: opening a device acts on it.
-	if ((fstat(place.number).mode & S_IFMT) !== S_IFREG) return undefined;
+	const stat = fstat(place.number);
+	if ((stat.mode & S_IFMT) !== S_IFREG) return undefined;
 	using file = openat2(AT_FDCWD, `/proc/self/fd/${place.number}`, O_RDONLY | O_NONBLOCK);
-	const bytes = new Uint8Array(limit);
+	const bytes = new Uint8Array(Math.min(stat.size || limit, limit));
 	let length = 0;
-	while (length < limit) {
-		const n = trySyscall("read", file.number, bytes.subarray(length), limit - length);
+	while (length < bytes.length) {
+		const rest = length ? bytes.subarray(length) : bytes;
+		const n = trySyscall("read", file.number, rest, rest.length);
 		if (n <= 0) break;
 		length += n;
 	}
-	return new TextDecoder().decode(bytes.subarray(0, length));
+	return fromUtf8(bytes.subarray(0, length));
 }
 
 /** Makes a directory; that it exists already is fine. */
@@ -193,6 +196,8 @@ export interface Stat {
 	readonly mode: number;
 	readonly uid: number;
 	readonly gid: number;
+	/** Of a regular file; the kernel's own files say 0. */
+	readonly size: number;
 }
 
 const S_IFMT = 0o170000;
@@ -210,5 +215,6 @@ export function fstat(fd: number): Stat {
 		mode: statBuffer.getUint16(0x1c, true),
 		uid: statBuffer.getUint32(0x14, true),
 		gid: statBuffer.getUint32(0x18, true),
+		size: Number(statBuffer.getBigUint64(0x28, true)),
 	};
 }

@@ -16,32 +16,34 @@ import {
 	writeAll,
 } from "./file.ts";
 import { S_IFDIR, tryStat, typeOf } from "./stat.ts";
+import { fromLatin1, fromUtf8, utf8 } from "./text.ts";
 
 const O_TRUNC = 0o1000;
 const F_OK = 0;
 
 export const existsSync = (path: string): boolean => trySyscall("faccessat", AT_FDCWD, path, F_OK) === 0;
 
-export function readFileSync(path: string): Buffer;
+export function readFileSync(path: string): Uint8Array;
 export function readFileSync(path: string, encoding: "utf8" | "latin1"): string;
-export function readFileSync(path: string, encoding?: "utf8" | "latin1"): Buffer | string {
+export function readFileSync(path: string, encoding?: "utf8" | "latin1"): Uint8Array | string {
 	using file = openat2(AT_FDCWD, path, O_RDONLY);
 	const bytes = readAll(file.number, path);
-	return encoding === undefined ? bytes : bytes.toString(encoding);
+	if (encoding === "utf8") return fromUtf8(bytes);
+	return encoding === "latin1" ? fromLatin1(bytes) : bytes;
 }
 
 const FIRST_READ = 4096;
 
 /** Files of /proc tell no size: they are read until there is no more. */
-function readAll(fd: number, path: string): Buffer {
-	let buffer = Buffer.allocUnsafe(FIRST_READ);
+function readAll(fd: number, path: string): Uint8Array {
+	let buffer = new Uint8Array(FIRST_READ);
 	for (let length = 0; ; ) {
 		const n = syscall("read", path, fd, length ? buffer.subarray(length) : buffer, buffer.length - length);
 		if (n === 0) return buffer.subarray(0, length);
 		length += n;
 		if (length < buffer.length) continue;
-		const larger = Buffer.allocUnsafe(4 * buffer.length);
-		buffer.copy(larger);
+		const larger = new Uint8Array(4 * buffer.length);
+		larger.set(buffer);
 		buffer = larger;
 	}
 }
@@ -56,7 +58,7 @@ export interface WriteOptions {
 export function writeFileSync(path: string, data: string | Uint8Array, options: WriteOptions = {}): void {
 	const flags = O_WRONLY | O_CLOEXEC | (options.existing ? 0 : O_CREAT | O_TRUNC);
 	using file = openat2(AT_FDCWD, path, flags, options.existing ? 0 : (options.mode ?? 0o666));
-	writeAll(file.number, typeof data === "string" ? Buffer.from(data) : data, path);
+	writeAll(file.number, typeof data === "string" ? utf8(data) : data, path);
 }
 
 /** Makes a directory and, `recursive`, those above it; undefined when it was there, else the first that was made. */

@@ -14,7 +14,7 @@ const shared = {
 	pidfd_send_signal: 424,
 };
 
-const x64 = {
+const x64 = () => ({
 	...shared,
 	read: 0,
 	write: 1,
@@ -84,10 +84,11 @@ const x64 = {
 	sync: 162,
 	clock_settime: 227,
 	prctl: 157,
+	getrandom: 318,
 	setsid: 112,
-};
+});
 
-const arm64: typeof x64 = {
+const arm64: typeof x64 = () => ({
 	...shared,
 	read: 63,
 	write: 64,
@@ -157,8 +158,10 @@ const arm64: typeof x64 = {
 	sync: 81,
 	clock_settime: 112,
 	prctl: 167,
+	getrandom: 278,
 	setsid: 157,
-};
+});
 
-export const SYS: typeof x64 = process.arch === "arm64" ? arm64 : x64;
-export type Syscall = keyof typeof x64;
+/** Only this machine's table is made. */
+export const SYS: ReturnType<typeof x64> = process.arch === "arm64" ? arm64() : x64();
+export type Syscall = keyof typeof SYS;
