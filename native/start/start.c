@@ -14,16 +14,17 @@
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n"
 	"	mov %rsp, %rdi\n" /* argc, argv, environment and auxiliary vector lie here */
+	"	sub $16, %rsp\n" /* and begin here, when there is a setting more */
 	"	mov %rsp, %rbx\n"
-	"	and $-16, %rsp\n"
 	"	call start\n"
-	"	mov %rbx, %rsp\n" /* as the kernel left it */
+	"	mov %rbx, %rsp\n"
 	"	xor %edx, %edx\n" /* no function for atexit */
 	"	jmp *%rax\n");
 #define LOADER "/lib64/ld-linux-x86-64.so.2"
 #elif defined(__aarch64__)
 __asm__(".globl _start\n_start:\n"
 	"	mov x0, sp\n"
+	"	sub sp, sp, #16\n"
 	"	mov x19, sp\n"
 	"	bl start\n"
 	"	mov sp, x19\n"
@@ -72,6 +73,7 @@ static Elf64_Phdr *dynamic_of(struct page *page, uint64_t count) {
 
 /* Returns where to go on. `stack`: argc, argv…, NULL, environment…, NULL, auxiliary vector. */
 __attribute__((used)) uintptr_t start(uintptr_t *stack) {
+	stack = add_setting(stack);
 	uintptr_t *word = stack + 1 + stack[0] + 1;
 	while (*word) word++;
 	Elf64_auxv_t *vector = (Elf64_auxv_t *)(word + 1);

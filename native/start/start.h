@@ -36,6 +36,9 @@ void check_machine(void);
 /* Opens the standard streams that are closed; for the first process of a machine it makes /dev before. */
 void prepare_streams(void);
 
+/* Adds what JavaScriptCore is to be told; the words move down by two. Returns where they begin now. */
+uintptr_t *add_setting(uintptr_t *stack);
+
 /* Where an ELF was mapped, and where it begins. */
 struct mapped {
 	uintptr_t base; /* 0: it was not mapped */
