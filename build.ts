@@ -88,6 +88,7 @@ async function compile(profile: readonly string[]): Promise<void> {
 		plugins: [lazyUtil, builtFiles],
 		minify: true,
 		splitting: true,
+		minChunkSize: 16 * 1024, // package.json's sideEffects lets small chunks be folded: each takes its time to link
 		bytecode: true,
 		sourcemap: "linked",
 		target: "bun",

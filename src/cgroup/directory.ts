@@ -1,5 +1,6 @@
 /** What both drivers do with a cgroup's directory. */
-import { directoriesIn, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "../sys/fs.ts";
+import { EBUSY, ENOENT, ENOTEMPTY, SyscallError } from "../sys/errno.ts";
+import { directoriesIn, existsSync, mkdirSync, readFileSync, tryRmdir, writeFileSync } from "../sys/fs.ts";
 
 export function makeDirectory(path: string): void {
 	mkdirSync(path, { recursive: true, mode: 0o755 });
@@ -44,17 +45,12 @@ const ATTEMPTS = 200;
  */
 export function removeDirectory(path: string): void {
 	for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-		try {
-			rmdirSync(path);
-			return;
-		} catch (error) {
-			const code = (error as NodeJS.ErrnoException).code;
-			if (code === "ENOENT") return;
-			if (code !== "EBUSY" && code !== "ENOTEMPTY") throw error;
-			killAll(path);
-			for (const entry of listDirectories(path)) removeDirectory(`${path}/${entry}`);
-			if (attempt > 2) Bun.sleepSync(5);
-		}
+		const result = tryRmdir(path);
+		if (result === 0 || result === -ENOENT) return;
+		if (result !== -EBUSY && result !== -ENOTEMPTY) throw new SyscallError("unlinkat", path, -result);
+		killAll(path);
+		for (const entry of listDirectories(path)) removeDirectory(`${path}/${entry}`);
+		if (attempt > 2) Bun.sleepSync(5);
 	}
 }
 

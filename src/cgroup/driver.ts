@@ -60,6 +60,7 @@ export function hierarchies(mountinfo = readFileSync("/proc/self/mountinfo", "ut
 	let unified: string | undefined;
 	const v1 = new Map<string, string>();
 	for (const line of mountinfo.split("\n")) {
+		if (!line.includes(" - cgroup")) continue;
 		const [mount, fs] = line.split(" - ");
 		const point = mount?.split(" ")[4];
 		const [type, , superOptions] = fs?.split(" ") ?? [];

@@ -48,8 +48,11 @@ export function readGlobal(argv: readonly string[]): { options: GlobalOptions; r
 }
 
 /** As node:path's resolve(). */
-const absolute = (path: string): string =>
-	path.startsWith("/") && !/\/(\/|\.|$)/.test(path) ? path : nodePath().resolve(path);
+const absolute = (path: string): string => (isPlain(path) ? path : nodePath().resolve(path));
+
+/** Absolute, and surely without anything to resolve. */
+const isPlain = (path: string): boolean =>
+	path.startsWith("/") && !path.includes("//") && !path.includes("/.") && !path.endsWith("/");
 
 /** A machine may have neither HOME nor a list of users. */
 function home(): string {

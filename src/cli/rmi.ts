@@ -1,5 +1,5 @@
 /** `rmi` */
-import { removeImage } from "../engine/images.ts";
+import { removeImage } from "../engine/remove-image.ts";
 import { type Command, forEachName } from "./command.ts";
 import { bool } from "./flags.ts";
 

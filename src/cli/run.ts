@@ -114,6 +114,7 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 						{ tty, keys, lease: true },
 					),
 			terminalSize: terminalSize(tty),
+			known: container,
 		});
 	} catch (error) {
 		if (flags.rm) await remove(engine, container.id, { force: true, volumes: true });
@@ -141,7 +142,7 @@ export async function finishAttached(
 		forward: options.proxied ? (signal) => forward(engine, id, signal) : undefined,
 	});
 	if (end.kind === "exited" || end.kind === "lost") {
-		reap(engine, id);
+		reap(engine, id, started.container);
 		started.client.reaped();
 	}
 	return exitCodeOfSession(end);

@@ -2,7 +2,6 @@
 import type { Membership } from "../cgroup/driver.ts";
 import { EngineError } from "../errors.ts";
 import { lowerDirectories } from "../image/rootfs-view.ts";
-import { insideMessages } from "../network/endpoint.ts";
 import { monitorOperation } from "../runtime/launch.ts";
 import type { Operation } from "../runtime/operations.ts";
 import { compilePlan } from "../runtime/plan.ts";
@@ -25,8 +24,9 @@ import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { tryStat } from "../sys/stat.ts";
 import { hostDevices } from "./devices.ts";
 import type { Engine } from "./engine.ts";
+import { describeOutside } from "./from-outside.ts";
 import { readImageFile } from "./image-file.ts";
-import { endpointOf } from "./network.ts";
+import { network } from "./lazy.ts";
 import { ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 
@@ -102,7 +102,8 @@ export function planOf(
 		mountpoint: paths.rootfs,
 		overlayLayersOneByOne: overlayLayersOneByOne(),
 		cgroupJoins: membership?.procs ?? [],
-		network: state.network ? insideMessages(endpointOf(state.network)) : undefined,
+		network: state.network ? network().insideOf(state.network) : undefined,
+		meanwhile: describeOutside(host, state.network !== null),
 		terminalSize,
 		initProcess: host.init,
 	});

@@ -63,11 +63,11 @@ export class Engine {
 
 	/**
 	 * One container's making, start, end and removal exclude each other. What is given is its record as it is once the
-	 * lock is held, for the one read before may be of another time; undefined when it is gone.
+	 * lock is held, for the one read before (`known`) may be of another time; undefined when it is gone.
 	 */
-	lock(containerId: string): Disposable & { readonly container: Container | undefined } {
+	lock(containerId: string, known?: Container): Disposable & { readonly container: Container | undefined } {
 		const held = this.lockId(containerId);
-		return { container: getContainer(this.db, containerId), [Symbol.dispose]: () => held[Symbol.dispose]() };
+		return { container: getContainer(this.db, containerId, known), [Symbol.dispose]: () => held[Symbol.dispose]() };
 	}
 
 	/** The lock alone, for a container that is being made. All are bytes of one file, so there is none to clean up. */

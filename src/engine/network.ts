@@ -1,7 +1,7 @@
 /** The engine's part of networking: which network a container gets, its address in it, its link. */
 import { EngineError } from "../errors.ts";
 import { ensureBridge, freeSubnet, isFreeSubnet } from "../network/bridge.ts";
-import { createEndpoint, type Endpoint, linkName } from "../network/endpoint.ts";
+import { createEndpoint, type Endpoint, insideMessages, linkName } from "../network/endpoint.ts";
 import {
 	contains,
 	formatMac,
@@ -15,14 +15,12 @@ import {
 	type Subnet,
 } from "../network/ipam.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
-import { addressesOf, deleteNetwork, getNetwork, insertNetwork, takeAddress } from "../store/networks.ts";
+import { addressesOf, BRIDGE, deleteNetwork, getNetwork, insertNetwork, takeAddress } from "../store/networks.ts";
 import { parseIpv4 } from "../sys/ipv4.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import { Rtnetlink } from "../sys/rtnetlink.ts";
 import type { Engine } from "./engine.ts";
 import { newId } from "./identifiers.ts";
-
-export const BRIDGE = "bridge";
 
 export interface BridgeLease {
 	readonly subnet: Subnet;
@@ -92,10 +90,13 @@ function wantedAddress(text: string, subnet: Subnet, taken: readonly number[]): 
 	return ip;
 }
 
-export function endpointOf(state: NonNullable<ContainerState["network"]>): Endpoint {
+function endpointOf(state: NonNullable<ContainerState["network"]>): Endpoint {
 	const mac = parseMac(state.mac);
 	return { ip: state.ip, prefix: state.prefix, gateway: state.gateway, mac: mac ?? macOf(state.ip), link: state.link };
 }
+
+/** For the plan: what the container's first process sends to set up its end. */
+export const insideOf = (state: NonNullable<ContainerState["network"]>) => insideMessages(endpointOf(state));
 
 const EEXIST = 17;
 

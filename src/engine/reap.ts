@@ -13,13 +13,14 @@ import { readFileSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
-import { removeContainer } from "./remove.ts";
+import { removeEnded } from "./remove.ts";
 
 /** No monitor recorded how it ended. */
 const UNKNOWN_EXIT = 255;
 
-export function reap(engine: Engine, id: string): void {
-	using lock = engine.lock(id);
+/** `known`: the container as it was when it started. */
+export function reap(engine: Engine, id: string, known?: Container): void {
+	using lock = engine.lock(id, known);
 	if (lock.container) reapLocked(engine, lock.container);
 }
 
@@ -28,16 +29,18 @@ export function reapLocked(engine: Engine, container: Container): void {
 	const { id } = container;
 	if (container.state.status !== "running" && container.state.status !== "starting") return;
 	if (stillOurs(container.state)) return;
+	debug("reap", () => id.slice(0, 12));
+	if (container.config.host.autoRemove) {
+		release(engine, id, container.state);
+		removeEnded(engine, container);
+		return;
+	}
 	const state = endOf(engine, id, container.state);
 	release(engine, id, container.state);
-	debug("reap", () => `${id.slice(0, 12)} ended with ${state.exitCode}`);
-	if (container.config.host.autoRemove) removeContainer(engine, { ...container, state });
-	else {
-		engine.transaction(() => {
-			releaseAddresses(engine.db, id);
-			updateState(engine.db, id, state);
-		});
-	}
+	engine.transaction(() => {
+		releaseAddresses(engine.db, id);
+		updateState(engine.db, id, state);
+	});
 }
 
 /**

@@ -52,6 +52,23 @@ export function removeContainer(engine: Engine, container: Container, volumes = 
 	erase(engine, id, orphans);
 }
 
+/**
+ * `--rm`, after release(): the record still says that it lives, so whoever finds it after a kill in between begins anew.
+ */
+export function removeEnded(engine: Engine, container: Container): void {
+	const { id, config } = container;
+	// Which volumes go with it is known until its record goes: that must be noted first.
+	if (config.host.mounts.some(({ type }) => type === "volume")) {
+		removeContainer(engine, container);
+		return;
+	}
+	removeTree(engine.paths.container(id).dir);
+	engine.transaction(() => {
+		releaseAddresses(engine.db, id);
+		deleteContainer(engine.db, id);
+	});
+}
+
 /** Finishes what a killed command began. */
 export function finishRemoval(engine: Engine, id: string): void {
 	using lock = engine.lock(id);

@@ -6,7 +6,6 @@ import type { RunStep } from "../build/host.ts";
 import type { Membership } from "../cgroup/driver.ts";
 import { cgroupPath } from "../cgroup/path.ts";
 import { EngineError } from "../errors.ts";
-import { insideMessages } from "../network/endpoint.ts";
 import { containerPaths } from "../paths.ts";
 import { FIRST_PLAN_FD, Launch, monitorOperation } from "../runtime/launch.ts";
 import type { Attachment, MonitorClient } from "../runtime/monitor.ts";
@@ -17,17 +16,19 @@ import { resolveUser } from "../runtime/users.ts";
 import { availableCapabilities } from "../security/available.ts";
 import { containerCapabilities } from "../security/capabilities.ts";
 import type { Container } from "../store/container-record.ts";
+import { BRIDGE } from "../store/networks.ts";
 import { close } from "../sys/fd.ts";
 import { openDir } from "../sys/file.ts";
 import { mkdirSync } from "../sys/fs.ts";
 import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { pipe } from "../sys/pipe.ts";
-import { deviceRules, hostDevices } from "./devices.ts";
+import { hostDevices } from "./devices.ts";
 import type { Engine } from "./engine.ts";
+import { describeOutside, doFromOutside } from "./from-outside.ts";
 import { newId } from "./identifiers.ts";
 import { readImageFile } from "./image-file.ts";
 import { writeNamesFiles } from "./names-files.ts";
-import { BRIDGE, type BridgeLease, connect, endpointOf, leaseAddress } from "./network.ts";
+import { type BridgeLease, insideOf, leaseAddress } from "./network.ts";
 import { namespacesOf, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { stepContainer } from "./step-container.ts";
@@ -131,13 +132,12 @@ function launch(
 		name: container.id,
 		attachment,
 	});
-	if (!host.privileged) {
-		if (!cgroups) throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
-		cgroups.restrictDevices(container.state.cgroup, deviceRules(host));
+	if (!host.privileged && !cgroups) {
+		throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
 	}
 	writeNamesFiles(container, containerPaths(stepDirectory(engine, container.id)), container.state.network);
 	const plan = planOf(engine, step, container, { monitor, cgroupJoins: membership?.procs ?? [], terminalSize });
-	return launching.run(plan, (pid) => lease && connect(lease, pid)).client;
+	return launching.run(plan, (pid) => doFromOutside(engine, container, lease, pid)).client;
 }
 
 const monitorOf = ({ id, config }: Container): Operation =>
@@ -223,7 +223,8 @@ function planOf(
 			mountpoint: paths.rootfs,
 			plainOverlay: true,
 			overlayLayersOneByOne: overlayLayersOneByOne(),
-			network: container.state.network ? insideMessages(endpointOf(container.state.network)) : undefined,
+			network: container.state.network ? insideOf(container.state.network) : undefined,
+			meanwhile: describeOutside(host, container.state.network !== null),
 			initProcess: false,
 			furtherMounts: stepMounts(step.mounts, paths.scratch, overlayLayersOneByOne()),
 		},

@@ -2,7 +2,7 @@
  * The story of a start: what a container needs is taken step by step, each beside its undo, and recorded before it is
  * taken, so that whoever comes after a kill -9 finds it.
  *
- *   record → address → cgroup → monitor and new process → files → plan → veth pair → program runs → record
+ *   record → address → cgroup → monitor and new process → files → plan → devices, veth pair → program runs → record
  */
 import type { Membership } from "../cgroup/driver.ts";
 import { cgroupPath } from "../cgroup/path.ts";
@@ -14,16 +14,18 @@ import { cloneFlags } from "../runtime/plan.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
 import { updateState } from "../store/containers.ts";
 import { getImage } from "../store/images.ts";
-import { releaseAddresses } from "../store/networks.ts";
+import { BRIDGE, releaseAddresses } from "../store/networks.ts";
 import { openDir } from "../sys/file.ts";
 import { mkdirSync, rmSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import { layersOf, monitorOf, planOf } from "./container-plan.ts";
 import { ensureDirectories } from "./create.ts";
-import { deviceRules, resourcesOf } from "./devices.ts";
+import { resourcesOf } from "./devices.ts";
 import type { Engine } from "./engine.ts";
+import { doFromOutside } from "./from-outside.ts";
+import { network } from "./lazy.ts";
 import { writeNamesFiles } from "./names-files.ts";
-import { BRIDGE, type BridgeLease, connect, leaseAddress } from "./network.ts";
+import type { BridgeLease } from "./network.ts";
 import { namespacesOf } from "./oci-config.ts";
 import { release } from "./reap.ts";
 import { prepareMounts } from "./volumes.ts";
@@ -37,11 +39,13 @@ export interface StartOptions {
 	/** The caller's streams; undefined: detached. */
 	readonly attachment: Attachment | undefined;
 	readonly terminalSize: { readonly rows: number; readonly columns: number };
+	/** The container, if the caller has just made it. */
+	readonly known?: Container;
 }
 
 /** Starts a container that doesn't run. Undone completely if it fails. */
 export function start(engine: Engine, id: string, options: StartOptions): Started {
-	using lock = engine.lock(id);
+	using lock = engine.lock(id, options.known);
 	const { container } = lock;
 	if (!container) throw new EngineError("not-found", `No such container: ${id}`);
 	if (container.state.status === "running") throw new EngineError("conflict", `container ${id} is already running`);
@@ -54,7 +58,7 @@ export function start(engine: Engine, id: string, options: StartOptions): Starte
 		const membership = prepare(engine, claimed.container);
 		launch = begin(engine, claimed.container, membership, options);
 		const plan = complete(engine, claimed.container, membership, options);
-		const launched = launch.run(plan, (pid) => claimed.lease && connect(claimed.lease, pid));
+		const launched = launch.run(plan, (pid) => doFromOutside(engine, claimed.container, claimed.lease, pid));
 		const running = recordRunning(engine, claimed.container, launched);
 		return { ...launched, container: running, plan };
 	} catch (error) {
@@ -76,7 +80,7 @@ function inDockersWords(error: unknown): unknown {
 /** Records what will be taken (address, cgroup, link), and who is at it. */
 function claim(engine: Engine, container: Container): { container: Container; lease: BridgeLease | undefined } {
 	return engine.transaction(() => {
-		const lease = container.config.host.networkMode === BRIDGE ? leaseAddress(engine, container) : undefined;
+		const lease = container.config.host.networkMode === BRIDGE ? network().leaseAddress(engine, container) : undefined;
 		const state: ContainerState = {
 			...container.state,
 			status: "starting",
@@ -124,19 +128,16 @@ function begin(
 
 /** Everything short of running it: devices, files, volumes, and the plan. */
 function complete(engine: Engine, container: Container, membership: Membership | undefined, options: StartOptions) {
-	if (!container.config.host.privileged) restrictDevices(engine, container);
+	checkCgroups(engine, container);
 	const files = engine.paths.container(container.id);
 	writeNamesFiles(container, files, container.state.network);
 	prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
 	return planOf(engine, container, membership, options);
 }
 
-/** Before anything in the cgroup runs. A host without cgroups cannot: then no container may make device nodes. */
-function restrictDevices(engine: Engine, { config, state }: Container): void {
-	if (engine.cgroups) {
-		engine.cgroups.restrictDevices(state.cgroup, deviceRules(config.host));
-		return;
-	}
+/** Without cgroups its devices cannot be restricted: then no container may make device nodes. */
+function checkCgroups(engine: Engine, { config }: Container): void {
+	if (engine.cgroups || config.host.privileged) return;
 	throw new EngineError(
 		"unsupported",
 		"No cgroup file system is mounted, so a container's devices cannot be restricted: mount cgroup2 on /sys/fs/cgroup, or use --privileged",

@@ -31,6 +31,8 @@ export interface PlanInputs {
 	readonly cgroupJoins: readonly string[];
 	/** Messages for the inside of a bridged network, and how many; undefined without one. */
 	readonly network: { readonly messages: Uint8Array; readonly count: number; readonly text: string } | undefined;
+	/** What is done from outside while init mounts; undefined: nothing that init would have to wait for. */
+	readonly meanwhile: string | undefined;
 	readonly terminalSize: { readonly rows: number; readonly columns: number };
 	/** --init */
 	readonly initProcess: boolean;
@@ -66,10 +68,10 @@ export function compilePlan(config: RuntimeConfig, inputs: PlanInputs): Operatio
 		if (config.domainname) plan.push(op.setdomainname(config.domainname));
 	}
 
-	// 4. The network. While init mounted, NanoContainer made the veth pair from outside; now it must be there.
+	// 4. While init mounted, NanoContainer worked from outside: now that must be done. Then the network.
+	if (inputs.meanwhile) plan.push(op.sync(1, inputs.meanwhile));
 	if (has("network")) {
 		if (inputs.network) {
-			plan.push(op.sync(1, "NanoContainer has made the link eth0"));
 			const { messages, count, text } = inputs.network;
 			plan.push(op.netlink(messages, count, text, "loopback, address, route"));
 		} else {

@@ -42,9 +42,12 @@ export function listContainers(db: Db): ListedContainer[] {
 	return rows.map((row) => decodeAs(ListedConfig, row));
 }
 
-export function getContainer(db: Db, id: string): Container | undefined {
+/** `known`: as the caller had it last, which is given back if nothing has changed since. */
+export function getContainer(db: Db, id: string, known?: Container): Container | undefined {
 	const row = db.query(`SELECT ${COLUMNS} FROM containers WHERE id = ?`).get(id) as Row | null;
-	return row ? decode(row) : undefined;
+	if (!row) return undefined;
+	// A configuration never changes.
+	return known && row.name === known.name && row.state === JSON.stringify(known.state) ? known : decode(row);
 }
 
 /** By full ID, then exact name, then unique prefix of an ID. */

@@ -1,6 +1,9 @@
 /** The tables of networks and of the addresses given out in them. */
 import type { Db } from "./database.ts";
 
+/** The default network: docker's name for it. */
+export const BRIDGE = "bridge";
+
 export interface NetworkRecord {
 	readonly name: string;
 	readonly id: string;

@@ -80,7 +80,8 @@ const isDirectory = (path: string): boolean => {
 	return stat !== undefined && typeOf(stat.mode) === S_IFDIR;
 };
 
-export const rmdirSync = (path: string): void => void syscall("unlinkat", path, AT_FDCWD, path, AT_REMOVEDIR);
+/** Removes an empty directory; -errno where that fails. */
+export const tryRmdir = (path: string): number => trySyscall("unlinkat", AT_FDCWD, path, AT_REMOVEDIR);
 export const unlinkSync = (path: string): void => void syscall("unlinkat", path, AT_FDCWD, path, 0);
 export const renameSync = (from: string, to: string): void =>
 	void syscall("renameat2", from, AT_FDCWD, from, AT_FDCWD, to, 0);

@@ -47,6 +47,7 @@ const inputs: PlanInputs = {
 	overlayLayersOneByOne: true,
 	cgroupJoins: ["/cg/cgroup.procs"],
 	network: { messages: new Uint8Array(4), count: 1, text: "x" },
+	meanwhile: "the link is made",
 	terminalSize: { rows: 24, columns: 80 },
 	initProcess: true,
 };
