@@ -1,6 +1,5 @@
 /** `--explain`: the plan of `run`, `create` and `exec`, as a person or a program reads it. */
 
-import { renderPlan, renderPlanJson } from "../runtime/explain.ts";
 import type { Launched } from "../runtime/launch.ts";
 import type { Operation } from "../runtime/operations.ts";
 import { complain } from "./output.ts";
@@ -26,6 +25,7 @@ export function explainFlag() {
 /** Prints the plan, if asked for, on standard error: standard output is the container's. */
 export function explain(mode: ExplainMode, plan: readonly Operation[], launched: Launched): void {
 	if (mode === "") return;
+	const { renderPlan, renderPlanJson } = require("../runtime/explain.ts") as typeof import("../runtime/explain.ts");
 	const timings = launched.timings();
 	complain(mode === "json" ? renderPlanJson(plan, timings) : renderPlan(plan, timings));
 }

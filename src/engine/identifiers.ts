@@ -1,16 +1,17 @@
 /** IDs and names of containers, as docker makes them. */
 import { EngineError } from "../errors.ts";
 import { randomBytes } from "../sys/random.ts";
+import { consistsOf, DIGITS } from "../sys/text.ts";
 
 /** 64 hexadecimal digits. The first twelve are never all decimal: tools would take the short ID for a number. */
 export function newId(): string {
 	for (;;) {
 		const id = randomBytes(32).toHex();
-		if (/[a-f]/.test(id.slice(0, 12))) return id;
+		if (!consistsOf(id.slice(0, 12), DIGITS)) return id;
 	}
 }
 
-export const shortId = (id: string): string => id.replace(/^sha256:/, "").slice(0, 12);
+export const shortId = (id: string): string => (id.startsWith("sha256:") ? id.slice(7, 19) : id.slice(0, 12));
 
 /** Throws unless docker would take it: at least two characters. */
 export function checkName(name: string): string {

@@ -3,6 +3,7 @@ import { EngineError } from "../errors.ts";
 import { canonical, EMBEDDED_REFERENCE, familiar, parseReference } from "../image/reference.ts";
 import { type ImageConfig, ImageConfig as ImageConfigSchema, parseDocument } from "../image/spec.ts";
 import { getImage, type ImageRecord, imageOfReference, imagesByPrefix } from "../store/images.ts";
+import { consistsOf, HEX_DIGITS } from "../sys/text.ts";
 import type { Engine } from "./engine.ts";
 import { shortId } from "./identifiers.ts";
 
@@ -10,11 +11,16 @@ export function configOf(image: ImageRecord): ImageConfig {
 	return parseDocument(ImageConfigSchema, image.config, `configuration of image ${shortId(image.id)}`);
 }
 
-export const ID_PREFIX = /^(?:sha256:)?([0-9a-f]{2,64})$/;
+/** The digits of what may be an ID or its beginning: "sha256:4bcff6", "4bcff6". */
+export function idPrefix(text: string): string | undefined {
+	const digits = text.startsWith("sha256:") ? text.slice("sha256:".length) : text;
+	const mayBe = digits.length >= 2 && digits.length <= 64 && consistsOf(digits, HEX_DIGITS);
+	return mayBe ? digits : undefined;
+}
 
 /** An image by reference, or by (a prefix of) its ID; undefined if it is not here. */
 export function findImage(engine: Engine, text: string): ImageRecord | undefined {
-	const prefix = ID_PREFIX.exec(text)?.[1];
+	const prefix = idPrefix(text);
 	if (!text.startsWith("sha256:") && !(prefix?.length === 64)) {
 		const reference = parseReference(text);
 		// "name:tag@digest" is found by its digest.
@@ -30,7 +36,7 @@ export function findImage(engine: Engine, text: string): ImageRecord | undefined
 /** The same; the image that this program carries is imported when it is asked for the first time. */
 export async function findOrImport(engine: Engine, text: string): Promise<ImageRecord | undefined> {
 	const found = findImage(engine, text);
-	if (found || ID_PREFIX.test(text) || canonical(parseReference(text)) !== EMBEDDED_REFERENCE) return found;
+	if (found || idPrefix(text) || canonical(parseReference(text)) !== EMBEDDED_REFERENCE) return found;
 	const { importEmbedded } = await import("../image/embedded.ts"); // brings the unpacker along
 	const id = await importEmbedded(engine.db, engine.paths);
 	return id === undefined ? undefined : getImage(engine.db, id);

@@ -14,7 +14,7 @@ import {
 } from "../store/images.ts";
 import type { Engine } from "./engine.ts";
 import { shortId } from "./identifiers.ts";
-import { findImage, ID_PREFIX, withTag } from "./images.ts";
+import { findImage, idPrefix, withTag } from "./images.ts";
 
 export interface RemovedImage {
 	readonly untagged: readonly string[];
@@ -24,8 +24,8 @@ export interface RemovedImage {
 /** `rmi`: takes a name away, and the image with its last one. */
 export function removeImage(engine: Engine, text: string, options: { force: boolean }): RemovedImage {
 	const image = findImage(engine, text);
-	if (!image) throw new EngineError("not-found", `No such image: ${ID_PREFIX.test(text) ? text : withTag(text)}`);
-	const byId = ID_PREFIX.test(text) && imageOfReference(engine.db, canonicalOrEmpty(text)) === undefined;
+	if (!image) throw new EngineError("not-found", `No such image: ${idPrefix(text) ? text : withTag(text)}`);
+	const byId = idPrefix(text) !== undefined && imageOfReference(engine.db, canonicalOrEmpty(text)) === undefined;
 	const tags = tagsOf(engine.db, image.id);
 	const digests = digestsOf(engine.db, image.id);
 	const users = containersOfImage(engine.db, image.id);

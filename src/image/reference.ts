@@ -3,6 +3,7 @@
  * `reference` package, the default host docker.io and its `library/`. Pure.
  */
 import { EngineError } from "../errors.ts";
+import { consistsOf, HEX_DIGITS } from "../sys/text.ts";
 
 export interface Reference {
 	/** "docker.io", "localhost:5000" */
@@ -25,7 +26,7 @@ const HOST =
 	/^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?$/;
 const TAG = /^\w[\w.-]{0,127}$/;
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
-const ID = /^[0-9a-f]{64}$/;
+const ID_LENGTH = 64;
 const MAX_NAME = 255;
 
 /** Parses what a user types. A missing tag becomes "latest", unless there is a digest. */
@@ -34,7 +35,7 @@ export function parseReference(text: string): Reference {
 	const digest = at < 0 ? undefined : text.slice(at + 1);
 	let name = at < 0 ? text : text.slice(0, at);
 	if (digest !== undefined && !DIGEST.test(digest)) throw invalid("invalid reference format");
-	if (ID.test(name)) {
+	if (name.length === ID_LENGTH && consistsOf(name, HEX_DIGITS)) {
 		throw invalid(`invalid repository name (${name}), cannot specify 64-byte hexadecimal strings`);
 	}
 	let tag: string | undefined;
@@ -51,7 +52,7 @@ export function parseReference(text: string): Reference {
 		}
 		throw invalid("invalid reference format");
 	}
-	if (!HOST.test(host)) throw invalid("invalid reference format");
+	if (host !== DEFAULT_HOST && !HOST.test(host)) throw invalid("invalid reference format");
 	if (`${host}/${path}`.length > MAX_NAME) {
 		throw invalid("invalid reference format: repository name must not be more than 255 characters");
 	}
@@ -64,7 +65,8 @@ const invalid = (message: string): EngineError => new EngineError("usage", messa
 function splitHost(name: string): { host: string; path: string } {
 	const slash = name.indexOf("/");
 	const first = name.slice(0, Math.max(slash, 0));
-	const isHost = slash > 0 && (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
+	const isHost =
+		slash > 0 && (first.includes(".") || first.includes(":") || first === "localhost" || first !== first.toLowerCase());
 	let host = isHost ? first : DEFAULT_HOST;
 	let path = isHost ? name.slice(slash + 1) : name;
 	if (host === "index.docker.io") host = DEFAULT_HOST;

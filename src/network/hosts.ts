@@ -53,25 +53,34 @@ export interface ResolvOptions {
 /** docker's rules: a copy of the host's without servers on loopback; each kind of --dns flag replaces its lines. */
 export function renderResolvConf(o: ResolvOptions): string {
 	if (o.hostNetwork && !o.servers.length && !o.search.length && !o.options.length) return o.host;
-	const lines = o.host.split("\n").map((line) => line.trim());
-	const values = (keyword: string) =>
-		lines.filter((line) => line.startsWith(`${keyword} `)).map((line) => line.slice(keyword.length).trim());
-	const hostServers = values("nameserver").filter((server) => o.hostNetwork || !isLoopback(server));
-	const servers = o.servers.length ? o.servers : hostServers.length ? hostServers : PUBLIC_SERVERS;
-	const search = o.search.length
-		? o.search.filter((domain) => domain !== ".")
-		: (values("search").at(-1) ?? "").split(/\s+/);
-	const options = o.options.length ? o.options : values("options");
-	return [
-		...servers.map((server) => `nameserver ${server}`),
-		...(search.some(Boolean) ? [`search ${search.filter(Boolean).join(" ")}`] : []),
-		...(options.length ? [`options ${options.join(" ")}`] : []),
-		"",
-	].join("\n");
+	const own = parseResolvConf(o.host);
+	const reachable = own.servers.filter((server) => o.hostNetwork || !isLoopback(server));
+	const servers = o.servers.length ? o.servers : reachable.length ? reachable : PUBLIC_SERVERS;
+	const search = o.search.length ? o.search.filter((domain) => domain !== ".") : own.search;
+	const options = o.options.length ? o.options : own.options;
+	let text = "";
+	for (const server of servers) text += `nameserver ${server}\n`;
+	if (search.length) text += `search ${search.join(" ")}\n`;
+	if (options.length) text += `options ${options.join(" ")}\n`;
+	return text;
+}
+
+/** Its lines by their keyword; of several `search` the last counts. */
+function parseResolvConf(text: string) {
+	const servers: string[] = [];
+	const options: string[] = [];
+	let search: string[] = [];
+	for (const line of text.replaceAll("\t", " ").split("\n")) {
+		const [keyword, ...values] = line.split(" ").filter(Boolean);
+		if (keyword === "nameserver" && values[0]) servers.push(values[0]);
+		else if (keyword === "options") options.push(...values);
+		else if (keyword === "search") search = values;
+	}
+	return { servers, search, options };
 }
 
 /** Whether all its servers are on loopback, as systemd-resolved's stub is: then its other file knows the real ones. */
 export function onlyLoopbackServers(text: string): boolean {
-	const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? "");
+	const { servers } = parseResolvConf(text);
 	return servers.length > 0 && servers.every(isLoopback);
 }

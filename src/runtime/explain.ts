@@ -1,4 +1,5 @@
 /** Prints a plan: each system call that makes a container, why, and how long it took (`--explain`). */
+import { callOf } from "./operation-texts.ts";
 import type { Operation } from "./operations.ts";
 
 /** One line an operation: number, microseconds, the call, the reason. `nanoseconds` is empty for a plan that did not run. */
@@ -7,7 +8,7 @@ export function renderPlan(plan: readonly Operation[], nanoseconds: readonly num
 	const lines = plan.map((operation, i) => {
 		const ns = nanoseconds[i];
 		const time = nanoseconds.length === 0 ? "" : `${ns ? (ns / 1000).toFixed(1) : "-"} µs`.padStart(12);
-		return `${String(i).padStart(width)}${time}  ${operation.call}  # ${operation.why}`;
+		return `${String(i).padStart(width)}${time}  ${callOf(operation)}  # ${operation.why}`;
 	});
 	return `${lines.join("\n")}\n`;
 }
@@ -17,7 +18,7 @@ export function renderPlanJson(plan: readonly Operation[], nanoseconds: readonly
 	const rows = plan.map((operation, i) => ({
 		number: i,
 		operation: operation.code,
-		call: operation.call,
+		call: callOf(operation),
 		why: operation.why,
 		microseconds: nanoseconds[i] ? nanoseconds[i] / 1000 : null,
 	}));

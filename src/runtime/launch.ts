@@ -22,7 +22,7 @@ import { memfd, spawn } from "../sys/process.ts";
 import { seqpacketPair } from "../sys/unix-socket.ts";
 import { type Attachment, MonitorClient } from "./monitor.ts";
 import { monitorProgram } from "./monitor-program.ts";
-import { failureText, type Operation, op } from "./operations.ts";
+import { type Operation, op } from "./operations.ts";
 import { encodePlan, type PlanHeader } from "./plan-encode.ts";
 
 /** Descriptors given to the monitor get the numbers from here on, in order. */
@@ -174,6 +174,12 @@ function failureOf(client: MonitorClient, plan: readonly Operation[]): EngineErr
 }
 
 const SETTLE_MS = 100;
+
+/** Loaded when something has failed. */
+function failureText(operation: Operation | undefined, errno: number): string {
+	const texts = require("./operation-texts.ts") as typeof import("./operation-texts.ts");
+	return texts.failureText(operation, errno);
+}
 
 /** What the kernel lacks, and what still works without it. */
 function missingFeature(operation: Operation | undefined, errno: number): string | undefined {

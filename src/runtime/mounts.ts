@@ -62,7 +62,7 @@ export function bindOptions(words: readonly string[]): BindFlags {
 	const { attributes } = mountOptions(words);
 	let propagation = MS_PRIVATE;
 	for (const word of words) {
-		const kind = PROPAGATION[word] ?? PROPAGATION[word.replace(/^r/, "")];
+		const kind = PROPAGATION[word] ?? PROPAGATION[word.startsWith("r") ? word.slice(1) : ""];
 		if (kind !== undefined) propagation = kind;
 	}
 	const recursive = words.includes("rbind") ? AT_RECURSIVE : 0;

@@ -1,8 +1,7 @@
 /**
- * The operations of a plan: one table of their numbers (twin of `enum opcode` in native/plan.h), and one function for
- * each that says what it does, in the kernel's words, with its reason. Pure data: nothing is done here.
+ * The operations of a plan: one table of their numbers (twin of `enum opcode` in native/plan.h), and one function that
+ * makes each, with its reason. Pure data: nothing is done here. How a person reads them is in operation-texts.ts.
  */
-import { errnoText } from "../sys/errno.ts";
 
 export const OPCODES = {
 	monitor: 0,
@@ -55,73 +54,41 @@ export interface Operation {
 	readonly code: keyof typeof OPCODES;
 	readonly numbers: readonly (number | bigint)[];
 	readonly strings: readonly (string | Uint8Array)[];
-	/** The system calls, as a person would write them. */
-	readonly call: string;
 	/** What it is for. */
 	readonly why: string;
-	/** What failed, for the user: "mount proc on /proc". */
-	readonly doing: string;
-}
-
-/** A failed operation as one sentence. */
-export function failureText(operation: Operation | undefined, errno: number): string {
-	return `${operation?.doing ?? "start the container"}: ${errnoText(errno)}`;
 }
 
 const operation = (
 	code: Operation["code"],
 	numbers: Operation["numbers"],
 	strings: Operation["strings"],
-	call: string,
 	why: string,
-	doing: string,
-): Operation => ({ code, numbers, strings, call, why, doing });
-
-const octal = (mode: number): string => `0${mode.toString(8)}`;
-const hex = (n: number | bigint): string => `0x${n.toString(16)}`;
+): Operation => ({ code, numbers, strings, why });
 
 export const op = {
 	/** Configuration of the monitor; init skips it. */
 	monitor: (flags: number, quietMs: number, strings: readonly string[]) =>
-		operation("monitor", [flags, quietMs], strings, "clone3(…)", "the new process", "start the container"),
+		operation("monitor", [flags, quietMs], strings, "the new process"),
 
-	unshare: (flags: number, names: string) =>
-		operation("unshare", [flags], [], `unshare(${names})`, `a new ${names} namespace`, `unshare ${names}`),
+	unshare: (flags: number, names: string) => operation("unshare", [flags], [], `a new ${names} namespace`),
 
 	/** `root`: /proc/<pid>/root of the process whose namespaces they are. */
-	setns: (fd: number, flags: number, names: string, root: string) =>
-		operation(
-			"setns",
-			[fd, flags],
-			[root],
-			`setns(pidfd, ${names})`,
-			"join the container's namespaces",
-			`join ${names}`,
-		),
+	setns: (fd: number, flags: number, root: string) =>
+		operation("setns", [fd, flags], [root], "join the container's namespaces"),
 
-	write: (path: string, content: string, why: string) =>
-		operation("write", [], [path, content], `write("${path}", "${content}")`, why, `write ${path}`),
+	write: (path: string, content: string, why: string) => operation("write", [], [path, content], why),
 
-	propagation: (flags: number) =>
-		operation(
-			"propagation",
-			[flags],
-			[],
-			'mount(NULL, "/", NULL, MS_REC|MS_PRIVATE)',
-			"mounts made here stay here",
-			"make mounts private",
-		),
+	propagation: (flags: number) => operation("propagation", [flags], [], "mounts made here stay here"),
 
 	overlay: (target: string, upper: string, work: string, lowers: readonly string[], more: readonly string[] = []) =>
 		operation(
 			"overlay",
 			[],
 			[target, ...lowers.map((dir) => `lowerdir+=${dir}`), `upperdir=${upper}`, `workdir=${work}`, ...more],
-			`fsopen("overlay"); fsconfig(lowerdir+ × ${lowers.length}, upperdir=${upper}); fsmount(); move_mount(→ "${target}")`,
 			"the image's layers, and one of the container's own on top",
-			"mount the container's overlay",
 		),
 
+	/** The same for kernels that take the layers in one string: `strings` are the target, the other options, the layers. */
 	overlayOptions: (
 		target: string,
 		upper: string,
@@ -133,19 +100,13 @@ export const op = {
 			"overlay-options",
 			[],
 			[target, `upperdir=${upper},workdir=${work},${more.map((option) => `${option},`).join("")}`, ...lowers],
-			`mount("overlay", "${target}", "overlay", 0, "lowerdir=…×${lowers.length},upperdir=${upper}")`,
 			"the image's layers, and one of the container's own on top",
-			"mount the container's overlay",
 		),
 
-	root: (path: string) =>
-		operation("root", [], [path], `open("${path}", O_PATH)`, "every path below is resolved in it", `open ${path}`),
+	root: (path: string) => operation("root", [], [path], "every path below is resolved in it"),
 
-	mkdir: (path: string, mode: number, why: string) =>
-		operation("mkdir", [mode], [path], `mkdirat(root, "${path}", ${octal(mode)})`, why, `mkdir ${path}`),
-
-	touch: (path: string, mode: number, why: string) =>
-		operation("touch", [mode], [path], `openat(root, "${path}", O_CREAT|O_EXCL|O_NOFOLLOW)`, why, `create ${path}`),
+	mkdir: (path: string, mode: number, why: string) => operation("mkdir", [mode], [path], why),
+	touch: (path: string, mode: number, why: string) => operation("touch", [mode], [path], why),
 
 	/** `throughLinks`: whether the target may be reached through links of the image. Not where safety hangs on it. */
 	mount: (
@@ -155,266 +116,81 @@ export const op = {
 		options: readonly string[],
 		why: string,
 		throughLinks = false,
-	) =>
-		operation(
-			"mount",
-			[attributes, throughLinks ? 1 : 0],
-			[type, target, ...options],
-			`fsopen("${type}"); fsconfig(${options.join(", ")}); fsmount(${attributeNames(attributes)}); move_mount(→ "${target}")`,
-			why,
-			`mount ${type} on ${target}`,
-		),
+	) => operation("mount", [attributes, throughLinks ? 1 : 0], [type, target, ...options], why),
 
 	/** A file system in memory on a directory of the host, as this mount namespace alone sees it. */
 	scratch: (path: string) =>
-		operation(
-			"scratch",
-			[],
-			[path, "mode=700"],
-			`fsopen("tmpfs"); fsmount(); move_mount(→ "${path}")`,
-			"a place to prepare mounts, gone with the namespace",
-			"mount a scratch tmpfs",
-		),
-
+		operation("scratch", [], [path, "mode=700"], "a place to prepare mounts, gone with the namespace"),
 	/** A file in it. The content is shown to nobody. */
 	scratchFile: (path: string, content: Uint8Array, owner: { mode: number; uid: number; gid: number }) =>
-		operation(
-			"scratch-file",
-			[owner.mode, owner.uid, owner.gid],
-			[path, content],
-			`open("${path}", O_CREAT|O_EXCL); write(${content.length} bytes); fchown(${owner.uid}, ${owner.gid}); fchmod(${octal(owner.mode)})`,
-			"a secret, in memory only",
-			"write a secret",
-		),
-
-	scratchDirectory: (path: string) =>
-		operation("scratch-dir", [0o755], [path], `mkdir("${path}", 0755)`, "for what is thrown away", `mkdir ${path}`),
+		operation("scratch-file", [owner.mode, owner.uid, owner.gid], [path, content], "a secret, in memory only"),
+	scratchDirectory: (path: string) => operation("scratch-dir", [0o755], [path], "for what is thrown away"),
 
 	/** With `root`, the source is resolved in that directory of the host, and leads nowhere else. */
 	bind: (source: string, target: string, bind: BindFlags, why: string, root?: string) =>
 		operation(
 			"bind",
 			[bind.recursive, bind.attributes, bind.propagation, bind.attributesRecursive],
-			[source, target, ...(root === undefined ? [] : [root])],
-			`open_tree("${source}", OPEN_TREE_CLONE${bind.recursive ? "|AT_RECURSIVE" : ""}); mount_setattr(${attributeNames(bind.attributes)}); move_mount(→ "${target}")`,
+			root === undefined ? [source, target] : [source, target, root],
 			why,
-			`mount ${source} on ${target}`,
 		),
 
 	setattr: (path: string, recursive: number, attributes: number, why: string) =>
-		operation(
-			"setattr",
-			[recursive, attributes],
-			[path],
-			`mount_setattr("${path}", ${attributeNames(attributes)})`,
-			why,
-			`set mount attributes of ${path}`,
-		),
+		operation("setattr", [recursive, attributes], [path], why),
 
-	mask: (path: string) =>
-		operation(
-			"mask",
-			[],
-			[path],
-			`move_mount(/dev/null or empty tmpfs → "${path}")`,
-			"tells of, or reaches, the host",
-			`mask ${path}`,
-		),
-
-	readonly: (path: string) =>
-		operation(
-			"readonly",
-			[],
-			[path],
-			`open_tree("${path}", OPEN_TREE_CLONE); mount_setattr(RDONLY); move_mount(→ "${path}")`,
-			"may be read, not changed",
-			`make ${path} read-only`,
-		),
+	mask: (path: string) => operation("mask", [], [path], "tells of, or reaches, the host"),
+	readonly: (path: string) => operation("readonly", [], [path], "may be read, not changed"),
 
 	mknod: (path: string, mode: number, major: number, minor: number) =>
-		operation(
-			"mknod",
-			[mode, major, minor, 0, 0],
-			[path],
-			`mknodat(root, "${path}", ${octal(mode)}, makedev(${major}, ${minor}))`,
-			"a device that every program expects",
-			`mknod ${path}`,
-		),
-
+		operation("mknod", [mode, major, minor, 0, 0], [path], "a device that every program expects"),
 	symlink: (target: string, path: string) =>
-		operation(
-			"symlink",
-			[],
-			[target, path],
-			`symlinkat("${target}", root, "${path}")`,
-			"a link that every program expects",
-			`symlink ${path}`,
-		),
+		operation("symlink", [], [target, path], "a link that every program expects"),
 
 	pty: (rows: number, columns: number) =>
-		operation(
-			"pty",
-			[rows, columns],
-			[],
-			'open("/dev/pts/ptmx"); ioctl(TIOCSPTLCK); ioctl(TIOCGPTPEER); sendmsg(SCM_RIGHTS → monitor)',
-			"a terminal in the container's own devpts; the monitor keeps the other side",
-			"open a terminal in the container",
-		),
+		operation("pty", [rows, columns], [], "a terminal in the container's own devpts; the monitor keeps the other side"),
+	console: (path: string) => operation("console", [], [path], "the console is the terminal"),
+	stdio: (uid: number, gid: number) => operation("stdio", [uid, gid], [], "standard streams, owned by the user"),
 
-	console: (path: string) =>
-		operation(
-			"console",
-			[],
-			[path],
-			`open_tree(pty); move_mount(→ "${path}")`,
-			"the console is the terminal",
-			`mount the terminal on ${path}`,
-		),
+	pivotRoot: () => operation("pivot-root", [], [], "the container's root becomes /, the host's goes out of reach"),
 
-	stdio: (uid: number, gid: number) =>
-		operation(
-			"stdio",
-			[uid, gid],
-			[],
-			`dup2(…, 0), dup2(…, 1), dup2(…, 2); fchown(${uid}, ${gid})`,
-			"standard streams, owned by the user",
-			"set up the standard streams",
-		),
+	sethostname: (name: string) => operation("sethostname", [], [name], "its own name"),
+	setdomainname: (name: string) => operation("setdomainname", [], [name], "its own domain"),
 
-	pivotRoot: () =>
-		operation(
-			"pivot-root",
-			[],
-			[],
-			'fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH)',
-			"the container's root becomes /, the host's goes out of reach",
-			"pivot_root",
-		),
+	sysctl: (name: string, value: string) =>
+		operation("sysctl", [], [`/proc/sys/${name.replaceAll(".", "/")}`, value], "--sysctl"),
 
-	sethostname: (name: string) =>
-		operation("sethostname", [], [name], `sethostname("${name}")`, "its own name", `set the host name "${name}"`),
-	setdomainname: (name: string) =>
-		operation("setdomainname", [], [name], `setdomainname("${name}")`, "its own domain", `set the domain "${name}"`),
+	/** A resource of getrlimit(2), by its number. */
+	setrlimit: (resource: number, soft: number, hard: number) =>
+		operation("setrlimit", [resource, soft, hard], [], "--ulimit"),
 
-	sysctl: (name: string, value: string) => {
-		const path = `/proc/sys/${name.replaceAll(".", "/")}`;
-		return operation("sysctl", [], [path, value], `write("${path}", "${value}")`, "--sysctl", `set ${name}=${value}`);
-	},
+	/** `text` says what the messages do. */
+	netlink: (messages: Uint8Array, count: number, text: string) => operation("netlink", [count], [messages], text),
 
-	setrlimit: (resource: number, name: string, soft: number, hard: number) =>
-		operation(
-			"setrlimit",
-			[resource, soft, hard],
-			[],
-			`setrlimit(${name}, ${soft}, ${hard})`,
-			"--ulimit",
-			`set limit ${name}`,
-		),
+	sync: (number: number, why: string) => operation("sync", [number], [], why),
+	setsid: () => operation("setsid", [], [], "a session and a keyring of its own"),
 
-	netlink: (messages: Uint8Array, count: number, text: string, why: string) =>
-		operation("netlink", [count], [messages], `sendto(NETLINK_ROUTE, ${text})`, why, `configure the network (${text})`),
-
-	sync: (number: number, why: string) =>
-		operation("sync", [number], [], "send(SYNC); recv(GO)", why, "wait for NanoContainer"),
-
-	setsid: () =>
-		operation(
-			"setsid",
-			[],
-			[],
-			"keyctl(JOIN_SESSION_KEYRING); setsid()",
-			"a session and a keyring of its own",
-			"setsid",
-		),
-
-	capBounding: (mask: bigint) =>
-		operation(
-			"cap-bounding",
-			[mask],
-			[],
-			`prctl(PR_CAPBSET_DROP, all but ${hex(mask)})`,
-			"no program in here can ever have more",
-			"drop capabilities",
-		),
+	capBounding: (mask: bigint) => operation("cap-bounding", [mask], [], "no program in here can ever have more"),
 	capset: (effective: bigint, permitted: bigint, inheritable: bigint, why: string) =>
-		operation(
-			"capset",
-			[effective, permitted, inheritable],
-			[],
-			`capset(effective=${hex(effective)}, permitted=${hex(permitted)}, inheritable=${hex(inheritable)})`,
-			why,
-			"set capabilities",
-		),
-	capAmbient: (mask: bigint) =>
-		operation("cap-ambient", [mask], [], `prctl(PR_CAP_AMBIENT, ${hex(mask)})`, "kept over execve", "set ambient caps"),
-	keepcaps: (on: boolean) =>
-		operation(
-			"keepcaps",
-			[on ? 1 : 0],
-			[],
-			`prctl(PR_SET_KEEPCAPS, ${on ? 1 : 0})`,
-			"over setresuid",
-			"keep capabilities",
-		),
+		operation("capset", [effective, permitted, inheritable], [], why),
+	capAmbient: (mask: bigint) => operation("cap-ambient", [mask], [], "kept over execve"),
+	keepcaps: (on: boolean) => operation("keepcaps", [on ? 1 : 0], [], "over setresuid"),
 
 	setgroups: (gids: readonly number[]) =>
-		operation(
-			"setgroups",
-			[],
-			[new Uint8Array(Uint32Array.from(gids).buffer)],
-			`setgroups([${gids.join(", ")}])`,
-			"the user's groups",
-			"set supplementary groups",
-		),
-	setids: (uid: number, gid: number) =>
-		operation(
-			"setids",
-			[uid, gid],
-			[],
-			`setresgid(${gid}); setresuid(${uid})`,
-			"the user, for good",
-			`become user ${uid}:${gid}`,
-		),
-	noNewPrivs: () =>
-		operation(
-			"no-new-privs",
-			[],
-			[],
-			"prctl(PR_SET_NO_NEW_PRIVS)",
-			"set-user-ID programs gain nothing",
-			"no_new_privs",
-		),
-	seccomp: (filter: Uint8Array) =>
-		operation(
-			"seccomp",
-			[0],
-			[filter],
-			`seccomp(SECCOMP_SET_MODE_FILTER, ${filter.length / 8} instructions)`,
-			"system calls a container has no need of",
-			"install the seccomp filter",
-		),
-	umask: (mask: number) => operation("umask", [mask], [], `umask(${octal(mask)})`, "docker's", "umask"),
-	chdir: (path: string) =>
-		operation("chdir", [], [path], `chdir("${path}")`, "the working directory", `chdir to cwd ("${path}")`),
-	init: () =>
-		operation("init", [], [], "fork()", "PID 1 stays to reap and to pass signals on", "start the init process"),
-	closeFds: () =>
-		operation(
-			"close-fds",
-			[],
-			[],
-			"close_range(3, ~0, CLOSE_RANGE_CLOEXEC)",
-			"nothing of the host stays open",
-			"close_range",
-		),
+		operation("setgroups", [], [new Uint8Array(Uint32Array.from(gids).buffer)], "the user's groups"),
+	setids: (uid: number, gid: number) => operation("setids", [uid, gid], [], "the user, for good"),
+	noNewPrivs: () => operation("no-new-privs", [], [], "set-user-ID programs gain nothing"),
+	seccomp: (filter: Uint8Array) => operation("seccomp", [0], [filter], "system calls a container has no need of"),
+	umask: (mask: number) => operation("umask", [mask], [], "docker's"),
+	chdir: (path: string) => operation("chdir", [], [path], "the working directory"),
+	init: () => operation("init", [], [], "PID 1 stays to reap and to pass signals on"),
+	closeFds: () => operation("close-fds", [], [], "nothing of the host stays open"),
+
 	execve: (candidates: readonly string[], args: readonly string[], env: readonly string[]) =>
 		operation(
 			"execve",
 			[candidates.length, args.length],
 			[...candidates, ...args, ...env],
-			`execve("${candidates[0]}"${candidates.length > 1 ? ` and ${candidates.length - 1} more of PATH` : ""}, ${JSON.stringify(args)}, ${env.length} variables)`,
 			"become the container's program",
-			`exec: "${args[0]}"`,
 		),
 };
 
@@ -425,9 +201,4 @@ export interface BindFlags {
 	readonly propagation: number;
 	/** AT_RECURSIVE or 0: whether the attributes reach those too. */
 	readonly attributesRecursive: number;
-}
-
-function attributeNames(attributes: number): string {
-	const names = ["RDONLY", "NOSUID", "NODEV", "NOEXEC", "NOATIME", "STRICTATIME", "", "NODIRATIME"];
-	return names.filter((name, bit) => name && attributes & (1 << bit)).join("|") || "0";
 }

@@ -24,16 +24,9 @@ export function compileExecPlan(process: ProcessConfig, inputs: ExecInputs): Ope
 	for (const file of inputs.cgroupJoins) plan.push(op.write(file, "0", "join the cgroup: 0 means the writer"));
 	plan.push(op.write("/proc/self/oom_score_adj", String(process.oomScoreAdj), "as the container's first process"));
 	const { mount, uts, ipc, network, cgroup } = CLONE_FLAGS;
-	plan.push(
-		op.setns(
-			inputs.pidfd,
-			mount | uts | ipc | network | cgroup,
-			"mnt, uts, ipc, net, cgroup",
-			`/proc/${inputs.pid}/root`,
-		),
-	);
+	plan.push(op.setns(inputs.pidfd, mount | uts | ipc | network | cgroup, `/proc/${inputs.pid}/root`));
 	if (process.terminal) plan.push(op.pty(inputs.terminalSize.rows, inputs.terminalSize.columns));
 	plan.push(op.setsid(), op.stdio(process.user.uid, process.user.gid));
-	for (const { type, soft, hard } of process.rlimits) plan.push(op.setrlimit(RLIMITS[type] ?? -1, type, soft, hard));
+	for (const { type, soft, hard } of process.rlimits) plan.push(op.setrlimit(RLIMITS[type] ?? -1, soft, hard));
 	return [...plan, ...identity(process, inputs.seccomp), ...program(process)];
 }

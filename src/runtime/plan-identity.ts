@@ -35,6 +35,6 @@ export function program(process: ProcessConfig): Operation[] {
 	const candidates =
 		name === "" || name.includes("/")
 			? [name]
-			: path.split(":").map((dir) => (dir ? `${dir.replace(/\/$/, "")}/${name}` : `./${name}`));
+			: path.split(":").map((dir) => (dir ? `${dir}${dir.endsWith("/") ? "" : "/"}${name}` : `./${name}`));
 	return [op.closeFds(), op.execve(candidates, process.args, process.env)];
 }

@@ -55,7 +55,7 @@ export function compilePlan(config: RuntimeConfig, inputs: PlanInputs): Operatio
 	// 1. Limits first: from here on everything, the mounts too, is counted to the container.
 	for (const file of inputs.cgroupJoins) plan.push(op.write(file, "0", "join the cgroup: 0 means the writer"));
 	// cgroup_namespaces(7): the new namespace's root is the cgroup its maker is in, so this comes after joining.
-	if (has("cgroup")) plan.push(op.unshare(CLONE_FLAGS.cgroup, "CLONE_NEWCGROUP"));
+	if (has("cgroup")) plan.push(op.unshare(CLONE_FLAGS.cgroup, "cgroup"));
 	// Written even when it is 0: the caller's own would be inherited.
 	plan.push(op.write("/proc/self/oom_score_adj", String(config.process.oomScoreAdj), "--oom-score-adj"));
 
@@ -73,9 +73,9 @@ export function compilePlan(config: RuntimeConfig, inputs: PlanInputs): Operatio
 	if (has("network")) {
 		if (inputs.network) {
 			const { messages, count, text } = inputs.network;
-			plan.push(op.netlink(messages, count, text, "loopback, address, route"));
+			plan.push(op.netlink(messages, count, text));
 		} else {
-			plan.push(op.netlink(withAck(linkUpMessage(1)), 1, "lo up", "loopback only"));
+			plan.push(op.netlink(withAck(linkUpMessage(1)), 1, "lo up: loopback only"));
 		}
 	}
 
@@ -85,7 +85,7 @@ export function compilePlan(config: RuntimeConfig, inputs: PlanInputs): Operatio
 	// 6. A session and its streams. setsid(2) before the terminal: only a session leader gets a controlling one.
 	plan.push(op.setsid(), op.stdio(config.process.user.uid, config.process.user.gid));
 	for (const { type, soft, hard } of config.process.rlimits) {
-		plan.push(op.setrlimit(RLIMITS[type] ?? -1, type, soft, hard));
+		plan.push(op.setrlimit(RLIMITS[type] ?? -1, soft, hard));
 	}
 
 	// 7. Rights are given up, and the program starts.

@@ -1,5 +1,6 @@
 /** `--user` → numbers, by the container's own /etc/passwd and /etc/group (passwd(5), group(5)). Pure. */
 import { EngineError } from "../errors.ts";
+import { consistsOf, DIGITS } from "../sys/text.ts";
 
 export interface ContainerUser {
 	readonly uid: number;
@@ -22,7 +23,8 @@ interface GroupEntry {
 	members: string[];
 }
 
-const isNumber = (text: string | undefined): text is string => text !== undefined && /^-?\d+$/.test(text);
+const isNumber = (text: string | undefined): text is string =>
+	text !== undefined && consistsOf(text.startsWith("-") ? text.slice(1) : text, DIGITS);
 
 function parsePasswd(text: string): PasswdEntry[] {
 	const entries: PasswdEntry[] = [];

@@ -3,6 +3,7 @@ import { readFileSync } from "../sys/fs.ts";
 import { CAPABILITIES } from "./capabilities.ts";
 
 export function availableCapabilities(): bigint {
-	const line = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "latin1"));
-	return BigInt(`0x${line?.[1] ?? "0"}`) & ((1n << BigInt(CAPABILITIES.length)) - 1n);
+	const status = readFileSync("/proc/self/status", "latin1");
+	const [, mask = "0"] = status.slice(status.indexOf("CapBnd:")).split("\n", 1)[0]?.split("\t") ?? [];
+	return BigInt(`0x${mask}`) & ((1n << BigInt(CAPABILITIES.length)) - 1n);
 }

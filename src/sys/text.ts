@@ -1,6 +1,6 @@
 /**
  * Text and bytes for the quick commands. Buffer does all of it too, but its first use in a process takes 0.2 ms, and that
- * of a TextEncoder 0.05.
+ * of a TextEncoder 0.05. Nor are regular expressions used where a few characters are asked for: the first takes 0.07 ms.
  */
 
 let encoder: TextEncoder | undefined;
@@ -29,3 +29,12 @@ export function fromLatin1(bytes: Uint8Array): string {
 	}
 	return text;
 }
+
+/** Whether there is text, all of it of these characters. */
+export function consistsOf(text: string, characters: string): boolean {
+	for (const character of text) if (!characters.includes(character)) return false;
+	return text !== "";
+}
+
+export const DIGITS = "0123456789";
+export const HEX_DIGITS = "0123456789abcdef";
