@@ -3,6 +3,7 @@
  * controller. Hybrid hosts have v1 controllers and an empty v2 tree, which still counts processes.
  */
 import { readFileSync } from "../sys/fs.ts";
+import { fileSystemType } from "../sys/stat.ts";
 import type { DeviceRule } from "./device-bpf.ts";
 import type { Resources } from "./resources.ts";
 
@@ -43,32 +44,33 @@ export interface Hierarchies {
 	readonly v1: ReadonlyMap<string, string>;
 }
 
-const V1_CONTROLLERS = new Set([
-	"cpu",
-	"cpuacct",
-	"cpuset",
-	"memory",
-	"pids",
-	"freezer",
-	"devices",
-	"blkio",
-	"hugetlb",
-]);
+const V1_CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "pids", "freezer", "devices", "blkio", "hugetlb"];
 
-/** Finds the mounted hierarchies (proc(5), mountinfo). */
-export function hierarchies(mountinfo = readFileSync("/proc/self/mountinfo", "utf8")): Hierarchies {
+const STANDARD_PLACE = "/sys/fs/cgroup";
+/** statfs(2) */
+const CGROUP2_SUPER_MAGIC = 0x63677270;
+
+/** Finds the mounted hierarchies: one tree at the usual place, or what the list of mounts says. */
+export function hierarchies(): Hierarchies {
+	if (fileSystemType(STANDARD_PLACE) === CGROUP2_SUPER_MAGIC) return { unified: STANDARD_PLACE, v1: new Map() };
+	return hierarchiesIn(readFileSync("/proc/self/mountinfo", "utf8"));
+}
+
+/** The same out of proc(5)'s mountinfo. */
+export function hierarchiesIn(mountinfo: string): Hierarchies {
 	let unified: string | undefined;
 	const v1 = new Map<string, string>();
 	for (const line of mountinfo.split("\n")) {
 		if (!line.includes(" - cgroup")) continue;
-		const [mount, fs] = line.split(" - ");
-		const point = mount?.split(" ")[4];
-		const [type, , superOptions] = fs?.split(" ") ?? [];
+		const [mount = "", fs = ""] = line.split(" - ");
+		const point = mount.split(" ")[4];
+		const [type, , superOptions = ""] = fs.split(" ");
 		if (!point) continue;
 		if (type === "cgroup2") unified ??= point;
 		if (type === "cgroup") {
-			for (const word of superOptions?.split(",") ?? [])
-				if (V1_CONTROLLERS.has(word) && !v1.has(word)) v1.set(word, point);
+			for (const word of superOptions.split(",")) {
+				if (V1_CONTROLLERS.includes(word) && !v1.has(word)) v1.set(word, point);
+			}
 		}
 	}
 	return { unified, v1 };

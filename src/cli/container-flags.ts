@@ -8,8 +8,10 @@ import { explainFlag } from "./explain.ts";
 import { bool, choice, hidden, integer, list, listOf, text, type Values, value } from "./flags.ts";
 import { parseEnv, parseLabels, readEnvFiles } from "./parse-env.ts";
 import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "./parse-host.ts";
-import { parseMount, parseTmpfs, parseVolume } from "./parse-mount.ts";
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "./parse-size.ts";
+
+/** The grammar of mounts, for a command line that has some. */
+const mounts = () => require("./parse-mount.ts") as typeof import("./parse-mount.ts");
 
 export const CONTAINER_FLAGS = {
 	"add-host": listOf("Add a custom host-to-IP mapping (host:ip)", "list", parseExtraHost),
@@ -50,7 +52,7 @@ export const CONTAINER_FLAGS = {
 		"bytes",
 		parseBytesOrUnlimited,
 	),
-	mount: listOf("Attach a filesystem mount to the container", "mount", parseMount),
+	mount: listOf("Attach a filesystem mount to the container", "mount", (given) => mounts().parseMount(given)),
 	name: text("Assign a name to the container"),
 	net: hidden(listOf("Connect a container to a network", "network", parseNetwork)),
 	network: listOf("Connect a container to a network: bridge, none or host", "network", parseNetwork),
@@ -173,7 +175,7 @@ function asked<T>(texts: readonly string[], parse: (text: string) => T): T[] {
 const DEFAULT_SHM = 64 * 1024 * 1024;
 
 function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
-	const volumes = asked(flags.volume, parseVolume);
+	const volumes = asked(flags.volume, (given) => mounts().parseVolume(given));
 	const binds = volumes.map(({ source, destination, readonly, options }) =>
 		[source, destination, [...(readonly ? ["ro"] : []), ...options].join(",")].filter(Boolean).join(":"),
 	);
@@ -193,7 +195,11 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		init: flags.init,
 		ip: flags.ip,
 		logDriver: flags["log-driver"] ?? "json-file",
-		mounts: [...volumes, ...flags.mount.map(({ mount }) => mount), ...asked(flags.tmpfs, parseTmpfs)],
+		mounts: [
+			...volumes,
+			...flags.mount.map(({ mount }) => mount),
+			...asked(flags.tmpfs, (given) => mounts().parseTmpfs(given)),
+		],
 		networkMode,
 		oomScoreAdj: checkOomScore(flags["oom-score-adj"] ?? 0),
 		privileged: flags.privileged,

@@ -3,9 +3,7 @@
 import { create } from "../engine/create.ts";
 import type { Engine } from "../engine/engine.ts";
 import { reap } from "../engine/reap.ts";
-import { remove } from "../engine/remove.ts";
 import { type Started, start } from "../engine/start.ts";
-import { kill } from "../engine/stop.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import type { Container } from "../store/container-record.ts";
 import type { SyscallError } from "../sys/errno.ts";
@@ -117,7 +115,10 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 			known: container,
 		});
 	} catch (error) {
-		if (flags.rm) await remove(engine, container.id, { force: true, volumes: true });
+		if (flags.rm) {
+			const { remove } = await import("../engine/remove.ts");
+			await remove(engine, container.id, { force: true, volumes: true });
+		}
 		throw error;
 	}
 	explain(flags.explain, started.plan, started);
@@ -149,6 +150,7 @@ export async function finishAttached(
 }
 
 function forward(engine: Engine, id: string, signal: number): void {
+	const { kill } = require("../engine/stop.ts") as typeof import("../engine/stop.ts");
 	try {
 		kill(engine, id, String(signal));
 	} catch (error) {

@@ -16,14 +16,14 @@ import { insertContainer } from "../store/containers.ts";
 import type { ImageRecord } from "../store/images.ts";
 import { copyRootAttributes, layerPath } from "../store/layers.ts";
 import { ensureVolume, useVolume } from "../store/volumes.ts";
-import { existsSync, mkdirSync } from "../sys/fs.ts";
+import { mkdirSync } from "../sys/fs.ts";
 import { nodeOs } from "../sys/node.ts";
-import { checkResources } from "./check-resources.ts";
 import type { Engine } from "./engine.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { removeContainer } from "./erase.ts";
 import { checkName, newId, newName, shortId } from "./identifiers.ts";
+import { limits, mountRules } from "./lazy.ts";
 import { inheritedLabels } from "./own-labels.ts";
-import { removeContainer } from "./remove.ts";
 
 export interface CreateOptions {
 	readonly image: string;
@@ -62,7 +62,7 @@ export function create(
 	options: CreateOptions,
 ): Created {
 	const id = newId();
-	const { resources, warnings } = checkResources(options.host.resources, engine.cgroups);
+	const { resources, warnings } = checked(engine, options.host.resources);
 	const mounts = withImageVolumes(options.host.mounts, image.config);
 	const config = containerConfig(id, image, { ...options, host: { ...options.host, mounts, resources } });
 	validate(config);
@@ -78,6 +78,13 @@ export function create(
 		throw error;
 	}
 	return { container, warnings };
+}
+
+function checked(engine: Engine, asked: HostConfig["resources"]) {
+	for (const limit of Object.values(asked)) {
+		if (limit !== undefined) return limits().checkResources(asked, engine.cgroups);
+	}
+	return { resources: asked, warnings: [] };
 }
 
 /** Makes the container's own directories, unless they are there. */
@@ -204,41 +211,12 @@ function validate(config: ContainerConfig): void {
 	if (config.macAddress && host.networkMode === "host") {
 		throw new EngineError("invalid", "conflicting options: mac-address and the network mode");
 	}
-	checkMounts(host.mounts);
+	if (host.mounts.length) mountRules().checkMounts(host.mounts);
 	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
 	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);
-	const missing = host.mounts.find(
-		(mount) => mount.type === "bind" && !mount.createSource && !existsSync(mount.source),
-	);
-	if (missing) {
-		throw new EngineError(
-			"invalid",
-			`invalid mount config for type "bind": bind source path does not exist: ${missing.source}`,
-		);
-	}
 	containerCapabilities({ privileged: host.privileged, add: host.capAdd, drop: host.capDrop }, availableCapabilities());
 	for (const text of [...config.env, ...config.cmd, ...(config.entrypoint ?? []), ...Object.values(config.labels)]) {
 		if (text.includes("\0"))
 			throw new EngineError("invalid", "a NUL character is in the command, environment or labels");
-	}
-}
-
-/** Files of /proc that something like lxcfs may mount its own over (runc has the same list). */
-const IN_PROC = new Set(
-	"cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo net/dev sys/kernel/ns_last_pid sys/crypto/fips_enabled"
-		.split(" ")
-		.map((name) => `/proc/${name}`),
-);
-
-function checkMounts(mounts: readonly MountPoint[]): void {
-	const seen = new Set<string>();
-	for (const { destination } of mounts) {
-		if (destination === "/") throw new EngineError("invalid", "invalid volume specification: destination can't be '/'");
-		if (seen.has(destination)) throw new EngineError("invalid", `Duplicate mount point: ${destination}`);
-		seen.add(destination);
-		// Who decides what is in /proc decides what masks, limits and sysctls mean.
-		if (`${destination}/`.startsWith("/proc/") && !IN_PROC.has(destination)) {
-			throw new EngineError("invalid", `"${destination}" cannot be mounted because it is inside /proc`);
-		}
 	}
 }

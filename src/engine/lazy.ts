@@ -8,3 +8,12 @@ export const network = () => require("./network.ts") as typeof import("./network
 
 /** The compiler of seccomp filters and its tables: once a boot, mostly. */
 export const seccompCompiler = () => require("./seccomp-compile.ts") as typeof import("./seccomp-compile.ts");
+
+/** What mounts are allowed: for containers that have mounts of their own. */
+export const mountRules = () => require("./check-mounts.ts") as typeof import("./check-mounts.ts");
+
+/** Volumes and host directories: the same. */
+export const volumes = () => require("./volumes.ts") as typeof import("./volumes.ts");
+
+/** Limits and their limits: for containers that are given some. */
+export const limits = () => require("./check-resources.ts") as typeof import("./check-resources.ts");

@@ -13,7 +13,7 @@ import { readFileSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
-import { removeEnded } from "./remove.ts";
+import { removeEnded } from "./erase.ts";
 
 /** No monitor recorded how it ended. */
 const UNKNOWN_EXIT = 255;

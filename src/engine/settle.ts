@@ -5,9 +5,9 @@ import { updateState } from "../store/containers.ts";
 import { readFileSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import type { Engine } from "./engine.ts";
+import { finishRemoval } from "./erase.ts";
 import { reap, reapLocked } from "./reap.ts";
 import type { Claim } from "./reconcile.ts";
-import { finishRemoval } from "./remove.ts";
 import { releaseStep } from "./step-record.ts";
 
 export function settle(engine: Engine, id: string, status: Claim["status"]): void {

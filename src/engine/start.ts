@@ -23,12 +23,11 @@ import { ensureDirectories } from "./create.ts";
 import { resourcesOf } from "./devices.ts";
 import type { Engine } from "./engine.ts";
 import { doFromOutside } from "./from-outside.ts";
-import { network } from "./lazy.ts";
+import { network, volumes } from "./lazy.ts";
 import { writeNamesFiles } from "./names-files.ts";
 import type { BridgeLease } from "./network.ts";
 import { namespacesOf } from "./oci-config.ts";
 import { release } from "./reap.ts";
-import { prepareMounts } from "./volumes.ts";
 
 export interface Started extends Launched {
 	readonly container: Container;
@@ -131,7 +130,9 @@ function complete(engine: Engine, container: Container, membership: Membership |
 	checkCgroups(engine, container);
 	const files = engine.paths.container(container.id);
 	writeNamesFiles(container, files, container.state.network);
-	prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
+	if (container.config.host.mounts.length) {
+		volumes().prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
+	}
 	return planOf(engine, container, membership, options);
 }
 

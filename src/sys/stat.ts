@@ -111,3 +111,9 @@ export function setTimes(dir: number, name: string | Buffer | null, mtime: bigin
 	times[1] = times[3] = mtime - seconds * 1_000_000_000n;
 	syscall("utimensat", String(name ?? ""), dir, name, times, flags);
 }
+
+/** The magic number of the file system at a path (statfs(2), f_type); undefined if there is no such path. */
+export function fileSystemType(path: string): number | undefined {
+	const result = new BigInt64Array(16);
+	return trySyscall("statfs", path, result) < 0 ? undefined : Number(result[0]);
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { compileDeviceRules, DEFAULT_DEVICE_RULES, type DeviceRule } from "../../../src/cgroup/device-bpf.ts";
-import { hierarchies } from "../../../src/cgroup/driver.ts";
+import { hierarchiesIn } from "../../../src/cgroup/driver.ts";
 import { cpuWeight, settingsV1, settingsV2 } from "../../../src/cgroup/resources.ts";
 
 /** Runs eBPF as the kernel would: the instructions that device programs use. */
@@ -95,12 +95,12 @@ test("options become the files of v2 and of v1", () => {
 	expect([2, 512, 1024, 262144].map(cpuWeight)).toEqual([1, 59, 100, 10000]);
 	expect(of(settingsV2({ memory: 1 << 30, memorySwap: -1 }))["memory.swap.max"]).toBe("max");
 });
-test("hierarchies() reads mountinfo of pure and hybrid hosts", () => {
-	expect(hierarchies("30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")).toEqual({
+test("hierarchiesIn() reads mountinfo of pure and hybrid hosts", () => {
+	expect(hierarchiesIn("30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")).toEqual({
 		unified: "/sys/fs/cgroup",
 		v1: new Map(),
 	});
-	const hybrid = hierarchies(
+	const hybrid = hierarchiesIn(
 		"31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup rw\n",
 	);
 	expect([...hybrid.v1.keys(), hybrid.unified]).toEqual(["cpu", "cpuacct", "/sys/fs/cgroup/unified"]);
