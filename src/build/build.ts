@@ -167,6 +167,7 @@ class StageRun {
 			const config = parseDocument(BaseConfig, image.config, `configuration of ${reference}`);
 			const state: StageState = {
 				layers: [...image.layers],
+				pending: undefined,
 				history: [...(config.history ?? [])],
 				defaults: defaultsOf(config),
 				args: new Map(),

@@ -78,22 +78,13 @@ export class BuildCache {
 		return this.#findHere(key) ?? (await this.#import(key));
 	}
 
-	/** Finds the layer of `key`, or makes it; `fresh`: doesn't look for one. */
-	async findOrMake(
-		key: string,
-		description: string,
-		options: { readonly fresh: boolean },
-		make: () => Promise<string>,
-	): Promise<CachedLayer> {
-		if (!options.fresh) {
-			const found = this.#findHere(key);
-			if (found) return found;
-		}
+	/** Finds the layer of `key`, or makes it. */
+	async findOrMake(key: string, description: string, make: () => Promise<string>): Promise<CachedLayer> {
+		const here = this.#findHere(key);
+		if (here) return here;
 		using _lock = await this.#lock(key);
-		if (!options.fresh) {
-			const found = await this.find(key); // made by the one we waited for, or by others
-			if (found) return found;
-		}
+		const found = await this.find(key); // made by the one we waited for, or by others
+		if (found) return found;
 		const record = { key, diffId: await make(), created: Date.now(), description };
 		this.remember(record);
 		return { diffId: record.diffId, created: record.created, cached: false };

@@ -13,6 +13,7 @@ import { expandWord } from "./lex.ts";
 import { parseChmod } from "./mode.ts";
 import { lookUpOwner } from "./owner.ts";
 import { baseName, resolvePath } from "./path.ts";
+import { makeUnsealed, type Unsealed } from "./pending.ts";
 import { Destination, type Owner } from "./place.ts";
 import { fetchRemote, isRemote, unpackArchive } from "./remote.ts";
 import type { Scope } from "./scope.ts";
@@ -42,7 +43,7 @@ export async function copyStep(
 	scope: Scope,
 	openFrom: OpenFrom,
 	fresh: boolean,
-): Promise<CachedLayer> {
+): Promise<CachedLayer | Unsealed> {
 	const settled = settle(session, state, instruction, scope);
 	const remote = instruction.kind === "ADD" ? await fetchAll(session, settled.sources, instruction) : undefined;
 	const local = settled.sources.filter((source) => !isRemote(source));
@@ -69,9 +70,18 @@ export async function copyStep(
 				)
 			: "";
 		const key = cacheKey(...base, "content", content, remote?.digest ?? null);
-		const layer = await session.cache.findOrMake(key, instruction.text, { fresh }, async () => {
-			using made = new NewLayer(session.paths, layerDirectories(session.paths, below));
-			await fill(made, instruction, settled, source?.tree, selected, remote?.tree);
+		const begin = () => new NewLayer(session.paths, layerDirectories(session.paths, below));
+		const fillIt = (made: NewLayer) => fill(made, instruction, settled, source?.tree, selected, remote?.tree);
+		if (fresh) {
+			const made = begin();
+			return await makeUnsealed(made, instruction.text, async () => {
+				await fillIt(made);
+				return quick ? [key, quick] : [key];
+			});
+		}
+		const layer = await session.cache.findOrMake(key, instruction.text, async () => {
+			using made = begin();
+			await fillIt(made);
 			return await made.seal(session.db, session.clampTo);
 		});
 		if (quick) session.cache.remember({ ...layer, key: quick, description: instruction.text });

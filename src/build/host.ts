@@ -49,6 +49,8 @@ export interface RunStep extends StepEnvironment {
 	readonly network: "bridge" | "none" | "host";
 	readonly privileged: boolean;
 	readonly mounts: readonly StepMount[];
+	/** Called when the program runs: for what can be done beside it. */
+	readonly onStarted: (() => void) | undefined;
 	readonly onOutput: (stream: "stdout" | "stderr", bytes: Uint8Array) => void;
 	readonly signal: AbortSignal;
 }

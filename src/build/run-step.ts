@@ -6,6 +6,7 @@ import type { RunStep, StepMount } from "./host.ts";
 import type { Run } from "./instruction.ts";
 import { NewLayer } from "./layer.ts";
 import { commandOf } from "./metadata.ts";
+import { makeUnsealed, sealInto, type Unsealed } from "./pending.ts";
 import type { Vertex } from "./progress.ts";
 import { type Mounted, type MountRequest, settleMount } from "./run-mounts.ts";
 import type { StageState } from "./state.ts";
@@ -26,10 +27,10 @@ export interface RunRequest extends MountRequest {
 	readonly vertex: Vertex;
 }
 
-export async function runStep(request: RunRequest): Promise<CachedLayer> {
+export async function runStep(request: RunRequest): Promise<CachedLayer | Unsealed> {
 	const { session, state, instruction, scope, fresh } = request;
 	const { options } = session;
-	const { env, args, hidden } = scope.environment();
+	const { env, args } = scope.environment();
 	const { argv, script } = commandLineOf(instruction, state);
 	const network = instruction.network === "default" ? options.network : instruction.network;
 	checkAllowed(instruction, options.allow, options.network);
@@ -38,49 +39,108 @@ export async function runStep(request: RunRequest): Promise<CachedLayer> {
 		for (const mount of instruction.mounts) mounted.push(await settleMount(request, mount));
 		const { user, workingDir } = state.defaults;
 		const described = mounted.map((one) => one.described);
-		const key = cacheKey("run", chainOf(state.layers), argv, script ?? null, env, args, user, workingDir, network, {
-			security: instruction.security,
-			mounts: described,
-			hosts: options.environment.addHosts,
-			shm: options.environment.shmSize ?? null,
-			ulimits: options.environment.ulimits,
-			clampTo: session.clampTo ?? null,
-		});
-		return await session.cache.findOrMake(key, instruction.text, { fresh }, async () => {
+		const keyOf = () =>
+			cacheKey("run", chainOf(state.layers), argv, script ?? null, env, args, user, workingDir, network, {
+				security: instruction.security,
+				mounts: described,
+				hosts: options.environment.addHosts,
+				shm: options.environment.shmSize ?? null,
+				ulimits: options.environment.ulimits,
+				clampTo: session.clampTo ?? null,
+			});
+		const command: Command = { argv, script, network, mounted };
+		if (fresh) return await runFresh(request, command, keyOf);
+		return await session.cache.findOrMake(keyOf(), instruction.text, async () => {
 			using made = new NewLayer(session.paths, layerDirectories(session.paths, state.layers));
-			const further: StepMount[] = script
-				? [{ kind: "secret", content: Buffer.from(script.content), target: script.path, mode: 0o755, uid: 0, gid: 0 }]
-				: [];
-			const step: RunStep = {
-				...options.environment,
-				directories: made.directories.length ? made.directories : [session.paths.emptyLayer],
-				upper: made.upper,
-				work: made.work,
-				args: argv,
-				env: [...args, ...env, ...hidden, ...mounted.flatMap((one) => one.env ?? [])],
-				user,
-				workingDir,
-				network,
-				privileged: instruction.security === "insecure",
-				mounts: [...mounted.flatMap(({ mount }) => (mount ? [mount] : [])), ...further],
-				onOutput: (stream, bytes) => session.progress.output(request.vertex, stream, bytes),
-				signal: session.stop.signal,
-			};
-			const exitCode = await session.host.runStep(step);
-			if (exitCode !== 0) {
-				const failure = new StepFailed(argv.join(" "), exitCode);
-				if (session.host.debug) {
-					session.stop.abort(failure); // nothing else is to write to the terminal now
-					const [shell = "/bin/sh"] = state.defaults.shell ?? [];
-					await session.host.debug({ ...step, args: [shell], signal: new AbortController().signal }, failure);
-				}
-				throw failure;
-			}
+			await execute(request, command, made);
 			return await made.seal(session.db, session.clampTo);
 		});
 	} finally {
 		for (const one of mounted) one.release?.();
 	}
+}
+
+interface Command {
+	readonly argv: string[];
+	readonly script: { readonly path: string; readonly content: string } | undefined;
+	readonly network: RunStep["network"];
+	readonly mounted: readonly Mounted[];
+}
+
+/** On a layer that has no name yet, if the step before has left one: it gets it while the program runs. */
+async function runFresh(request: RunRequest, command: Command, keyOf: () => string): Promise<Unsealed> {
+	const { session, state, instruction } = request;
+	const { pending } = state;
+	state.pending = undefined; // from here on it is this step's
+	let sealing: Promise<void> | undefined;
+	const seal = () => {
+		sealing ??= pending && sealInto(session, state, pending);
+		return sealing ?? Promise.resolve();
+	};
+	try {
+		const named = layerDirectories(session.paths, pending ? state.layers.slice(0, pending.index) : state.layers);
+		const made = new NewLayer(session.paths, pending ? [pending.made.upper, ...named] : named);
+		return await makeUnsealed(made, instruction.text, async () => {
+			await execute(request, command, made, seal);
+			await seal();
+			return [keyOf()];
+		});
+	} finally {
+		// What the step before has made counts, whatever became of this one.
+		if (!session.stop.signal.aborted) await seal().catch(() => {});
+		pending?.made[Symbol.dispose]();
+	}
+}
+
+/** `seal`: what can be done while the program runs; afterwards all layers below have their names. */
+async function execute(
+	request: RunRequest,
+	{ argv, script, network, mounted }: Command,
+	made: NewLayer,
+	seal: () => Promise<void> = async () => {},
+): Promise<void> {
+	const { session, state, instruction, scope } = request;
+	const { env, args, hidden } = scope.environment();
+	const { user, workingDir } = state.defaults;
+	const further: StepMount[] = script
+		? [{ kind: "secret", content: Buffer.from(script.content), target: script.path, mode: 0o755, uid: 0, gid: 0 }]
+		: [];
+	const step: RunStep = {
+		...session.options.environment,
+		directories: made.directories.length ? made.directories : [session.paths.emptyLayer],
+		upper: made.upper,
+		work: made.work,
+		args: argv,
+		env: [...args, ...env, ...hidden, ...mounted.flatMap((one) => one.env ?? [])],
+		user,
+		workingDir,
+		network,
+		privileged: instruction.security === "insecure",
+		mounts: [...mounted.flatMap(({ mount }) => (mount ? [mount] : [])), ...further],
+		onStarted: () => void seal().catch(() => {}), // who waits for it is told
+		onOutput: (stream, bytes) => session.progress.output(request.vertex, stream, bytes),
+		signal: session.stop.signal,
+	};
+	const exitCode = await session.host.runStep(step);
+	if (exitCode === 0) return;
+	const failure = new StepFailed(argv.join(" "), exitCode);
+	if (session.host.debug) {
+		await seal();
+		session.stop.abort(failure); // nothing else is to write to the terminal now
+		const [shell = "/bin/sh"] = state.defaults.shell ?? [];
+		const directories = layerDirectories(session.paths, state.layers);
+		await session.host.debug(
+			{
+				...step,
+				directories: directories.length ? directories : step.directories,
+				args: [shell],
+				onStarted: undefined,
+				signal: new AbortController().signal,
+			},
+			failure,
+		);
+	}
+	throw failure;
 }
 
 function checkAllowed(instruction: Run, allow: ReadonlySet<string>, network: string): void {

@@ -10,6 +10,7 @@ import { DockerfileError } from "./lines.ts";
 import { applyMetadata, type MetadataInstruction } from "./metadata.ts";
 import { lookUpUser } from "./owner.ts";
 import { parseInstruction } from "./parse.ts";
+import { dropPending, isUnsealed, makeUnsealed, settlePending, type Unsealed } from "./pending.ts";
 import { Destination } from "./place.ts";
 import type { Vertex } from "./progress.ts";
 import { runStep } from "./run-step.ts";
@@ -46,15 +47,20 @@ export async function buildStage(request: StageRequest): Promise<StageState> {
 	const total = 1 + instructions.filter(makesLayer).length;
 	const scope = new Scope(request.scope, state.defaults.env, state.args, session.consumedArgs);
 	let number = 1;
-	for (const instruction of instructions) {
-		session.stop.signal.throwIfAborted();
-		const position = `[${title ? `${title} ` : ""}${number + 1}/${total}]`;
-		if (makesLayer(instruction)) number++;
-		try {
-			await carryOut(request, instruction, scope, position);
-		} catch (error) {
-			throw withPlace(error, instruction);
+	try {
+		for (const instruction of instructions) {
+			session.stop.signal.throwIfAborted();
+			const position = `[${title ? `${title} ` : ""}${number + 1}/${total}]`;
+			if (makesLayer(instruction)) number++;
+			try {
+				await carryOut(request, instruction, scope, position);
+			} catch (error) {
+				throw withPlace(error, instruction);
+			}
 		}
+		await settlePending(session, state);
+	} finally {
+		dropPending(state);
 	}
 	state.args = scope.args;
 	return state;
@@ -82,12 +88,14 @@ async function carryOut(
 			if (instruction.kind !== "ONBUILD") pushMetadata(state, text, epoch); // BuildKit tells nothing of these
 			return;
 		}
+		await settlePending(session, state);
 		const layer = await step(request, `${position} ${instruction.text}`, () => workdirStep(request));
 		pushLayer(state, text, layer, epoch);
 		return;
 	}
 	const { openFrom } = request;
 	const fresh = isFresh(request);
+	if (instruction.kind !== "RUN") await settlePending(session, state); // who copies has no time to spare
 	const layer = await step(request, `${position} ${instruction.text}`, (vertex) =>
 		instruction.kind === "RUN"
 			? runStep({ session, state, instruction, scope, openFrom, fresh, vertex })
@@ -99,11 +107,11 @@ async function carryOut(
 function step(
 	{ session }: StageRequest,
 	name: string,
-	action: (vertex: Vertex) => Promise<CachedLayer>,
-): Promise<CachedLayer> {
+	action: (vertex: Vertex) => Promise<CachedLayer | Unsealed>,
+): Promise<CachedLayer | Unsealed> {
 	return session.vertices.run(name, async (vertex) => {
 		const layer = await action(vertex);
-		return { value: layer, cached: layer.cached };
+		return { value: layer, cached: !isUnsealed(layer) && layer.cached };
 	});
 }
 
@@ -113,17 +121,27 @@ function isFresh({ session: { options }, stage }: StageRequest): boolean {
 }
 
 /** The directory, made if it is missing. */
-function workdirStep(request: StageRequest): Promise<CachedLayer> {
+function workdirStep(request: StageRequest): Promise<CachedLayer | Unsealed> {
 	const { session, state } = request;
 	const { workingDir } = state.defaults;
+	const description = `WORKDIR ${workingDir}`;
 	const owner = state.defaults.user ? lookUpUser(session, state, state.defaults.user) : undefined;
 	const key = cacheKey("workdir", chainOf(state.layers), workingDir, owner ?? null, session.clampTo ?? null);
-	return session.cache.findOrMake(key, `WORKDIR ${workingDir}`, { fresh: isFresh(request) }, async () => {
-		using made = new NewLayer(session.paths, layerDirectories(session.paths, state.layers));
-		{
-			using root = made.open();
-			new Destination(root.number, { owner, chmod: undefined, keepsOwners: false }).ensureDirectory(workingDir);
-		}
+	const begin = () => new NewLayer(session.paths, layerDirectories(session.paths, state.layers));
+	const fill = (made: NewLayer) => {
+		using root = made.open();
+		new Destination(root.number, { owner, chmod: undefined, keepsOwners: false }).ensureDirectory(workingDir);
+	};
+	if (isFresh(request)) {
+		const made = begin();
+		return makeUnsealed(made, description, async () => {
+			fill(made);
+			return [key];
+		});
+	}
+	return session.cache.findOrMake(key, description, async () => {
+		using made = begin();
+		fill(made);
 		return await made.seal(session.db, session.clampTo);
 	});
 }

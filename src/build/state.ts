@@ -1,5 +1,7 @@
 /** A stage while it is built: its layers and what its image says so far. */
+import type { CachedLayer } from "./cache.ts";
 import { copyDefaults, type Defaults, emptyDefaults, type History, type Platform } from "./image-config.ts";
+import { isUnsealed, type Pending, type Unsealed } from "./pending.ts";
 
 export interface StageState {
 	/** DiffIDs, bottom first. */
@@ -11,6 +13,8 @@ export interface StageState {
 	readonly platform: Platform;
 	/** Digest of the base image's manifest, whose layers come with blobs. */
 	baseManifest: string | undefined;
+	/** The topmost layer, when it has no DiffID yet. */
+	pending: Pending | undefined;
 }
 
 export const scratchState = (platform: Platform): StageState => ({
@@ -20,6 +24,7 @@ export const scratchState = (platform: Platform): StageState => ({
 	args: new Map(),
 	platform,
 	baseManifest: undefined,
+	pending: undefined,
 });
 
 /** What a stage begins with: its ONBUILD triggers are the first that is done. */
@@ -48,10 +53,11 @@ export function pushMetadata(state: StageState, text: string, epoch: number | un
 export function pushLayer(
 	state: StageState,
 	text: string,
-	layer: { readonly diffId: string; readonly created: number },
+	layer: CachedLayer | Unsealed,
 	epoch: number | undefined,
 ): void {
-	state.layers.push(layer.diffId);
+	if (isUnsealed(layer)) state.pending = { ...layer, index: state.layers.length };
+	state.layers.push(isUnsealed(layer) ? "" : layer.diffId);
 	const created = isoTime(epoch === undefined ? layer.created : epoch * 1000);
 	state.history.push({ created, created_by: text, comment: COMMENT });
 }

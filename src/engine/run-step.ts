@@ -53,6 +53,7 @@ export async function runStep(engine: Engine, step: RunStep, session?: StepSessi
 	const claimed = claim(engine, step, session !== undefined, session?.tty ?? false);
 	try {
 		const started = start(engine, step, claimed, session);
+		step.onStarted?.();
 		return await (session ? sitAt(started.client, session) : listen(started, step));
 	} finally {
 		releaseStep(engine, claimed.container.id);
