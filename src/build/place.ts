@@ -36,7 +36,7 @@ import {
 	tryReadLinkAt,
 	writeAll,
 } from "../sys/file.ts";
-import { makedev, S_IFDIR, S_IFLNK, S_IFREG, S_IFSOCK, setTimes, typeOf } from "../sys/stat.ts";
+import { type FileStat, makedev, S_IFDIR, S_IFLNK, S_IFREG, S_IFSOCK, setTime, setTimes, typeOf } from "../sys/stat.ts";
 import { baseName, dirName } from "./path.ts";
 import type { Found } from "./tree.ts";
 
@@ -63,7 +63,7 @@ export class Destination implements Disposable {
 	readonly #options: PlaceOptions;
 	/** First names of files that have several, among those copied together. */
 	readonly #linked = new Map<string, string>();
-	readonly #dirTimes = new Map<string, bigint>();
+	readonly #dirTimes = new Map<string, FileStat>();
 	/** The directory that the last file was put into: the next one most often goes there too. */
 	#parent: { readonly path: string; readonly fd: Fd } | undefined;
 
@@ -169,7 +169,7 @@ export class Destination implements Disposable {
 		if (fd < 0) throw new SyscallError("openat2", path, -fd);
 		using self = new Fd(fd);
 		this.#finish(self.number, found);
-		this.#dirTimes.set(path, found.stat.mtime);
+		this.#dirTimes.set(path, found.stat);
 	}
 
 	/** An empty or a small file that comes from no tree. */
@@ -186,9 +186,9 @@ export class Destination implements Disposable {
 
 	/** Sets the times of the directories that were copied, which the files in them have changed. */
 	finish(): void {
-		for (const [path, mtime] of this.#dirTimes) {
+		for (const [path, stat] of this.#dirTimes) {
 			using dir = openInRoot(this.#root, path, O_RDONLY | O_DIRECTORY);
-			setTimes(dir.number, null, mtime);
+			setTime(dir.number, null, stat);
 		}
 	}
 
@@ -204,7 +204,7 @@ export class Destination implements Disposable {
 	}
 
 	#putNode(found: Found, parent: number, name: string, kind: number): void {
-		const { mode, major, minor, mtime } = found.stat;
+		const { mode, major, minor } = found.stat;
 		if (kind === S_IFLNK) {
 			syscall("symlinkat", name, Buffer.concat([found.target(), Buffer.of(0)]), parent, name);
 		} else {
@@ -213,7 +213,7 @@ export class Destination implements Disposable {
 		}
 		const { uid, gid } = this.#owner(found);
 		syscall("fchownat", name, parent, name, uid, gid, AT_SYMLINK_NOFOLLOW);
-		setTimes(parent, name, mtime, AT_SYMLINK_NOFOLLOW);
+		setTime(parent, name, found.stat, AT_SYMLINK_NOFOLLOW);
 	}
 
 	/** Owner first: chown(2) clears set-user-ID bits and file capabilities. */
@@ -229,7 +229,7 @@ export class Destination implements Disposable {
 					throw new SyscallError("fsetxattr", name, -result);
 			}
 		}
-		setTimes(fd, null, found.stat.mtime);
+		setTime(fd, null, found.stat);
 	}
 
 	#owner({ stat }: Found): Owner {

@@ -6,6 +6,7 @@ import { Fd } from "../sys/fd.ts";
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, tryOpenat2 } from "../sys/file.ts";
 import { namesIn } from "../sys/fs.ts";
 import { S_IFDIR, S_IFREG, tryStatAt, typeOf } from "../sys/stat.ts";
+import type { Name } from "../sys/text.ts";
 import type { Engine } from "./engine.ts";
 
 /** Bytes of regular files, each counted once however many names it has. */
@@ -15,7 +16,7 @@ export function containerSizes(engine: Engine, container: ListedContainer): { ow
 }
 
 /** Bytes of the regular files below, each file once. */
-export function treeSize(dir: number, name: string | Buffer, seen: Set<string>): number {
+export function treeSize(dir: number, name: Name, seen: Set<string>): number {
 	const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 	if (fd < 0) return 0; // gone since
 	using self = new Fd(fd);

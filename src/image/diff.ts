@@ -3,9 +3,9 @@
  * of src/image/unpack.ts. The same directory always gives the same bytes, whenever it is asked: a layer's DiffID is the
  * digest of them, and no copy has to be kept.
  */
-import { readdirSync } from "node:fs";
 import { trySyscall } from "../sys/errno.ts";
 import { AT_SYMLINK_NOFOLLOW, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, openat2, openDir, readLinkAt } from "../sys/file.ts";
+import { namesIn } from "../sys/fs.ts";
 import {
 	type FileStat,
 	S_IFBLK,
@@ -14,11 +14,12 @@ import {
 	S_IFIFO,
 	S_IFLNK,
 	S_IFREG,
-	setTimes,
+	setTime,
 	statAt,
 	typeOf,
 } from "../sys/stat.ts";
-import { listXattrs, removeXattr } from "../sys/xattr.ts";
+import { nameText } from "../sys/text.ts";
+import { listXattrs, listXattrsOfOpen, removeXattr } from "../sys/xattr.ts";
 import type { EntryType } from "./tar-header.ts";
 import { encodeHeader, endOfArchive, type OutEntry, padding } from "./tar-writer.ts";
 
@@ -53,8 +54,8 @@ export function writeChangeset(
 ): DiffSummary {
 	using root = openDir(directory);
 	const walk = new Walk(sink, options);
-	walk.directory(root.number, Buffer.alloc(0));
-	sink(endOfArchive());
+	walk.directory(root.number, NOTHING);
+	walk.end();
 	return walk.summary;
 }
 
@@ -73,7 +74,9 @@ class Walk {
 	readonly #options: DiffOptions;
 	/** First names of files that have several. */
 	readonly #linked = new Map<string, Buffer>();
+	/** The archive as far as it is not handed on: many small files go in one chunk. */
 	readonly #buffer = Buffer.allocUnsafe(CHUNK);
+	#length = 0;
 	readonly summary: DiffSummary = { size: 0, entries: 0 };
 
 	constructor(sink: (chunk: Uint8Array) => void, options: DiffOptions) {
@@ -82,51 +85,86 @@ class Walk {
 	}
 
 	directory(dir: number, prefix: Buffer): void {
-		const entries = readdirSync(`/proc/self/fd/${dir}`, { encoding: "buffer" }).sort(Buffer.compare);
-		for (const entry of entries) this.#entry(dir, prefix, entry);
+		for (const name of namesIn(dir).sort(Buffer.compare)) this.#entry(dir, prefix, name);
 	}
 
-	#entry(dir: number, prefix: Buffer, name: Buffer): void {
-		const terminated = Buffer.concat([name, Buffer.of(0)]);
-		const stat = statAt(dir, terminated);
+	end(): void {
+		this.#write(endOfArchive());
+		this.#flush();
+	}
+
+	/** `name` ends with a NUL. */
+	#entry(dir: number, prefix: Buffer, name: Uint8Array): void {
+		const stat = statAt(dir, name);
 		const type = NODE_TYPES[typeOf(stat.mode)];
 		if (type === undefined) return; // a socket: tar has none, and it means nothing without its listener
+		const bare = name.subarray(0, -1);
 		if (type === "char" && stat.major === 0 && stat.minor === 0) {
-			this.#emit(this.#whiteout(Buffer.concat([prefix, Buffer.from(".wh."), name]), stat));
+			this.#emit(this.#whiteout(Buffer.concat([prefix, WHITEOUT, bare]), stat));
 			return;
 		}
-		const path = Buffer.concat([prefix, name]);
-		const xattrs = this.#xattrs(dir, terminated);
-		const mtime = this.#mtime(dir, terminated, stat);
-		const first = stat.links > 1 && type !== "directory" ? this.#linked.get(stat.inode) : undefined;
-		const linkpath = first ?? (type === "symlink" ? readLinkAt(dir, terminated) : Buffer.alloc(0));
-		const entry: OutEntry = {
-			path: type === "directory" ? Buffer.concat([path, Buffer.from("/")]) : path,
+		const path = Buffer.concat([prefix, bare]);
+		if (type === "file") {
+			this.#file(dir, name, path, stat);
+			return;
+		}
+		const directory = type === "directory";
+		using self = directory ? openat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : undefined;
+		const xattrs = this.#xattrs(self ? listXattrsOfOpen(self.number) : listXattrs(dir, name), dir, name);
+		const first = stat.links > 1 && !directory ? this.#linked.get(stat.inode) : undefined;
+		if (stat.links > 1 && !first && !directory) this.#linked.set(stat.inode, path);
+		const below = directory ? Buffer.concat([path, SLASH]) : path;
+		this.#emit({
+			...this.#owned(dir, name, stat),
+			path: below,
 			type: first ? "link" : type,
-			mode: stat.mode & 0o7777,
-			uid: stat.uid,
-			gid: stat.gid,
-			size: type === "file" && !first ? stat.size : 0,
-			mtime,
-			linkpath,
+			size: 0,
+			linkpath: first ?? (type === "symlink" ? readLinkAt(dir, name) : NOTHING),
 			devMajor: type === "char" || type === "block" ? stat.major : 0,
 			devMinor: type === "char" || type === "block" ? stat.minor : 0,
-			xattrs: first ? new Map() : xattrs.kept,
-		};
-		this.#emit(entry);
-		if (stat.links > 1 && !first && type !== "directory") this.#linked.set(stat.inode, path);
-		if (entry.type === "file") this.#content(dir, terminated, stat.size);
-		if (type === "directory") {
-			const below = Buffer.concat([path, Buffer.from("/")]);
-			if (xattrs.opaque) this.#emit(this.#whiteout(Buffer.concat([below, Buffer.from(".wh..wh..opq")]), stat));
-			using self = openat2(dir, terminated, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-			this.directory(self.number, below);
+			xattrs: first ? NO_XATTRS : xattrs.kept,
+		});
+		if (!self) return;
+		if (xattrs.opaque) this.#emit(this.#whiteout(Buffer.concat([below, OPAQUE_MARK]), stat));
+		this.directory(self.number, below);
+	}
+
+	#file(dir: number, name: Uint8Array, path: Buffer, stat: FileStat): void {
+		const first = stat.links > 1 ? this.#linked.get(stat.inode) : undefined;
+		const entry = { ...this.#owned(dir, name, stat), path, devMajor: 0, devMinor: 0 };
+		if (first) {
+			this.#emit({ ...entry, type: "link", size: 0, linkpath: first, xattrs: NO_XATTRS });
+			return;
 		}
+		if (stat.links > 1) this.#linked.set(stat.inode, path);
+		using file = openat2(dir, name, O_RDONLY | O_NOFOLLOW);
+		const { kept } = this.#xattrs(listXattrsOfOpen(file.number), dir, name);
+		this.#emit({ ...entry, type: "file", size: stat.size, linkpath: NOTHING, xattrs: kept });
+		this.#content(file.number, name, stat.size);
+	}
+
+	#owned(dir: number, name: Uint8Array, stat: FileStat) {
+		return { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, mtime: this.#mtime(dir, name, stat) };
 	}
 
 	#emit(entry: OutEntry): void {
 		this.summary.entries++;
-		this.#sink(encodeHeader(entry));
+		this.#write(encodeHeader(entry));
+	}
+
+	#write(bytes: Uint8Array): void {
+		if (this.#length + bytes.length > CHUNK) this.#flush();
+		if (bytes.length > CHUNK) {
+			this.#sink(bytes);
+			return;
+		}
+		this.#buffer.set(bytes, this.#length);
+		this.#length += bytes.length;
+	}
+
+	#flush(): void {
+		if (this.#length) this.#sink(this.#buffer.subarray(0, this.#length));
+		this.#length = 0;
 	}
 
 	#whiteout(path: Buffer, { mtimeSeconds }: FileStat): OutEntry {
@@ -139,15 +177,15 @@ class Walk {
 			gid: 0,
 			size: 0,
 			mtime: timesOfFilesOnly ? 0 : Math.min(mtimeSeconds, clampTo),
-			linkpath: Buffer.alloc(0),
+			linkpath: NOTHING,
 			devMajor: 0,
 			devMinor: 0,
-			xattrs: new Map(),
+			xattrs: NO_XATTRS,
 		};
 	}
 
-	#xattrs(dir: number, name: Buffer): { kept: Map<string, Uint8Array>; opaque: boolean } {
-		const kept = listXattrs(dir, name);
+	#xattrs(kept: Map<string, Uint8Array>, dir: number, name: Uint8Array) {
+		if (kept.size === 0) return { kept, opaque: false };
 		const opaque = kept.get(OPAQUE)?.[0] === 0x79;
 		for (const key of [...kept.keys()]) {
 			if (!key.startsWith(OVERLAY)) continue;
@@ -157,26 +195,32 @@ class Walk {
 		return { kept, opaque };
 	}
 
-	#mtime(dir: number, name: Buffer, stat: FileStat): number {
+	#mtime(dir: number, name: Uint8Array, stat: FileStat): number {
 		const { clampTo, timesOfFilesOnly } = this.#options;
 		if (timesOfFilesOnly && typeOf(stat.mode) === S_IFDIR) return 0;
 		const own = stat.mtimeSeconds;
 		if (clampTo === undefined || own <= clampTo) return own;
-		setTimes(dir, name, BigInt(clampTo) * 1_000_000_000n, AT_SYMLINK_NOFOLLOW);
+		setTime(dir, name, { mtimeSeconds: clampTo, mtimeNs: 0 }, AT_SYMLINK_NOFOLLOW);
 		return clampTo;
 	}
 
-	#content(dir: number, name: Buffer, size: number): void {
-		using file = openat2(dir, name, O_RDONLY | O_NOFOLLOW);
-		let left = size;
-		while (left > 0) {
-			const n = trySyscall("read", file.number, this.#buffer, Math.min(CHUNK, left));
-			if (n <= 0) throw new Error(`${name.toString()} changed while it was read`);
-			this.#sink(this.#buffer.subarray(0, n));
-			this.summary.size += n;
+	/** Read to where it goes. */
+	#content(file: number, name: Uint8Array, size: number): void {
+		for (let left = size; left > 0; ) {
+			if (this.#length === CHUNK) this.#flush();
+			const room = Math.min(CHUNK - this.#length, left);
+			const n = trySyscall("read", file, this.#buffer.subarray(this.#length), room);
+			if (n <= 0) throw new Error(`${nameText(name)} changed while it was read`);
+			this.#length += n;
 			left -= n;
 		}
-		const rest = padding(size);
-		if (rest.length) this.#sink(rest);
+		this.summary.size += size;
+		this.#write(padding(size));
 	}
 }
+
+const WHITEOUT = Buffer.from(".wh.");
+const OPAQUE_MARK = Buffer.from(".wh..wh..opq");
+const SLASH = Buffer.from("/");
+const NOTHING = Buffer.alloc(0);
+const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();

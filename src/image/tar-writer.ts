@@ -42,7 +42,7 @@ export const plainEntry = (path: string, size: number): OutEntry => ({
 	xattrs: new Map(),
 });
 
-const isAscii = (bytes: Buffer): boolean => bytes.every((byte) => byte > 0 && byte < 0x80);
+const isAscii = (bytes: Buffer): boolean => /^[\x01-\x7f]*$/.test(bytes.toString("latin1"));
 
 /** Longest path, link and number that an old header holds without tricks. */
 const MAX_NAME = 100;
@@ -111,27 +111,50 @@ function block(entry: OutEntry, flag?: typeof PAX): Buffer {
 		bytes.write(value, at, "latin1");
 		for (let i = 0; i < value.length; i++) sum += value.charCodeAt(i);
 	};
-	const number = ([at, length]: readonly [number, number], value: number) => text(at, octal(value, length));
+	const number = ([at, length]: readonly [number, 8 | 12], value: number) => {
+		const digits = octal(value, length);
+		bytes.write(digits.text, at, "latin1");
+		sum += digits.sum;
+	};
 	const path = short(entry.path);
 	// A slash at the end makes a directory of a file (as in the tar of Unix V7), also where one was cut off there.
-	text(FIELDS.path, entry.type === "directory" ? path : path.replace(/\/$/, "_"));
+	text(FIELDS.path, entry.type !== "directory" && path.endsWith("/") ? `${path.slice(0, -1)}_` : path);
 	number(FIELDS.mode, entry.mode & 0o7777);
 	number(FIELDS.uid, fit(entry.uid, MAX_ID));
 	number(FIELDS.gid, fit(entry.gid, MAX_ID));
 	number(FIELDS.size, entry.type === "file" ? fit(entry.size, MAX_SIZE) : 0);
 	number(FIELDS.mtime, fit(entry.mtime, MAX_SIZE));
 	text(FIELDS.type, flag ?? TYPES[entry.type]);
-	text(FIELDS.linkpath, short(entry.linkpath));
+	if (entry.linkpath.length) text(FIELDS.linkpath, short(entry.linkpath));
 	text(FIELDS.magic, "ustar\x0000");
 	number(FIELDS.devMajor, entry.devMajor);
 	number(FIELDS.devMinor, entry.devMinor);
 	const [at, length] = FIELDS.checksum;
-	bytes.write(octal(sum, length), at, "latin1");
+	bytes.write(octalText(sum, length), at, "latin1");
 	return bytes;
 }
 
+/** A number as a header has it, with the sum of its characters. Most come again and again: owners, modes, times. */
+interface Digits {
+	readonly text: string;
+	readonly sum: number;
+}
+const known = { 8: new Map<number, Digits>(), 12: new Map<number, Digits>() };
+const MOST_KNOWN = 1000;
+
+function octal(value: number, length: 8 | 12): Digits {
+	const found = known[length].get(value);
+	if (found) return found;
+	const text = octalText(value, length);
+	let sum = 0;
+	for (let i = 0; i < text.length; i++) sum += text.charCodeAt(i);
+	const digits = { text, sum };
+	if (known[length].size < MOST_KNOWN) known[length].set(value, digits);
+	return digits;
+}
+
 /** Digits, a blank and a NUL; the blank gives way to a digit more. */
-function octal(value: number, length: number): string {
+function octalText(value: number, length: number): string {
 	const digits = value.toString(8);
 	return digits.length === length - 1 ? `${digits}\0` : `${digits.padStart(length - 2, "0")} \0`;
 }

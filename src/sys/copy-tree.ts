@@ -13,7 +13,8 @@ import {
 	openDir,
 } from "./file.ts";
 import { namesIn } from "./fs.ts";
-import { type FileStat, makedev, S_IFDIR, S_IFLNK, S_IFREG, setTimes, statAt, typeOf } from "./stat.ts";
+import { type FileStat, makedev, S_IFDIR, S_IFLNK, S_IFREG, setTime, statAt, typeOf } from "./stat.ts";
+import { fromLatin1, nameText } from "./text.ts";
 
 const COPY_CHUNK = 1 << 30;
 
@@ -27,7 +28,7 @@ export function copyTree(from: number, to: string): void {
 function copyEntries(from: number, to: number, linked: Map<string, string>, top: number, prefix = ""): void {
 	for (const name of namesIn(from)) {
 		const stat = statAt(from, name);
-		const path = `${prefix}${name.toString("latin1", 0, name.length - 1)}`;
+		const path = `${prefix}${fromLatin1(name.subarray(0, -1))}`;
 		const kind = typeOf(stat.mode);
 		if (kind === S_IFDIR) {
 			ensureDirAt(to, name, 0o700);
@@ -48,7 +49,7 @@ function copyEntries(from: number, to: number, linked: Map<string, string>, top:
 	}
 }
 
-function copyFile(from: number, to: number, name: Buffer, stat: FileStat): void {
+function copyFile(from: number, to: number, name: Uint8Array, stat: FileStat): void {
 	using source = openat2(from, name, O_RDONLY | O_NOFOLLOW);
 	using target = openat2(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
 	copyContent(source.number, target.number);
@@ -81,24 +82,24 @@ function copyByHand(source: number, target: number): void {
 	}
 }
 
-function copyNode(from: number, to: number, name: Buffer, stat: FileStat, kind: number): void {
+function copyNode(from: number, to: number, name: Uint8Array, stat: FileStat, kind: number): void {
 	if (kind === S_IFLNK) {
-		const target = Buffer.alloc(4097);
-		syscall("readlinkat", name.toString(), from, name, target, 4096);
-		syscall("symlinkat", name.toString(), target, to, name);
+		const target = new Uint8Array(4097);
+		syscall("readlinkat", nameText(name), from, name, target, 4096);
+		syscall("symlinkat", nameText(name), target, to, name);
 	} else {
-		syscall("mknodat", name.toString(), to, name, stat.mode, makedev(stat.major, stat.minor));
+		syscall("mknodat", nameText(name), to, name, stat.mode, makedev(stat.major, stat.minor));
 	}
-	syscall("fchownat", name.toString(), to, name, stat.uid, stat.gid, AT_SYMLINK_NOFOLLOW);
-	if (kind !== S_IFLNK) syscall("fchmodat", name.toString(), to, name, stat.mode & 0o7777);
-	setTimes(to, name, stat.mtime, AT_SYMLINK_NOFOLLOW);
+	syscall("fchownat", nameText(name), to, name, stat.uid, stat.gid, AT_SYMLINK_NOFOLLOW);
+	if (kind !== S_IFLNK) syscall("fchmodat", nameText(name), to, name, stat.mode & 0o7777);
+	setTime(to, name, stat, AT_SYMLINK_NOFOLLOW);
 }
 
 function finish(source: number, target: number, stat: FileStat): void {
 	syscall("fchown", "", target, stat.uid, stat.gid);
 	syscall("fchmod", "", target, stat.mode & 0o7777);
 	copyCapability(source, target);
-	setTimes(target, null, stat.mtime);
+	setTime(target, null, stat);
 }
 
 /** File capabilities are the attribute that programs stop working without. */

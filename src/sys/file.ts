@@ -4,7 +4,7 @@
  */
 import { EACCES, EAGAIN, EEXIST, EINTR, EINVAL, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { fromUtf8 } from "./text.ts";
+import { fromUtf8, type Name, nameText } from "./text.ts";
 
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
@@ -28,24 +28,25 @@ export const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 
-const how = new BigUint64Array(3);
+/** struct open_how { u64 flags; u64 mode; u64 resolve; }: none of them needs the upper half. */
+const how = new Uint32Array(6);
 
 /** openat2(2); -errno on failure. */
-export function tryOpenat2(dir: number, path: string | Buffer, flags: number, mode: number, resolve: number): number {
-	how[0] = BigInt(flags | O_CLOEXEC);
-	how[1] = BigInt(mode);
-	how[2] = BigInt(resolve);
+export function tryOpenat2(dir: number, path: Name, flags: number, mode: number, resolve: number): number {
+	how[0] = flags | O_CLOEXEC;
+	how[2] = mode;
+	how[4] = resolve;
 	return trySyscall("openat2", dir, path, how, 24);
 }
 
-export function openat2(dir: number, path: string | Buffer, flags: number, mode = 0, resolve = 0): Fd {
+export function openat2(dir: number, path: Name, flags: number, mode = 0, resolve = 0): Fd {
 	const fd = tryOpenat2(dir, path, flags, mode, resolve);
-	if (fd < 0) throw new SyscallError("openat2", String(path), -fd);
+	if (fd < 0) throw new SyscallError("openat2", nameText(path), -fd);
 	return new Fd(fd);
 }
 
 /** Opens `path` as a process whose root directory is `root` would. */
-export function openInRoot(root: number, path: string | Buffer, flags: number, mode = 0): Fd {
+export function openInRoot(root: number, path: Name, flags: number, mode = 0): Fd {
 	return openat2(root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
@@ -75,13 +76,13 @@ export function readFileInRoot(root: number, path: string, limit: number): strin
 }
 
 /** Makes a directory; that it exists already is fine. */
-export function ensureDirAt(dir: number, name: string | Buffer, mode: number): void {
+export function ensureDirAt(dir: number, name: Name, mode: number): void {
 	const result = trySyscall("mkdirat", dir, name, mode);
-	if (result < 0 && result !== -EEXIST) throw new SyscallError("mkdirat", String(name), -result);
+	if (result < 0 && result !== -EEXIST) throw new SyscallError("mkdirat", nameText(name), -result);
 }
 
 /** Where a symbolic link points; undefined: it is no link, or not there. */
-export function tryReadLinkAt(dir: number, name: string | Buffer): Buffer | undefined {
+export function tryReadLinkAt(dir: number, name: Name): Buffer | undefined {
 	try {
 		return readLinkAt(dir, name);
 	} catch (error) {
@@ -91,9 +92,9 @@ export function tryReadLinkAt(dir: number, name: string | Buffer): Buffer | unde
 }
 
 /** Where a symbolic link points (readlinkat(2)). `name` is text or NUL-terminated bytes. */
-export function readLinkAt(dir: number, name: string | Buffer): Buffer {
+export function readLinkAt(dir: number, name: Name): Buffer {
 	const target = Buffer.alloc(4096);
-	return target.subarray(0, syscall("readlinkat", String(name), dir, name, target, target.length));
+	return target.subarray(0, syscall("readlinkat", nameText(name), dir, name, target, target.length));
 }
 
 /** Everything that an open file holds from where it stands. */

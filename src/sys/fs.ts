@@ -16,7 +16,7 @@ import {
 	writeAll,
 } from "./file.ts";
 import { S_IFDIR, tryStat, typeOf } from "./stat.ts";
-import { fromLatin1, fromUtf8, utf8 } from "./text.ts";
+import { fromLatin1, fromUtf8, nameText, utf8 } from "./text.ts";
 
 const O_TRUNC = 0o1000;
 const F_OK = 0;
@@ -93,19 +93,19 @@ export function rmSync(path: string, _: { readonly force: true }): void {
 }
 
 /** Names in a directory, in no order. */
-export const readdirSync = (path: string): string[] => entriesOf(path).map(({ name }) => name.toString());
+export const readdirSync = (path: string): string[] => entriesOf(path).map(({ name }) => nameText(name));
 
 /** Names of the directories in a directory. */
 export const directoriesIn = (path: string): string[] =>
 	entriesOf(path)
 		.filter(({ type }) => type === DT_DIR)
-		.map(({ name }) => name.toString());
+		.map(({ name }) => nameText(name));
 
 const DT_DIR = 4;
 
 interface Entry {
-	/** As bytes: it need not be UTF-8. */
-	readonly name: Buffer;
+	/** Ended by a NUL: system calls take it as it is. */
+	readonly name: Uint8Array;
 	/** DT_… of dirent.h; 0 where the file system does not tell. */
 	readonly type: number;
 }
@@ -117,26 +117,35 @@ function entriesOf(path: string): Entry[] {
 
 const SEEK_SET = 0;
 
-/** Names in an open directory, from its beginning, each ended by a NUL: system calls take them as they are. */
-export function namesIn(dir: number): Buffer[] {
+/** Names in an open directory, from its beginning, each ended by a NUL, in no order. */
+export function namesIn(dir: number): Uint8Array[] {
 	syscall("lseek", "directory", dir, 0, SEEK_SET);
-	return readEntries(dir, "directory").map(({ name }) => Buffer.concat([name, Buffer.of(0)]));
+	return readEntries(dir, "directory").map(({ name }) => name);
 }
 
-/** struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; } (getdents64(2)) */
+const DIRECTORY_BYTES = 32 * 1024;
+/** Where the name begins in struct linux_dirent64 { u64 ino; s64 off; u16 reclen; u8 type; char name[]; }. */
+const NAME_AT = 19;
+const DOT = 0x2e;
+/** One for all: what is read is copied out of it at once. */
+let entryBuffer: Uint8Array | undefined;
+
+/** getdents64(2) */
 function readEntries(dir: number, path: string): Entry[] {
+	entryBuffer ??= new Uint8Array(DIRECTORY_BYTES);
+	const buffer = entryBuffer;
 	const entries: Entry[] = [];
-	const buffer = Buffer.allocUnsafe(32 * 1024);
 	for (;;) {
 		const n = trySyscall("getdents64", dir, buffer, buffer.length);
 		if (n === -ENOENT) return entries; // it has been removed
 		if (n < 0) throw new SyscallError("getdents64", path, -n);
 		if (n === 0) return entries;
-		for (let at = 0; at < n; at += buffer.readUInt16LE(at + 16)) {
-			const start = at + 19;
-			const name = buffer.subarray(start, buffer.indexOf(0, start));
-			const dots = name[0] === 0x2e && (name.length === 1 || (name.length === 2 && name[1] === 0x2e));
-			if (!dots) entries.push({ name: Buffer.from(name), type: buffer[at + 18] ?? 0 });
+		for (let at = 0; at < n; ) {
+			const start = at + NAME_AT;
+			const name = buffer.slice(start, buffer.indexOf(0, start) + 1);
+			const dots = name[0] === DOT && (name.length === 2 || (name.length === 3 && name[1] === DOT));
+			if (!dots) entries.push({ name, type: buffer[at + 18] ?? 0 });
+			at += (buffer[at + 16] ?? 0) + 256 * (buffer[at + 17] ?? 0);
 		}
 	}
 }

@@ -1,6 +1,7 @@
 /** statx(2): what a file is, with nanoseconds and real device numbers. */
 import { ENOENT, ENOTDIR, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "./file.ts";
+import { type Name, nameText } from "./text.ts";
 
 export const S_IFMT = 0o170000;
 export const S_IFIFO = 0o010000;
@@ -25,6 +26,7 @@ export interface FileStat {
 	readonly minor: number;
 	/** Whole seconds since 1970, rounded down. */
 	readonly mtimeSeconds: number;
+	readonly mtimeNs: number;
 	/** Nanoseconds since 1970. */
 	readonly mtime: bigint;
 	readonly ctime: bigint;
@@ -33,16 +35,16 @@ export interface FileStat {
 const STATX_BASIC_STATS = 0x7ff;
 const buffer = new DataView(new ArrayBuffer(256));
 /** Of a name in a directory; the last link is not followed. `name` is text or NUL-terminated bytes. */
-export function statAt(dir: number, name: string | Buffer): FileStat {
-	syscall("statx", String(name), dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
+export function statAt(dir: number, name: Name): FileStat {
+	syscall("statx", nameText(name), dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
 	return decode();
 }
 
 /** The same; undefined if it is not there. */
-export function tryStatAt(dir: number, name: string | Buffer): FileStat | undefined {
+export function tryStatAt(dir: number, name: Name): FileStat | undefined {
 	const result = trySyscall("statx", dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, buffer);
 	if (result === -ENOENT || result === -ENOTDIR) return undefined;
-	if (result < 0) throw new SyscallError("statx", String(name), -result);
+	if (result < 0) throw new SyscallError("statx", nameText(name), -result);
 	return decode();
 }
 
@@ -60,31 +62,34 @@ export function statFd(fd: number): FileStat {
 	return decode();
 }
 
-/** Seconds and nanoseconds as numbers: most who ask for a stat ask for no time, and BigInts cost. */
+/** Halves of the kernel's struct statx; nothing in it is out of line. */
+const words = new Uint32Array(buffer.buffer);
+const signed = new Int32Array(buffer.buffer);
+const shorts = new Uint16Array(buffer.buffer);
+
+/** Times are kept as numbers: most who ask for a stat ask for no time, and BigInts cost. */
 class DecodedStat implements FileStat {
-	readonly mode = buffer.getUint16(0x1c, true);
-	readonly links = buffer.getUint32(0x10, true);
-	readonly uid = buffer.getUint32(0x14, true);
-	readonly gid = buffer.getUint32(0x18, true);
+	readonly mode = shorts[0x1c / 2] ?? 0;
+	readonly links = words[0x10 / 4] ?? 0;
+	readonly uid = words[0x14 / 4] ?? 0;
+	readonly gid = words[0x18 / 4] ?? 0;
 	readonly size = wide(0x28);
-	readonly major = buffer.getUint32(0x80, true);
-	readonly minor = buffer.getUint32(0x84, true);
-	readonly #number = wide(0x20);
-	readonly #numberHigh = buffer.getUint32(0x24, true);
-	readonly #device = buffer.getUint32(0x88, true) * 2 ** 20 + buffer.getUint32(0x8c, true);
+	readonly major = words[0x80 / 4] ?? 0;
+	readonly minor = words[0x84 / 4] ?? 0;
+	readonly mtimeSeconds = wide(0x70);
+	readonly mtimeNs = words[0x78 / 4] ?? 0;
+	readonly #number = words[0x20 / 4] ?? 0;
+	readonly #numberHigh = words[0x24 / 4] ?? 0;
+	readonly #deviceMajor = words[0x88 / 4] ?? 0;
+	readonly #deviceMinor = words[0x8c / 4] ?? 0;
 	readonly #ctime = wide(0x60);
-	readonly #ctimeNs = buffer.getUint32(0x68, true);
-	readonly #mtime = wide(0x70);
-	readonly #mtimeNs = buffer.getUint32(0x78, true);
+	readonly #ctimeNs = words[0x68 / 4] ?? 0;
 
 	get inode(): string {
-		return `${this.#device}:${this.#numberHigh}:${this.#number}`;
-	}
-	get mtimeSeconds(): number {
-		return this.#mtime;
+		return `${this.#deviceMajor}:${this.#deviceMinor}:${this.#numberHigh}:${this.#number}`;
 	}
 	get mtime(): bigint {
-		return BigInt(this.#mtime) * 1_000_000_000n + BigInt(this.#mtimeNs);
+		return BigInt(this.mtimeSeconds) * 1_000_000_000n + BigInt(this.mtimeNs);
 	}
 	get ctime(): bigint {
 		return BigInt(this.#ctime) * 1_000_000_000n + BigInt(this.#ctimeNs);
@@ -92,7 +97,7 @@ class DecodedStat implements FileStat {
 }
 
 /** A signed 64-bit number; exact up to 2^53. */
-const wide = (at: number): number => buffer.getInt32(at + 4, true) * 2 ** 32 + buffer.getUint32(at, true);
+const wide = (at: number): number => (signed[at / 4 + 1] ?? 0) * 2 ** 32 + (words[at / 4] ?? 0);
 
 const decode = (): FileStat => new DecodedStat();
 
@@ -102,14 +107,26 @@ export const typeOf = (mode: number): number => mode & S_IFMT;
 export const makedev = (major: number, minor: number): number =>
 	(minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xfff00) << 12);
 
-const times = new BigInt64Array(4);
+/** Two of struct timespec { s64 seconds; s64 nanoseconds; } as halves. */
+const times = new Uint32Array(8);
 
-/** utimensat(2): sets both times. `name` null: of the open descriptor `dir` itself. */
-export function setTimes(dir: number, name: string | Buffer | null, mtime: bigint, flags = 0): void {
+/** utimensat(2): sets both times to nanoseconds since 1970. `name` null: of the open descriptor `dir` itself. */
+export function setTimes(dir: number, name: Name | null, mtime: bigint, flags = 0): void {
 	const seconds = mtime >= 0n ? mtime / 1_000_000_000n : (mtime - 999_999_999n) / 1_000_000_000n;
-	times[0] = times[2] = seconds;
-	times[1] = times[3] = mtime - seconds * 1_000_000_000n;
-	syscall("utimensat", String(name ?? ""), dir, name, times, flags);
+	setTime(dir, name, { mtimeSeconds: Number(seconds), mtimeNs: Number(mtime - seconds * 1_000_000_000n) }, flags);
+}
+
+/** The same with the time of another file, which takes no BigInt. */
+export function setTime(
+	dir: number,
+	name: Name | null,
+	{ mtimeSeconds, mtimeNs }: Pick<FileStat, "mtimeSeconds" | "mtimeNs">,
+	flags = 0,
+): void {
+	times[0] = times[4] = mtimeSeconds;
+	times[1] = times[5] = Math.floor(mtimeSeconds / 2 ** 32);
+	times[2] = times[6] = mtimeNs;
+	syscall("utimensat", nameText(name ?? ""), dir, name, times, flags);
 }
 
 /** The magic number of the file system at a path (statfs(2), f_type); undefined if there is no such path. */

@@ -18,6 +18,13 @@ export function fromUtf8(bytes: Uint8Array): string {
 	return decoder.decode(bytes);
 }
 
+/** What system calls take as a name: text, or bytes that end with a NUL, for a name need not be UTF-8. */
+export type Name = string | Uint8Array;
+
+/** As it is shown. */
+export const nameText = (name: Name): string =>
+	typeof name === "string" ? name : fromUtf8(name.at(-1) === 0 ? name.subarray(0, -1) : name);
+
 /** As many arguments as a call surely takes. */
 const CHUNK = 8192;
 

@@ -6,13 +6,14 @@ import { EEXIST, ENOENT, SyscallError, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, tryOpenat2 } from "./file.ts";
 import { namesIn } from "./fs.ts";
+import { type Name, nameText } from "./text.ts";
 
 const EISDIR = 21;
 const EPERM = 1;
 const RENAME_NOREPLACE = 1;
 
 /** Removes `name` in the directory `dir` with everything below. That it is not there is fine. */
-export function removeTreeAt(dir: number, name: string | Buffer): void {
+export function removeTreeAt(dir: number, name: Name): void {
 	const fd = tryOpenat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 	if (fd < 0) {
 		if (fd !== -ENOENT) check("unlinkat", name, trySyscall("unlinkat", dir, name, 0));
@@ -29,7 +30,7 @@ export function removeTreeAt(dir: number, name: string | Buffer): void {
 }
 
 /** Removes a file, or empties a directory of `top` by moving its own directories up; those it finds elsewhere it moves. */
-function removeEntry(top: number, dir: number, entry: Buffer, moved: number): number {
+function removeEntry(top: number, dir: number, entry: Uint8Array, moved: number): number {
 	const gone = trySyscall("unlinkat", dir, entry, 0);
 	if (gone !== -EISDIR && gone !== -EPERM) {
 		check("unlinkat", entry, gone);
@@ -38,7 +39,7 @@ function removeEntry(top: number, dir: number, entry: Buffer, moved: number): nu
 	if (dir !== top) return moveUp(top, dir, entry, moved);
 	const fd = tryOpenat2(dir, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 	if (fd === -ENOENT) return moved;
-	if (fd < 0) throw new SyscallError("openat2", entry.toString(), -fd);
+	if (fd < 0) throw new SyscallError("openat2", nameText(entry), -fd);
 	let count = moved;
 	{
 		using self = new Fd(fd);
@@ -48,7 +49,7 @@ function removeEntry(top: number, dir: number, entry: Buffer, moved: number): nu
 	return count;
 }
 
-function moveUp(top: number, dir: number, entry: Buffer, moved: number): number {
+function moveUp(top: number, dir: number, entry: Uint8Array, moved: number): number {
 	for (let number = moved; ; number++) {
 		const result = trySyscall("renameat2", dir, entry, top, `.doomed-${number}`, RENAME_NOREPLACE);
 		if (result === -EEXIST) continue;
@@ -57,8 +58,8 @@ function moveUp(top: number, dir: number, entry: Buffer, moved: number): number 
 	}
 }
 
-function check(call: string, name: string | Buffer, result: number): void {
-	if (result < 0 && result !== -ENOENT) throw new SyscallError(call, String(name), -result);
+function check(call: string, name: Name, result: number): void {
+	if (result < 0 && result !== -ENOENT) throw new SyscallError(call, nameText(name), -result);
 }
 
 /** Removes a tree of the host by its path. */
