@@ -13,7 +13,7 @@ import type { CacheRecord } from "./cache-document.ts";
 import { ContentHashes } from "./content-hashes.ts";
 
 /** Keys of other versions of the steps mean other things. */
-const VERSION = 1;
+const VERSION = 2;
 const POLL_MS = 10;
 
 export interface CachedLayer {

@@ -12,7 +12,7 @@ export interface HashStore {
 
 const SETTLED_NS = 2_000_000_000n;
 /** Smaller ones are read as fast as they are looked up. */
-const WORTH_BYTES = 16 * 1024;
+export const WORTH_BYTES = 16 * 1024;
 
 export class ContentHashes {
 	readonly #store: HashStore;

@@ -2,9 +2,10 @@
  * What a COPY would bring, as one digest: names, kinds, modes, owners and contents, no times (BuildKit's rule: a file
  * that was only touched changes nothing).
  */
+import { EngineError } from "../errors.ts";
 import { trySyscall } from "../sys/errno.ts";
 import { S_IFLNK, S_IFREG, typeOf } from "../sys/stat.ts";
-import type { ContentHashes } from "./content-hashes.ts";
+import { type ContentHashes, WORTH_BYTES } from "./content-hashes.ts";
 import type { Found, Tree } from "./tree.ts";
 
 const CHUNK = 1024 * 1024;
@@ -20,28 +21,43 @@ export function digestSources(
 	const hash = new Bun.CryptoHasher("sha256");
 	for (const source of sources) {
 		for (const found of tree.walk(source, excluded)) {
-			hash.update(`${source}\0${found.path}\0${describe(found, tree.keepsOwners, hashes)}\n`);
+			const small = isSmall(found);
+			const what = small ? `${found.stat.size} bytes` : contentOf(found, hashes);
+			hash.update(`${source}\0${found.path}\0${describe(found, tree.keepsOwners)}\0${what}\n`);
+			if (small) addContent(found, hash);
 		}
 	}
 	return hash.digest("hex");
 }
 
-function describe(found: Found, owners: boolean, hashes: ContentHashes): string {
-	const { mode, uid, gid, major, minor } = found.stat;
-	const who = owners ? `${uid}:${gid}` : "";
-	const kind = typeOf(mode);
-	const what =
-		kind === S_IFREG
-			? contentDigest(found, hashes)
-			: kind === S_IFLNK
-				? found.target().toString("latin1")
-				: `${major}:${minor}`;
-	const attributes = owners
-		? [...found.xattrs()]
-				.filter(([name]) => !name.startsWith("trusted.overlay."))
-				.map(([name, value]) => `${name}=${Buffer.from(value).toString("hex")}`)
-		: [];
-	return `${mode.toString(8)}\0${who}\0${what}\0${attributes.join("\0")}`;
+function describe(found: Found, owners: boolean): string {
+	const { mode, uid, gid } = found.stat;
+	if (!owners) return mode.toString(8);
+	const attributes = [...found.xattrs()]
+		.filter(([name]) => !name.startsWith("trusted.overlay."))
+		.map(([name, value]) => `${name}=${Buffer.from(value).toString("hex")}`);
+	return `${mode.toString(8)}\0${uid}:${gid}\0${attributes.join("\0")}`;
+}
+
+/** Its content goes into the digest itself, for a digest of its own would take longer than it. */
+const isSmall = ({ stat }: Found): boolean => typeOf(stat.mode) === S_IFREG && stat.size < WORTH_BYTES;
+
+/** Exactly the bytes that were announced: what comes next in the digest must not be taken for content. */
+function addContent(found: Found, hash: Bun.CryptoHasher): void {
+	const { size } = found.stat;
+	using file = found.open();
+	for (let left = size; left > 0; ) {
+		const n = trySyscall("read", file.number, buffer, left);
+		if (n <= 0) throw new EngineError("failed", `"/${found.path}" changed while it was read`);
+		hash.update(buffer.subarray(0, n));
+		left -= n;
+	}
+}
+
+function contentOf(found: Found, hashes: ContentHashes): string {
+	const { mode, major, minor } = found.stat;
+	if (typeOf(mode) === S_IFREG) return contentDigest(found, hashes);
+	return typeOf(mode) === S_IFLNK ? found.target().toString("latin1") : `${major}:${minor}`;
 }
 
 /** A file that has not changed since it was last read need not be read again. */

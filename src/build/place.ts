@@ -199,7 +199,7 @@ export class Destination implements Disposable {
 		if (made < 0 && made !== -EEXIST) throw new SyscallError("openat2", path, -made);
 		if (made < 0) clear(parent, name, path); // most often there is nothing
 		using target = made < 0 ? openat2(parent, name, flags, 0o600) : new Fd(made);
-		copyContent(source.number, target.number);
+		copyContent(source.number, target.number, found.stat.size);
 		this.#finish(target.number, found);
 	}
 

@@ -2,7 +2,6 @@
  * A directory that COPY and ADD take files from: the build context, the root of a stage or of an image. Everything in it
  * is opened beneath its root with openat2(2): links of a context or an image lead nowhere else.
  */
-import { readdirSync } from "node:fs";
 import { EngineError } from "../errors.ts";
 import { ELOOP, ENOENT, ENOTDIR, SyscallError } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
@@ -20,7 +19,9 @@ import {
 	readWhole,
 	tryOpenat2,
 } from "../sys/file.ts";
+import { namesIn } from "../sys/fs.ts";
 import { type FileStat, S_IFDIR, S_IFREG, statFd, tryStatAt, typeOf } from "../sys/stat.ts";
+import { nameText } from "../sys/text.ts";
 import { listXattrs, listXattrsOf } from "../sys/xattr.ts";
 import { globPattern, hasGlob } from "./glob.ts";
 import { IgnoreRules } from "./ignore.ts";
@@ -40,7 +41,7 @@ export interface Found {
 	xattrs(): Map<string, Uint8Array>;
 }
 
-function foundAt(dir: number, name: Buffer, path: string, stat: FileStat): Found {
+function foundAt(dir: number, name: Uint8Array, path: string, stat: FileStat): Found {
 	return {
 		path,
 		stat,
@@ -107,7 +108,7 @@ export class Tree implements Disposable {
 		const fd = tryOpenat2(this.root, directory || ".", O_RDONLY | O_DIRECTORY, 0, IN_ROOT);
 		if (fd < 0) return [];
 		using dir = new Fd(fd);
-		return readdirSync(`/proc/self/fd/${dir.number}`);
+		return namesIn(dir.number).map(nameText);
 	}
 
 	/** Opens for looking at; links are followed inside the root. undefined: not there. */
@@ -165,12 +166,10 @@ export class Tree implements Disposable {
 	}
 
 	*#below(dir: number, base: string, prefix: string, excluded: (path: string) => boolean): Generator<Found> {
-		const names = readdirSync(`/proc/self/fd/${dir}`, { encoding: "buffer" }).sort(Buffer.compare);
-		for (const bytes of names) {
-			const name = Buffer.concat([bytes, Buffer.of(0)]);
+		for (const name of namesIn(dir).sort(Buffer.compare)) {
 			const stat = tryStatAt(dir, name);
 			if (!stat) continue; // gone since
-			const path = prefix + bytes.toString();
+			const path = prefix + nameText(name);
 			const full = base ? `${base}/${path}` : path;
 			const directory = typeOf(stat.mode) === S_IFDIR;
 			const ignored = this.#ignore.ignores(full);

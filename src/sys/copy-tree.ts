@@ -52,20 +52,21 @@ function copyEntries(from: number, to: number, linked: Map<string, string>, top:
 function copyFile(from: number, to: number, name: Uint8Array, stat: FileStat): void {
 	using source = openat2(from, name, O_RDONLY | O_NOFOLLOW);
 	using target = openat2(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-	copyContent(source.number, target.number);
+	copyContent(source.number, target.number, stat.size);
 	finish(source.number, target.number, stat);
 }
 
-/** All that is left to read of one open file, to another. */
-export function copyContent(source: number, target: number): void {
-	for (;;) {
+/** The `size` bytes of one open file to another. */
+export function copyContent(source: number, target: number, size: number): void {
+	for (let left = size; left > 0; ) {
 		// The kernel copies, and shares blocks where the file system can (copy_file_range(2)).
-		const n = trySyscall("copy_file_range", source, null, target, null, COPY_CHUNK, 0);
-		if (n === 0) return;
+		const n = trySyscall("copy_file_range", source, null, target, null, Math.min(left, COPY_CHUNK), 0);
+		if (n === 0) return; // it has become shorter
 		if (n < 0) {
 			copyByHand(source, target);
 			return;
 		}
+		left -= n;
 	}
 }
 
