@@ -32,6 +32,8 @@ export function paths(root: string, run: string) {
 		/** Where a build step prepares its mounts, each step in its own mount namespace. */
 		scratch: `${run}/scratch`,
 		live: (id: string) => `${run}/containers/${id}`,
+		/** IDs of containers that run, in files of their names. */
+		liveNames: `${run}/names`,
 		locks: `${run}/locks`,
 		volumeLocks: `${run}/locks/volumes`,
 		containerLocks: `${run}/locks/containers`,

@@ -15,6 +15,8 @@ export interface Context {
 	readonly program: string;
 	/** Opens the engine; only commands that need it do. */
 	readonly engine: () => Promise<Engine>;
+	/** The same, without a look at the records and at what was left behind. */
+	readonly quietEngine: () => Promise<Engine>;
 }
 
 export interface Command<F extends FlagTable> {

@@ -52,7 +52,7 @@ export const exec: Command<typeof flags> = {
 		const signals = catchSignals(!tty && !flags.detach, tty);
 		using _raw = rawTerminal(tty && !flags.detach, stdin);
 		try {
-			const executed = execInContainer(await context.engine(), name, {
+			const executed = await execInContainer(await context.quietEngine(), name, {
 				command,
 				env: [...readEnvFiles(flags["env-file"]), ...flags.env.flat()],
 				user: flags.user,

@@ -161,5 +161,6 @@ function contextOf(program: string, global: GlobalOptions): Context {
 			engine ??= Engine.open(engineOptions(global.root, global.run));
 			return engine;
 		},
+		quietEngine: () => Engine.openQuietly(engineOptions(global.root, global.run)),
 	};
 }

@@ -72,7 +72,7 @@ export function create(
 	// directories that belong to nobody.
 	const container = record(engine, id, options.name, config, options.volumeLabels);
 	try {
-		ensureDirectories(engine, container, image.record.layers);
+		ensureDirectories(engine, container, () => image.record.layers);
 	} catch (error) {
 		removeContainer(engine, container);
 		throw error;
@@ -88,11 +88,11 @@ function checked(engine: Engine, asked: HostConfig["resources"]) {
 }
 
 /** Makes the container's own directories, unless they are there. */
-export function ensureDirectories(engine: Engine, container: Container, layers: readonly string[]): void {
+export function ensureDirectories(engine: Engine, container: Container, layers: () => readonly string[]): void {
 	const files = engine.paths.container(container.id);
 	mkdirSync(files.work, { recursive: true, mode: 0o700 });
 	if (mkdirSync(files.upper, { recursive: true, mode: 0o755 }) === undefined) return; // it was there
-	const topmost = layers.at(-1);
+	const topmost = layers().at(-1);
 	if (topmost !== undefined) copyRootAttributes(layerPath(engine.paths, topmost), files.upper);
 }
 

@@ -13,6 +13,7 @@ import { type Db, openDatabase, transaction } from "../store/database.ts";
 import type { Fd } from "../sys/fd.ts";
 import { lockByte } from "../sys/file.ts";
 import { existsSync } from "../sys/fs.ts";
+import { effectiveUser, setUmask } from "../sys/process.ts";
 import { reconcile } from "./reconcile.ts";
 
 export interface EngineOptions {
@@ -24,29 +25,34 @@ export interface EngineOptions {
 
 export class Engine {
 	readonly paths: Paths;
-	readonly db: Db;
 	readonly self: readonly string[];
+	#db: Db | undefined;
 	#cgroups: CgroupDriver | undefined | null = null;
 
 	private constructor(paths: Paths, self: readonly string[]) {
 		this.paths = paths;
 		this.self = self;
-		this.db = openDatabase(paths);
+	}
+
+	/** Opened when it is asked for. */
+	get db(): Db {
+		this.#db ??= openDatabase(this.paths);
+		return this.#db;
 	}
 
 	/** Opens the state, and first of all settles what other commands left unfinished when they were killed. */
 	static async open(options: EngineOptions): Promise<Engine> {
-		if (process.geteuid?.() !== 0) {
-			throw new EngineError("not-root", "NanoContainer must be run as root: it makes namespaces, mounts and devices");
-		}
 		const engine = await Engine.openQuietly(options);
 		await reconcile(engine);
 		return engine;
 	}
 
-	/** Without settling what was left: for the reaper, which is part of that. */
+	/** Without settling what was left: for the reaper, which is part of that, and for who may not need the records. */
 	static async openQuietly(options: EngineOptions): Promise<Engine> {
-		process.umask(0o022); // what is made here does not depend on who calls
+		if (effectiveUser() !== 0) {
+			throw new EngineError("not-root", "NanoContainer must be run as root: it makes namespaces, mounts and devices");
+		}
+		setUmask(0o022); // what is made here does not depend on who calls
 		const places = paths(options.root, options.run);
 		if (!isComplete(places)) {
 			const { settleAfterBoot } = await import("./after-boot.ts"); // once a boot

@@ -10,12 +10,14 @@ import { availableCapabilities } from "../security/available.ts";
 import { containerCapabilities } from "../security/capabilities.ts";
 import type { Container } from "../store/container-record.ts";
 import { findContainer } from "../store/containers.ts";
+import { findLiveRecord } from "../store/live-records.ts";
 import { ENOENT, ESRCH, SyscallError } from "../sys/errno.ts";
 import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot } from "../sys/file.ts";
 import { pidfdOpen, startTime } from "../sys/process.ts";
 import type { Engine } from "./engine.ts";
 import { environment, mergeEnvironment } from "./environment.ts";
 import { capabilitySets, noNewPrivileges } from "./oci-config.ts";
+import { reconcile } from "./reconcile.ts";
 import { seccompFilter } from "./seccomp.ts";
 
 export interface ExecOptions {
@@ -37,9 +39,13 @@ export interface Executed extends Launched {
 /** A process that runs forever in the background must not be waited for by a stream it left open. */
 const QUIET_MS = 100;
 
-export function exec(engine: Engine, nameOrId: string, options: ExecOptions): Executed {
+/** `engine` may be one that was opened quietly: a container that runs is found without the database. */
+export async function exec(engine: Engine, nameOrId: string, options: ExecOptions): Promise<Executed> {
+	const live = findLiveRecord(engine.paths, nameOrId);
+	const lives = live && isAlive(live);
+	if (!lives) await reconcile(engine);
 	try {
-		return execIn(engine, nameOrId, options);
+		return execIn(engine, lives ? live : findContainer(engine.db, nameOrId), options);
 	} catch (error) {
 		// It ended while we were at it: then its /proc entry, its cgroup or its namespaces are gone.
 		if (hasEnded(error)) {
@@ -62,8 +68,9 @@ function hasEnded(error: unknown): boolean {
 	);
 }
 
-function execIn(engine: Engine, nameOrId: string, options: ExecOptions): Executed {
-	const container = findContainer(engine.db, nameOrId);
+const isAlive = ({ state: { init } }: Container): boolean => init !== null && startTime(init.pid) === init.startTime;
+
+function execIn(engine: Engine, container: Container, options: ExecOptions): Executed {
 	const { init } = container.state;
 	const pidfd = container.state.status === "running" && init ? pidfdOpen(init.pid) : undefined;
 	if (!init || !pidfd || startTime(init.pid) !== init.startTime) {

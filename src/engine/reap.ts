@@ -8,6 +8,7 @@ import { debug } from "../log.ts";
 import { exitCodeOf } from "../runtime/signals.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
 import { updateState } from "../store/containers.ts";
+import { dropLiveName } from "../store/live-records.ts";
 import { releaseAddresses } from "../store/networks.ts";
 import { readFileSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
@@ -31,12 +32,12 @@ export function reapLocked(engine: Engine, container: Container): void {
 	if (stillOurs(container.state)) return;
 	debug("reap", () => id.slice(0, 12));
 	if (container.config.host.autoRemove) {
-		release(engine, id, container.state);
+		release(engine, container);
 		removeEnded(engine, container);
 		return;
 	}
 	const state = endOf(engine, id, container.state);
-	release(engine, id, container.state);
+	release(engine, container);
 	engine.transaction(() => {
 		releaseAddresses(engine.db, id);
 		updateState(engine.db, id, state);
@@ -74,7 +75,9 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 }
 
 /** Takes back from the kernel and the run directory what start() got. */
-export function release(engine: Engine, id: string, state: ContainerState): void {
+export function release(engine: Engine, container: Container): void {
+	const { id, state } = container;
+	dropLiveName(engine.paths, container);
 	// Only a killed monitor leaves processes: the rest of a pid namespace ends with its init.
 	if (state.cgroup) engine.cgroups?.remove(state.cgroup);
 	removeTree(engine.paths.live(id));

@@ -14,6 +14,7 @@ import { cloneFlags } from "../runtime/plan.ts";
 import type { Container, ContainerState } from "../store/container-record.ts";
 import { updateState } from "../store/containers.ts";
 import { getImage } from "../store/images.ts";
+import { putLiveRecord } from "../store/live-records.ts";
 import { BRIDGE, releaseAddresses } from "../store/networks.ts";
 import { openDir } from "../sys/file.ts";
 import { mkdirSync, rmSync } from "../sys/fs.ts";
@@ -99,7 +100,7 @@ function prepare(engine: Engine, container: Container): Membership | undefined {
 	const { id, config, state } = container;
 	const files = engine.paths.container(id);
 	mkdirSync(engine.paths.live(id), { recursive: true, mode: 0o700 });
-	ensureDirectories(engine, container, getImage(engine.db, config.imageId)?.layers ?? []);
+	ensureDirectories(engine, container, () => getImage(engine.db, config.imageId)?.layers ?? []);
 	rmSync(files.exit, { force: true });
 	return engine.cgroups?.create(state.cgroup, resourcesOf(config.host));
 }
@@ -157,12 +158,14 @@ function recordRunning(engine: Engine, container: Container, { pid, monitorPid }
 		exitCode: 0,
 	};
 	engine.transaction(() => updateState(engine.db, container.id, state));
-	return { ...container, state };
+	const running = { ...container, state };
+	putLiveRecord(engine.paths, running);
+	return running;
 }
 
 /** docker leaves a container that would not start as "created", with its error. */
 function undo(engine: Engine, container: Container, error: unknown): void {
-	release(engine, container.id, container.state);
+	release(engine, container);
 	const exitCode =
 		error instanceof EngineError && error.code === "command-not-found"
 			? 127

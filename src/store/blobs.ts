@@ -37,7 +37,7 @@ export function ensureRoot(paths: Paths): void {
 /** Makes the directories that are gone after a boot; the last one says that they are all there. */
 export function ensureRun(paths: Paths): void {
 	mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-	for (const dir of [paths.rootfs, paths.locks, `${paths.run}/containers`]) {
+	for (const dir of [paths.rootfs, paths.locks, paths.liveNames, `${paths.run}/containers`]) {
 		mkdirSync(dir, { recursive: true, mode: 0o700 });
 	}
 }

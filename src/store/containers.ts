@@ -34,6 +34,17 @@ function decodeAs<S extends v.GenericSchema>(schema: S, row: Row) {
 	}
 }
 
+const Whole = v.object({
+	id: v.string(),
+	name: v.string(),
+	created: v.number(),
+	config: ContainerConfig,
+	state: ContainerState,
+});
+
+/** A container that was written down whole. Throws ValiError when it is none. */
+export const parseContainer = (value: unknown): Container => v.parse(Whole, value);
+
 const COLUMNS = "id, name, created, config, state";
 
 /** Newest first. */

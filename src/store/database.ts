@@ -3,7 +3,7 @@
  * kernel. SQLite in WAL mode: readers never wait. Writers take a file lock first, which the kernel hands on the
  * moment it is free; SQLite alone would sleep and retry.
  */
-import { Database } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import type { Paths } from "../paths.ts";
 import { lockFile } from "../sys/file.ts";
 
@@ -101,7 +101,8 @@ const LOG_PAGES = 200;
 export type Db = Database;
 
 export function openDatabase(paths: Paths): Db {
-	const db = new Database(paths.database, { create: true });
+	const sqlite = require("bun:sqlite") as typeof import("bun:sqlite"); // not every command needs it
+	const db = new sqlite.Database(paths.database, { create: true });
 	db.exec(`
 		PRAGMA busy_timeout = 30000; -- SQLite's own short locks (recovery of the log after a crash)
 		PRAGMA synchronous = NORMAL; -- a power cut may lose the last commits, never the file

@@ -79,6 +79,8 @@ const x64 = () => ({
 	clock_settime: 227,
 	prctl: 157,
 	getrandom: 318,
+	umask: 95,
+	geteuid: 107,
 	setsid: 112,
 });
 
@@ -149,6 +151,8 @@ const arm64: typeof x64 = () => ({
 	clock_settime: 112,
 	prctl: 167,
 	getrandom: 278,
+	umask: 166,
+	geteuid: 175,
 	setsid: 157,
 });
 
