@@ -98,6 +98,45 @@ describe("the cache", () => {
 		expect(cachedSteps((await build(dir, "--no-cache")).stderr)).toBe(0);
 		expect(cachedSteps((await build(dir, "--no-cache-filter", "two")).stderr)).toBe(1);
 	});
+	test("--no-cache: what is made while digests are still taken is the same, and the cache has it afterwards", async () => {
+		const steps = "WORKDIR /w\nCOPY a /w/a\nRUN cat /w/a > b\nRUN true\nRUN true\nENV X=1\nRUN cat b > c\nCOPY a /w/d";
+		const dir = contextOf(`FROM ${IMAGE} AS one\n${steps}\nFROM one\nRUN cat c > e\nCOPY --from=one /w/c /f`, {
+			a: "content\n",
+		});
+		const flags = ["--network", "none", "--output", "type=image,rewrite-timestamp=true"];
+		const env = { SOURCE_DATE_EPOCH: "1700000000" };
+		const layersOf = async (...more: string[]) => {
+			const { code, stderr } = await host.nc("build", "-t", "piped", ...flags, ...more, ".", { cwd: dir, env });
+			expect(code).toBe(0);
+			return { layers: await host.ok("image", "inspect", "-f", "{{json .RootFS.Layers}}", "piped"), stderr };
+		};
+		const fresh = await layersOf("--no-cache");
+		const { layers, stderr } = await layersOf("--progress", "plain");
+		expect([layers, cachedSteps(stderr)]).toEqual([fresh.layers, 9]);
+		expect((await layersOf("--no-cache")).layers).toBe(fresh.layers);
+		expect(await inImage("piped", "cat /w/e /f /w/d")).toBe("content\n".repeat(3));
+	});
+	test("--no-cache: a step that fails takes nothing of the one before with it, and its shell sees that", async () => {
+		const dir = contextOf(`FROM ${IMAGE}\nCOPY a /a\nRUN cat /a; exit 5`, { a: "seen\n" });
+		const failed = await host.nc("build", "--no-cache", "--debug-shell", dir, { stdin: "cat /a\nexit 0\n" });
+		expect([failed.code, failed.stdout]).toEqual([1, "seen\n"]);
+		expect(readdirSync(`${host.root}/staging`).filter((name) => name.startsWith("build-"))).toEqual([]);
+		expect(cachedSteps((await build(dir)).stderr)).toBe(1);
+		const killed = Bun.spawn(
+			host.command("build", "--no-cache", contextOf(`FROM ${IMAGE}\nCOPY . /c\nRUN sleep 1000`)),
+			{
+				stdout: "ignore",
+				stderr: "pipe",
+			},
+		);
+		await until(
+			async () => existsSync(`${host.root}/staging`) && readdirSync(`${host.root}/staging`).length > 0,
+			"the step",
+		);
+		killed.kill("SIGINT");
+		expect(await killed.exited).toBe(1);
+		expect(readdirSync(`${host.root}/staging`).filter((name) => name.startsWith("build-"))).toEqual([]);
+	});
 	test("a step that two builds come to at once is run by one of them", async () => {
 		const dir = contextOf(
 			`FROM ${IMAGE}\nRUN --mount=type=cache,id=once,target=/c echo ran >> /c/f; sleep 0.5\nRUN --mount=type=cache,id=once,target=/c wc -l < /c/f > /n`,

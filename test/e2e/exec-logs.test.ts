@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Host, IMAGE, until } from "../fixture.ts";
 
 const host = new Host();
@@ -49,6 +49,35 @@ describe("exec", () => {
 			});
 		}, "the exec process in the container's cgroup");
 		await done;
+	});
+	test("exec finds its container whatever lies in the run directory", async () => {
+		const other = (await host.ok("run", "-d", "--network", "none", "--name", "other", IMAGE, "sleep", "1000")).trim();
+		const id = await host.ok("inspect", "-f", "{{.Id}}", "box");
+		const hostname = async (name: string) => (await host.ok("exec", name, "hostname")).trim();
+		const record = `${host.run}/containers/${id}/record`;
+		const [whole, named] = [readFileSync(record), readFileSync(`${host.run}/names/box`)];
+		for (const [path, content] of [
+			[record, whole],
+			[record, "{"],
+			[record, readFileSync(`${host.run}/containers/${other}/record`)],
+			[`${host.run}/names/box`, other],
+			[`${host.run}/names/box`, "../../../x"],
+		] as const) {
+			writeFileSync(path, content);
+			for (const name of ["box", "/box", id, id.slice(0, 12)]) expect(await hostname(name)).toBe(id.slice(0, 12));
+			writeFileSync(record, whole);
+			writeFileSync(`${host.run}/names/box`, named);
+		}
+		await host.ok("rm", "-f", "other");
+		expect(readdirSync(`${host.run}/names`)).toEqual(["box"]);
+		const again = (await host.ok("run", "-d", "--network", "none", "--name", "other", IMAGE, "sleep", "1000")).trim();
+		expect(await hostname("other")).toBe(again.slice(0, 12));
+		await host.ok("stop", "-t", "0", "other");
+		expect((await host.nc("exec", "other", "true")).stderr).toContain("is not running");
+		await host.ok("start", "other");
+		expect(await hostname("other")).toBe(again.slice(0, 12));
+		await host.ok("rm", "-f", "other");
+		expect((await host.nc("exec", "other", "true")).stderr).toContain("No such container: other");
 	});
 	test("exec takes -e, -u, -w and the container's environment", async () => {
 		expect(
