@@ -2,8 +2,7 @@
  * What a COPY would bring, as one digest: names, kinds, modes, owners and contents, no times (BuildKit's rule: a file
  * that was only touched changes nothing).
  */
-import { EngineError } from "../errors.ts";
-import { trySyscall } from "../sys/errno.ts";
+import { SyscallError, trySyscall } from "../sys/errno.ts";
 import { S_IFLNK, S_IFREG, typeOf } from "../sys/stat.ts";
 import { type ContentHashes, WORTH_BYTES } from "./content-hashes.ts";
 import type { Found, Tree } from "./tree.ts";
@@ -42,15 +41,18 @@ function describe(found: Found, owners: boolean): string {
 /** Its content goes into the digest itself, for a digest of its own would take longer than it. */
 const isSmall = ({ stat }: Found): boolean => typeOf(stat.mode) === S_IFREG && stat.size < WORTH_BYTES;
 
-/** Exactly the bytes that were announced: what comes next in the digest must not be taken for content. */
+/**
+ * As many bytes as were announced, for what comes next in the digest must not be taken for content: zeros where a file has
+ * become shorter meanwhile.
+ */
 function addContent(found: Found, hash: Bun.CryptoHasher): void {
 	const { size } = found.stat;
 	using file = found.open();
 	for (let left = size; left > 0; ) {
 		const n = trySyscall("read", file.number, buffer, left);
-		if (n <= 0) throw new EngineError("failed", `"/${found.path}" changed while it was read`);
-		hash.update(buffer.subarray(0, n));
-		left -= n;
+		if (n < 0) throw new SyscallError("read", found.path, -n);
+		hash.update(n === 0 ? Buffer.alloc(left) : buffer.subarray(0, n));
+		left -= n === 0 ? left : n;
 	}
 }
 

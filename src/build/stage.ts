@@ -95,7 +95,8 @@ async function carryOut(
 	}
 	const { openFrom } = request;
 	const fresh = isFresh(request);
-	if (instruction.kind !== "RUN") await settlePending(session, state); // who copies has no time to spare
+	// Who copies has no time to spare, and where times are clamped a program must see them as they will be.
+	if (instruction.kind !== "RUN" || session.clampTo !== undefined) await settlePending(session, state);
 	const layer = await step(request, `${position} ${instruction.text}`, (vertex) =>
 		instruction.kind === "RUN"
 			? runStep({ session, state, instruction, scope, openFrom, fresh, vertex })

@@ -22,11 +22,14 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 	};
 	return {
 		version: 1,
+		restrictsInSteps: !unified,
 		controllers: new Set(v1.keys()),
 		hasIoWeight: () => WEIGHT_FILES[1].some((file) => hasControl(v1.get("blkio") ?? "", file)),
 		create(path, resources: Resources) {
 			if (unified) makeDirectory(`${unified}/${path}`);
 			try {
+				// It must be in this one whatever its limits are: restrictDevices() works on it.
+				if (!unified && v1.has("devices")) makeDirectory(`${v1.get("devices")}/${path}`);
 				for (const setting of settingsV1(resources)) apply(v1.get(setting.controller), path, setting);
 			} catch (error) {
 				this.remove(path);

@@ -12,6 +12,7 @@ export function cgroupV2(root: string): CgroupDriver {
 	const membership = (path: CgroupPath): Membership => ({ directory: dir(path), procs: [] });
 	return {
 		version: 2,
+		restrictsInSteps: false,
 		controllers,
 		hasIoWeight: () => controllers.has("io") && weighsIo(root),
 		create(path, resources: Resources) {

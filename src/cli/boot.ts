@@ -162,6 +162,7 @@ class Machine {
 	async #start(settings: Settings): Promise<void> {
 		if (this.#ending) return;
 		const engine = await this.#openStore();
+		if (this.#ending) return; // asked for meanwhile
 		const containers = new BootContainers({
 			engine,
 			context: this.#context,

@@ -126,7 +126,10 @@ function loaders(group: Pick<Group, "members" | "aliases">, noun = ""): Loaders 
 	const { members, aliases } = group;
 	const all: Loaders = {};
 	for (const name in members) all[name] = () => load(members[name], `${noun}${name}`);
-	for (const alias in aliases) all[alias] = () => load(members[aliases[alias] ?? ""], `${noun}${alias}`);
+	for (const alias in aliases) {
+		const name = aliases[alias] ?? "";
+		all[alias] = () => load(members[name], `${noun}${name}`);
+	}
 	return all;
 }
 

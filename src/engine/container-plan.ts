@@ -103,7 +103,7 @@ export function planOf(
 		overlayLayersOneByOne: overlayLayersOneByOne(),
 		cgroupJoins: membership?.procs ?? [],
 		network: state.network ? network().insideOf(state.network) : undefined,
-		meanwhile: describeOutside(host, state.network !== null),
+		meanwhile: describeOutside(engine, host, state.network !== null),
 		terminalSize,
 		initProcess: host.init,
 	});

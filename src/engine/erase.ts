@@ -1,8 +1,12 @@
 /** Taking a container off the records and off the disk, so that a kill at any moment leaves what can be finished. */
+import { messageOf } from "../errors.ts";
+import { debug } from "../log.ts";
 import type { Container } from "../store/container-record.ts";
 import { deleteContainer, updateState } from "../store/containers.ts";
 import { releaseAddresses } from "../store/networks.ts";
+import { stagingPath } from "../store/staging.ts";
 import { deleteVolume, releaseVolumes } from "../store/volumes.ts";
+import { tryRename } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
@@ -22,7 +26,8 @@ export function removeContainer(engine: Engine, container: Container, volumes = 
 }
 
 /**
- * `--rm`, after release(): the record still says that it lives, so whoever finds it after a kill in between begins anew.
+ * `--rm`, after release(). Its files are put aside in one step, which takes no time however many they are, then it is on
+ * record no more; whoever finds the record after a kill in between begins anew, and what lies aside is swept.
  */
 export function removeEnded(engine: Engine, container: Container): void {
 	const { id, config } = container;
@@ -31,11 +36,18 @@ export function removeEnded(engine: Engine, container: Container): void {
 		removeContainer(engine, container);
 		return;
 	}
-	removeTree(engine.paths.container(id).dir);
+	const aside = stagingPath(engine.paths, "removed");
+	const { dir } = engine.paths.container(id);
+	if (tryRename(dir, aside) < 0) removeTree(dir); // it is gone already, or on a disk of its own
 	engine.transaction(() => {
 		releaseAddresses(engine.db, id);
 		deleteContainer(engine.db, id);
 	});
+	try {
+		removeTree(aside);
+	} catch (error) {
+		debug("rm", () => messageOf(error)); // a file that the file system will not let go: the container is gone all the same
+	}
 }
 
 /** Finishes what a killed command began. */

@@ -12,14 +12,22 @@ const DEVICES = "the devices that its cgroup may open are set";
 const LINK = "the link eth0 is made";
 
 /** Its name in the plan; undefined: nothing is. */
-export function describeOutside({ privileged }: HostConfig, bridged: boolean): string | undefined {
-	if (bridged) return privileged ? LINK : `${DEVICES}, ${LINK}`;
-	return privileged ? undefined : DEVICES;
+export function describeOutside({ cgroups }: Engine, host: HostConfig, bridged: boolean): string | undefined {
+	const restricts = !host.privileged && !cgroups?.restrictsInSteps;
+	if (bridged) return restricts ? `${DEVICES}, ${LINK}` : LINK;
+	return restricts ? DEVICES : undefined;
+}
+
+/** What cannot wait: the first process itself must not meet half of the rules. */
+export function doBeforehand({ cgroups }: Engine, { config: { host }, state }: Container): void {
+	if (!host.privileged && cgroups?.restrictsInSteps) cgroups.restrictDevices(state.cgroup, deviceRules(host));
 }
 
 /** `pid` waits in its new namespaces. The veth pair goes with them, the rules with the cgroup. */
 export function doFromOutside(engine: Engine, container: Container, lease: BridgeLease | undefined, pid: number): void {
+	const { cgroups } = engine;
 	const { host } = container.config;
-	if (!host.privileged) engine.cgroups?.restrictDevices(container.state.cgroup, deviceRules(host));
+	if (!host.privileged && !cgroups?.restrictsInSteps)
+		cgroups?.restrictDevices(container.state.cgroup, deviceRules(host));
 	if (lease) network().connect(lease, pid);
 }

@@ -77,10 +77,10 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 /** Takes back from the kernel and the run directory what start() got. */
 export function release(engine: Engine, container: Container): void {
 	const { id, state } = container;
-	dropLiveName(engine.paths, container);
 	// Only a killed monitor leaves processes: the rest of a pid namespace ends with its init.
 	if (state.cgroup) engine.cgroups?.remove(state.cgroup);
 	removeTree(engine.paths.live(id));
+	dropLiveName(engine.paths, container);
 }
 
 /** "<wait status> <seconds>.<nanoseconds>" (native/monitor.c, record_exit). */

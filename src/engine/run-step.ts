@@ -24,7 +24,7 @@ import { overlayLayersOneByOne } from "../sys/kernel.ts";
 import { pipe } from "../sys/pipe.ts";
 import { hostDevices } from "./devices.ts";
 import type { Engine } from "./engine.ts";
-import { describeOutside, doFromOutside } from "./from-outside.ts";
+import { describeOutside, doBeforehand, doFromOutside } from "./from-outside.ts";
 import { newId } from "./identifiers.ts";
 import { readImageFile } from "./image-file.ts";
 import { writeNamesFiles } from "./names-files.ts";
@@ -136,6 +136,7 @@ function launch(
 	if (!host.privileged && !cgroups) {
 		throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
 	}
+	doBeforehand(engine, container);
 	writeNamesFiles(container, containerPaths(stepDirectory(engine, container.id)), container.state.network);
 	const plan = planOf(engine, step, container, { monitor, cgroupJoins: membership?.procs ?? [], terminalSize });
 	return launching.run(plan, (pid) => doFromOutside(engine, container, lease, pid)).client;
@@ -225,7 +226,7 @@ function planOf(
 			plainOverlay: true,
 			overlayLayersOneByOne: overlayLayersOneByOne(),
 			network: container.state.network ? insideOf(container.state.network) : undefined,
-			meanwhile: describeOutside(host, container.state.network !== null),
+			meanwhile: describeOutside(engine, host, container.state.network !== null),
 			initProcess: false,
 			furtherMounts: stepMounts(step.mounts, paths.scratch, overlayLayersOneByOne()),
 		},

@@ -23,7 +23,7 @@ import { layersOf, monitorOf, planOf } from "./container-plan.ts";
 import { ensureDirectories } from "./create.ts";
 import { resourcesOf } from "./devices.ts";
 import type { Engine } from "./engine.ts";
-import { doFromOutside } from "./from-outside.ts";
+import { doBeforehand, doFromOutside } from "./from-outside.ts";
 import { network, volumes } from "./lazy.ts";
 import { writeNamesFiles } from "./names-files.ts";
 import type { BridgeLease } from "./network.ts";
@@ -129,6 +129,7 @@ function begin(
 /** Everything short of running it: devices, files, volumes, and the plan. */
 function complete(engine: Engine, container: Container, membership: Membership | undefined, options: StartOptions) {
 	checkCgroups(engine, container);
+	doBeforehand(engine, container);
 	const files = engine.paths.container(container.id);
 	writeNamesFiles(container, files, container.state.network);
 	if (container.config.host.mounts.length) {

@@ -70,7 +70,7 @@ function parseResolvConf(text: string) {
 	const servers: string[] = [];
 	const options: string[] = [];
 	let search: string[] = [];
-	for (const line of text.replaceAll("\t", " ").split("\n")) {
+	for (const line of text.replaceAll("\t", " ").replaceAll("\r", "").split("\n")) {
 		const [keyword, ...values] = line.split(" ").filter(Boolean);
 		if (keyword === "nameserver" && values[0]) servers.push(values[0]);
 		else if (keyword === "options") options.push(...values);

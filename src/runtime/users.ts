@@ -75,7 +75,11 @@ export function resolveUser(spec: string, passwd: string, group: string, extra: 
 	// The primary group is among them: without it, a program that drops its group could get around a negative entry in
 	// an access control list (CVE-2022-36109).
 	const ids = [gid];
-	const add = (id: number) => void (ids.includes(id) || ids.push(id));
+	const seen: Record<number, true> = { [gid]: true }; // an image may name a hundred thousand
+	const add = (id: number) => {
+		if (!seen[id]) ids.push(id);
+		seen[id] = true;
+	};
 	for (const { gid, members } of groups) if (entry?.name && !groupText && members.includes(entry.name)) add(gid);
 	for (const text of extra) add(groupId(text));
 	return { uid, gid, groups: ids, home: entry?.home || "/" };

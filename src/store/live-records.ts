@@ -27,8 +27,14 @@ export function putLiveRecord(paths: Paths, container: Container): void {
 	}
 }
 
-/** The record itself goes with the container's live directory. */
-export const dropLiveName = (paths: Paths, { name }: Container): void => rmSync(namePath(paths, name), { force: true });
+/** The record itself goes with the container's live directory. A name that can be no file's (255 bytes) has none. */
+export function dropLiveName(paths: Paths, { name }: Container): void {
+	try {
+		rmSync(namePath(paths, name), { force: true });
+	} catch (error) {
+		debug("store", () => `${name}: ${messageOf(error)}`);
+	}
+}
 
 /** By full ID or name; undefined: it does not run, or was found half written. */
 export function findLiveRecord(paths: Paths, nameOrId: string): Container | undefined {

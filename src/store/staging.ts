@@ -4,6 +4,8 @@
  * What a killed command left is nobody's, and goes with the next build, pull or load.
  */
 
+import { messageOf } from "../errors.ts";
+import { debug } from "../log.ts";
 import type { Paths } from "../paths.ts";
 import { mkdirSync, readdirSync } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
@@ -26,6 +28,11 @@ export function stagingDirectory(paths: Paths): string {
 export function sweepAbandoned(paths: Paths): void {
 	for (const entry of readdirSync(paths.staging)) {
 		const [, pid, started] = /-(\d+)-(\d+)-\d+$/.exec(entry) ?? [];
-		if (pid !== undefined && startTime(Number(pid)) !== Number(started)) removeTree(`${paths.staging}/${entry}`);
+		if (pid === undefined || startTime(Number(pid)) === Number(started)) continue;
+		try {
+			removeTree(`${paths.staging}/${entry}`);
+		} catch (error) {
+			debug("staging", () => messageOf(error)); // immutable (chattr(1)): nothing that the caller could help
+		}
 	}
 }

@@ -86,6 +86,9 @@ export const unlinkSync = (path: string): void => void syscall("unlinkat", path,
 export const renameSync = (from: string, to: string): void =>
 	void syscall("renameat2", from, AT_FDCWD, from, AT_FDCWD, to, 0);
 
+/** -errno where it fails. */
+export const tryRename = (from: string, to: string): number => trySyscall("renameat2", AT_FDCWD, from, AT_FDCWD, to, 0);
+
 /** Removes a file; that it is not there is fine. */
 export function rmSync(path: string, _: { readonly force: true }): void {
 	const result = trySyscall("unlinkat", AT_FDCWD, path, 0);

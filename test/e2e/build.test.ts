@@ -120,7 +120,7 @@ describe("the cache", () => {
 		const dir = contextOf(`FROM ${IMAGE}\nCOPY a /a\nRUN cat /a; exit 5`, { a: "seen\n" });
 		const failed = await host.nc("build", "--no-cache", "--debug-shell", dir, { stdin: "cat /a\nexit 0\n" });
 		expect([failed.code, failed.stdout]).toEqual([1, "seen\n"]);
-		expect(readdirSync(`${host.root}/staging`).filter((name) => name.startsWith("build-"))).toEqual([]);
+		expect(readdirSync(`${host.root}/staging`)).toEqual([]);
 		expect(cachedSteps((await build(dir)).stderr)).toBe(1);
 		const killed = Bun.spawn(
 			host.command("build", "--no-cache", contextOf(`FROM ${IMAGE}\nCOPY . /c\nRUN sleep 1000`)),
@@ -135,7 +135,7 @@ describe("the cache", () => {
 		);
 		killed.kill("SIGINT");
 		expect(await killed.exited).toBe(1);
-		expect(readdirSync(`${host.root}/staging`).filter((name) => name.startsWith("build-"))).toEqual([]);
+		expect(readdirSync(`${host.root}/staging`)).toEqual([]);
 	});
 	test("a step that two builds come to at once is run by one of them", async () => {
 		const dir = contextOf(
@@ -268,7 +268,7 @@ describe("what must not be", () => {
 		const dir = contextOf(`FROM ${IMAGE}\nRUN echo x > /x\nRUN exit 3`);
 		expect((await build(dir, "-t", "half")).code).toBe(1);
 		expect(await host.ok("images", "-q", "half")).toBe("");
-		expect(readdirSync(`${host.root}/staging`).filter((name) => name.startsWith("build-"))).toEqual([]);
+		expect(readdirSync(`${host.root}/staging`)).toEqual([]);
 	});
 	test("Ctrl-C ends it in good order", async () => {
 		const dir = contextOf(`FROM ${IMAGE}\nRUN --mount=type=bind,target=/c echo begun; sleep 60`);

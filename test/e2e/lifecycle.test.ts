@@ -80,6 +80,26 @@ describe("create, start, stop, kill, rm", () => {
 		const attached = await host.nc("start", "-a", "again");
 		expect([attached.code, attached.stdout]).toEqual([3, "x\nx\n"]);
 	});
+	test("a name that is too long for a file is a name", async () => {
+		const name = "n".repeat(300);
+		const { code, stdout } = await host.nc(
+			"run",
+			"--rm",
+			"--network",
+			"none",
+			"--name",
+			name,
+			IMAGE,
+			"sh",
+			"-c",
+			"exit 7",
+		);
+		expect([code, stdout]).toEqual([7, ""]);
+		await detached(name, "sleep 1000");
+		expect(await host.ok("exec", name, "echo", "in")).toBe("in");
+		expect(await host.ok("rm", "-f", name)).toBe(name);
+		expect(await host.ok("ps", "-aq", "--filter", `name=${name}`)).toBe("");
+	});
 	test("kill of a stopped container is an error, kill sends any signal", async () => {
 		const stopped = await host.nc("kill", "again");
 		expect(stopped.code).toBe(1);

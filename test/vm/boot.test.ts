@@ -222,7 +222,7 @@ test("cgroup v1 alone: its devices controller lets a container open docker's lis
 		"/busybox mount -t tmpfs c sys/fs/cgroup; /busybox mkdir sys/fs/cgroup/devices",
 		"/busybox mount -t cgroup -o devices c sys/fs/cgroup/devices",
 		"/busybox chroot /tmp/root /NanoContainer boot & /busybox sleep 4",
-		`echo default: $(${nc(`${IMAGE} ${peek}`)} 2>&1)`,
+		`echo default: $(${nc(`--cap-add SYS_RAWIO ${IMAGE} ${peek}`)} 2>&1)`,
 		`echo asked: $(${nc(`--device-cgroup-rule 'c 1:1 r' --cap-add SYS_RAWIO ${IMAGE} ${peek}`)} 2>&1)`,
 		"/busybox poweroff -f",
 	].join("\n");
