@@ -283,7 +283,7 @@ describe("what must not be", () => {
 			}
 		}
 		expect([await child.exited, told]).toEqual([1, expect.stringContaining("Canceled: context canceled")]);
-		expect(await host.leftovers()).toEqual([]);
+		expect(await settled(() => host.leftovers())).toEqual([]);
 	});
 	test("kill -9 at any moment: the next command works, nothing is left running or mounted", async () => {
 		const dir = contextOf(
