@@ -4,12 +4,15 @@ import { debug } from "../log.ts";
 import type { Container } from "../store/container-record.ts";
 import { deleteContainer, updateState } from "../store/containers.ts";
 import { releaseAddresses } from "../store/networks.ts";
-import { stagingPath } from "../store/staging.ts";
+import { stagingPath, sweepAbandoned } from "../store/staging.ts";
 import { deleteVolume, releaseVolumes } from "../store/volumes.ts";
 import { tryRename } from "../sys/fs.ts";
 import { startTime } from "../sys/process.ts";
 import { removeTree } from "../sys/tree.ts";
 import type { Engine } from "./engine.ts";
+
+/** The kind of what lies in the staging directory until it is gone. */
+const REMOVED = "removed";
 
 /** The caller holds the container's lock, and it does not run. First its name goes, then its files. */
 export function removeContainer(engine: Engine, container: Container, volumes = true): void {
@@ -27,7 +30,7 @@ export function removeContainer(engine: Engine, container: Container, volumes = 
 
 /**
  * `--rm`, after release(). Its files are put aside in one step, which takes no time however many they are, then it is on
- * record no more; whoever finds the record after a kill in between begins anew, and what lies aside is swept.
+ * record no more; whoever finds the record after a kill in between begins anew, and what lies aside is swept by the next removal.
  */
 export function removeEnded(engine: Engine, container: Container): void {
 	const { id, config } = container;
@@ -36,7 +39,7 @@ export function removeEnded(engine: Engine, container: Container): void {
 		removeContainer(engine, container);
 		return;
 	}
-	const aside = stagingPath(engine.paths, "removed");
+	const aside = stagingPath(engine.paths, REMOVED);
 	const { dir } = engine.paths.container(id);
 	if (tryRename(dir, aside) < 0) removeTree(dir); // it is gone already, or on a disk of its own
 	engine.transaction(() => {
@@ -48,6 +51,7 @@ export function removeEnded(engine: Engine, container: Container): void {
 	} catch (error) {
 		debug("rm", () => messageOf(error)); // a file that the file system will not let go: the container is gone all the same
 	}
+	sweepAbandoned(engine.paths, REMOVED);
 }
 
 /** Finishes what a killed command began. */
@@ -61,6 +65,7 @@ export function finishRemoval(engine: Engine, id: string): void {
 function erase(engine: Engine, id: string, volumes: readonly string[]): void {
 	removeTree(engine.paths.live(id));
 	removeTree(engine.paths.container(id).dir);
+	sweepAbandoned(engine.paths, REMOVED);
 	for (const name of volumes) removeTree(`${engine.paths.volumes}/${name}`);
 	engine.transaction(() => {
 		releaseVolumes(engine.db, id);

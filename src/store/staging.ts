@@ -24,9 +24,10 @@ export function stagingDirectory(paths: Paths): string {
 	return dir;
 }
 
-/** Removes what belongs to processes that are no more. */
-export function sweepAbandoned(paths: Paths): void {
+/** Removes what belongs to processes that are no more; with `kind` only what they had made of that. */
+export function sweepAbandoned(paths: Paths, kind = ""): void {
 	for (const entry of readdirSync(paths.staging)) {
+		if (!entry.startsWith(kind)) continue;
 		const [, pid, started] = /-(\d+)-(\d+)-\d+$/.exec(entry) ?? [];
 		if (pid === undefined || startTime(Number(pid)) === Number(started)) continue;
 		try {
