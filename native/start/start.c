@@ -87,6 +87,7 @@ __attribute__((used)) uintptr_t start(uintptr_t *stack) {
 	if (FAILED(memory) || count > 24) refuse("no memory to start in", "", "");
 	struct page *page = (struct page *)memory;
 	restore_headers(page, (const Elf64_Phdr *)headers->a_un.a_val, count);
+	advise_large_folios((const Elf64_Phdr *)headers->a_un.a_val, count, page_size);
 
 	struct mapped loader = map_host_loader(LOADER, page_size);
 	if (!loader.base) {

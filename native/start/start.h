@@ -39,6 +39,9 @@ void prepare_streams(void);
 /* Adds what JavaScriptCore is to be told; the words move down by two. Returns where they begin now. */
 uintptr_t *add_setting(uintptr_t *stack);
 
+/* Asks the kernel to keep what is only read of the program in large pieces. */
+void advise_large_folios(const Elf64_Phdr *header, uint64_t count, uintptr_t page_size);
+
 /* Where an ELF was mapped, and where it begins. */
 struct mapped {
 	uintptr_t base; /* 0: it was not mapped */

@@ -156,11 +156,15 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 		attach: attachedStreams(flags, detached),
 		stopSignal: flags["stop-signal"],
 		stopTimeout: flags["stop-timeout"],
-		volumeLabels: Object.fromEntries(
-			flags.mount.flatMap(({ mount, labels }) => (mount.source ? [[mount.source, labels]] : [])),
-		),
+		volumeLabels: volumeLabels(flags.mount),
 		host: hostConfig(flags, network),
 	};
+}
+
+function volumeLabels(mounts: ContainerFlags["mount"]): CreateOptions["volumeLabels"] {
+	const all: Record<string, Readonly<Record<string, string>>> = {};
+	for (const { mount, labels } of mounts) if (mount.source) all[mount.source] = labels;
+	return all;
 }
 
 /** Mistakes in these are told by docker's engine, without the command's usage. */
@@ -221,8 +225,8 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		},
 		securityOpt: [...flags["security-opt"]],
 		shmSize: flags["shm-size"] || DEFAULT_SHM,
-		sysctls: Object.fromEntries(flags.sysctl),
-		ulimits: [...new Map(flags.ulimit.map((limit) => [limit.name, limit])).values()],
+		sysctls: flags.sysctl.length ? Object.fromEntries(flags.sysctl) : {},
+		ulimits: flags.ulimit.filter(({ name }, i) => flags.ulimit.findLastIndex((other) => other.name === name) === i),
 	};
 }
 

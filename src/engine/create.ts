@@ -214,7 +214,10 @@ function validate(config: ContainerConfig): void {
 	if (host.mounts.length) mountRules().checkMounts(host.mounts);
 	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
 	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);
-	containerCapabilities({ privileged: host.privileged, add: host.capAdd, drop: host.capDrop }, availableCapabilities());
+	if (host.capAdd.length || host.capDrop.length) {
+		const { privileged, capAdd: add, capDrop: drop } = host;
+		containerCapabilities({ privileged, add, drop }, availableCapabilities());
+	}
 	for (const text of [...config.env, ...config.cmd, ...(config.entrypoint ?? []), ...Object.values(config.labels)]) {
 		if (text.includes("\0"))
 			throw new EngineError("invalid", "a NUL character is in the command, environment or labels");

@@ -137,6 +137,7 @@ function ownFiles(files: ContainerPaths, readonly: boolean): Mount[] {
 
 /** What the user mounts replaces ours at the same place. Outer destinations come first, so that none hides another. */
 function allMounts(defaults: readonly Mount[], own: readonly Mount[], user: readonly Mount[]): Mount[] {
+	if (user.length === 0) return [...defaults, ...own];
 	const taken = new Set(user.map((mount) => mount.destination));
 	// What the user mounts brings, or has not, what is below it.
 	const covered = ({ destination }: Mount) => [...taken].some((place) => `${destination}/`.startsWith(`${place}/`));

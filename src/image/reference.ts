@@ -46,7 +46,7 @@ export function parseReference(text: string): Reference {
 		if (!TAG.test(tag)) throw invalid("invalid reference format");
 	}
 	const { host, path } = splitHost(name);
-	if (!PATH.test(path)) {
+	if (!isSimple(path) && !PATH.test(path)) {
 		if (PATH.test(path.toLowerCase())) {
 			throw invalid(`invalid reference format: repository name (${path}) must be lowercase`);
 		}
@@ -58,6 +58,11 @@ export function parseReference(text: string): Reference {
 	}
 	return { host, path, tag: tag ?? (digest ? undefined : "latest"), digest };
 }
+
+/** What most names are, and what takes no regular expression to see: letters and digits between slashes. */
+const isSimple = (path: string): boolean =>
+	consistsOf(path, LETTERS_AND_DIGITS) && !path.startsWith("/") && !path.endsWith("/") && !path.includes("//");
+const LETTERS_AND_DIGITS = "abcdefghijklmnopqrstuvwxyz0123456789/";
 
 const invalid = (message: string): EngineError => new EngineError("usage", message);
 

@@ -83,17 +83,12 @@ const LINKS: readonly (readonly [target: string, path: string])[] = [
 ];
 
 function devices(list: readonly Device[]): Operation[] {
-	return list
-		.flatMap((device) => {
-			const slash = device.path.lastIndexOf("/");
-			const parent = device.path.slice(0, slash);
-			const node = op.mknod(
-				device.path,
-				(device.type === "c" ? S_IFCHR : S_IFBLK) | device.fileMode,
-				device.major,
-				device.minor,
-			);
-			return parent === "/dev" ? [node] : [op.mkdir(parent, 0o755, "a directory of devices"), node];
-		})
-		.concat(LINKS.map(([target, path]) => op.symlink(target, path)));
+	const plan: Operation[] = [];
+	for (const { path, type, fileMode, major, minor } of list) {
+		const parent = path.slice(0, path.lastIndexOf("/"));
+		if (parent !== "/dev") plan.push(op.mkdir(parent, 0o755, "a directory of devices"));
+		plan.push(op.mknod(path, (type === "c" ? S_IFCHR : S_IFBLK) | fileMode, major, minor));
+	}
+	for (const [target, path] of LINKS) plan.push(op.symlink(target, path));
+	return plan;
 }

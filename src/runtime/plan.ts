@@ -44,7 +44,9 @@ export interface PlanInputs {
 
 /** All namespaces but cgroup's are made by clone3(2) itself. */
 export function cloneFlags(kinds: readonly NamespaceKind[]): number {
-	return kinds.filter((kind) => kind !== "cgroup").reduce((flags, kind) => flags | CLONE_FLAGS[kind], 0);
+	let flags = 0;
+	for (const kind of kinds) if (kind !== "cgroup") flags |= CLONE_FLAGS[kind];
+	return flags;
 }
 
 /** Compiles the plan of a new container. */
