@@ -59,7 +59,8 @@ export function resolveUser(spec: string, passwd: string, group: string, extra: 
 	const [userText = "", groupText] = spec.split(":");
 	const users = parsePasswd(passwd);
 	const groups = parseGroup(group);
-	const entry = users.find((u) => u.name === userText) ?? users.find((u) => String(u.uid) === (userText || "0"));
+	const entry =
+		users.find((u) => userText !== "" && u.name === userText) ?? users.find((u) => String(u.uid) === (userText || "0"));
 	if (!entry && userText && !isNumber(userText)) {
 		throw new EngineError("failed", `unable to find user ${userText}: no matching entries in passwd file`);
 	}

@@ -180,6 +180,9 @@ describe("ps and inspect", () => {
 		expect(await host.ok("run", "--help")).toStartWith(
 			"Usage:  NanoContainer run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\nCreate and run a new container from an image",
 		);
+		for (const alias of ["ls", "list", "ps"]) {
+			expect(await host.ok("container", alias, "--help")).toStartWith("Usage:  NanoContainer container ls [OPTIONS]");
+		}
 		expect((await host.nc("container")).stderr).toStartWith("Usage:  NanoContainer container COMMAND");
 		expect(await host.ok("info")).toContain("Storage Driver: overlay2");
 		expect(await host.ok("version", "--format", "{{.Server.Os}}")).toBe("linux");
