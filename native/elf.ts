@@ -5,8 +5,8 @@ export const PT_INTERP = 3;
 export const PF_R = 4;
 export const PF_X = 1;
 
-const HEADER = 64;
 const SEGMENT = 56;
+const SECTION = 64;
 
 /** One program header: where a part of the file lies in memory. All numbers are bytes. */
 export interface Segment {
@@ -65,9 +65,28 @@ export function encodeSegments(segments: readonly Segment[]): Uint8Array {
 	return new Uint8Array(view.buffer);
 }
 
-/** A file header with another entry point. */
-export function withEntry(header: Uint8Array, entry: number): Uint8Array {
-	const changed = header.slice(0, HEADER);
-	new DataView(changed.buffer).setBigUint64(24, BigInt(entry), true);
-	return changed;
+/**
+ * The file with `gap` bytes of nothing before what begins at `from`. The program headers and, for debuggers, the section
+ * headers follow; addresses stay. `gap` must be a multiple of the page, or the segments behind could not be mapped.
+ */
+export function withGap(file: Uint8Array, from: number, gap: number): Uint8Array {
+	const wider = new Uint8Array(file.length + gap);
+	wider.set(file.subarray(0, from));
+	wider.set(file.subarray(from), from + gap);
+	const view = new DataView(wider.buffer);
+	const move = (at: number): number => {
+		const offset = number(view, at);
+		const moved = offset < from ? offset : offset + gap;
+		view.setBigUint64(at, BigInt(moved), true);
+		return moved;
+	};
+	const sectionsAt = move(40);
+	for (let i = 0; i < view.getUint16(60, true); i++) move(sectionsAt + i * SECTION + 24);
+	for (let i = 0; i < view.getUint16(56, true); i++) move(number(view, 32) + i * SEGMENT + 8);
+	return wider;
+}
+
+/** Sets the entry point. */
+export function setEntry(file: Uint8Array, entry: number): void {
+	new DataView(file.buffer, file.byteOffset).setBigUint64(24, BigInt(entry), true);
 }

@@ -1,11 +1,12 @@
 /**
  * Makes Bun's executable start without the host's help: the program header that asks the kernel for a loader
  * (PT_INTERP) gives its place to a segment of ours with the start-up (native/start/) and what it may need, a loader and
- * the libraries of glibc. Bun's own bytes stay as they are, but for the entry point and that one header.
+ * the libraries of glibc. Bun's own bytes stay as they are, but for the entry point and that one header; its code lies a
+ * little further back in the file.
  */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
-import { type Elf, encodeSegments, PF_R, PF_X, PT_INTERP, PT_LOAD, readElf, type Segment, withEntry } from "./elf.ts";
+import { type Elf, encodeSegments, PF_R, PF_X, PT_INTERP, PT_LOAD, readElf, type Segment, setEntry, withGap } from "./elf.ts";
 
 import { MAGIC } from "../src/runtime/monitor-program.ts";
 
@@ -92,34 +93,42 @@ function withTrailer(monitor: string): Uint8Array {
 	return Buffer.concat([bytes, trailer]);
 }
 
+/** What one entry of a page table of the second level maps, where pages are of 4 kB. */
+const HUGE = 2 * 1024 * 1024;
+
 /**
- * Changes the executable at `path` in place. `start`: the compiled start-up. `monitor`: the program that lies behind all
- * of it. Returns the size of what it carries.
+ * The code moved in the file to where its distance from an address is a multiple of 2 MB: only so can the kernel map a
+ * large folio of the page cache by one entry instead of 512 (thp_vma_suitable_order() in include/linux/huge_mm.h). A
+ * process touches a third of Bun's code, and has 200 page faults less, and less to let go of when it ends.
  */
-export function makeSelfContained(path: string, start: string, files: readonly string[], monitor: string): number {
-	const fd = openSync(path, "r+");
+function withCodeAligned(file: Uint8Array): Uint8Array {
+	const code = readElf(file).segments.find(({ type, flags }) => type === PT_LOAD && flags & PF_X);
+	if (!code) throw new Error("the executable has no code");
+	return withGap(file, code.offset, (((code.address - code.offset) % HUGE) + HUGE) % HUGE);
+}
+
+/**
+ * Changes the executable at `path`. `start`: the compiled start-up. `monitor`: the program that lies behind all of it.
+ * The file is written anew, in one piece: what is written so lies in the page cache in large folios.
+ */
+export function makeSelfContained(path: string, start: string, files: readonly string[], monitor: string): void {
+	const file = withCodeAligned(readFileSync(path));
+	const elf = readElf(file);
+	const { offset, address } = place(elf, file.length);
+	const { entry, code } = startCode(start);
+	const table = encodeTable(elf.entry, address, files);
+	const fileSize = code.length + table.length;
+	const flags = PF_R | PF_X;
+	const added = { type: PT_LOAD, flags, offset, address, fileSize, memorySize: fileSize, align: 0x1000 };
+	file.set(encodeSegments(replaceInterpreter(elf.segments, added)), elf.segmentsAt);
+	setEntry(file, address + entry);
+	const parts = [file, new Uint8Array(offset - file.length), code, table, withTrailer(monitor)];
+	const aside = `${path}.new`;
 	try {
-		const header = new Uint8Array(4096);
-		readSync(fd, header, 0, header.length, 0);
-		const elf = readElf(header);
-		const { offset, address } = place(elf, fstatSync(fd).size);
-		const { entry, code } = startCode(start);
-		const table = encodeTable(elf.entry, address, files);
-		const fileSize = code.length + table.length;
-		const flags = PF_R | PF_X;
-		const added = { type: PT_LOAD, flags, offset, address, fileSize, memorySize: fileSize, align: 0x1000 };
-		const segments = encodeSegments(replaceInterpreter(elf.segments, added));
-		for (const [bytes, at] of [
-			[code, offset],
-			[table, offset + code.length],
-			[withTrailer(monitor), offset + fileSize],
-			[segments, elf.segmentsAt],
-			[withEntry(header, address + entry), 0],
-		] as const) {
-			if (writeSync(fd, bytes, 0, bytes.length, at) !== bytes.length) throw new Error(`${path}: short write`);
-		}
-		return table.length;
-	} finally {
-		closeSync(fd);
+		writeFileSync(aside, Buffer.concat(parts), { mode: 0o755 });
+		renameSync(aside, path);
+	} catch (error) {
+		rmSync(aside, { force: true });
+		throw error;
 	}
 }

@@ -1,7 +1,8 @@
 /** The executable that is made of Bun's: headers read, changed and read again. */
 import { expect, test } from "bun:test";
-import { closeSync, openSync, readSync } from "node:fs";
-import { encodeSegments, PF_R, PF_X, PT_INTERP, PT_LOAD, readElf, withEntry } from "../../native/elf.ts";
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { encodeSegments, PF_R, PF_X, PT_INTERP, PT_LOAD, readElf, setEntry, withGap } from "../../native/elf.ts";
 import { directory, encodeCpio, file, link } from "../vm/cpio.ts";
 
 function headersOf(path: string): Uint8Array {
@@ -17,8 +18,33 @@ test("program headers survive being read and written", () => {
 	const { segments, segmentsAt, entry } = readElf(bytes);
 	const written = encodeSegments(segments);
 	expect(Buffer.compare(written, bytes.subarray(segmentsAt, segmentsAt + written.length))).toBe(0);
-	expect(readElf(Buffer.concat([withEntry(bytes, 0x1234), bytes.subarray(64)])).entry).toBe(0x1234);
+	const changed = bytes.slice();
+	setEntry(changed, 0x1234);
+	expect(readElf(changed).entry).toBe(0x1234);
 	expect(entry).toBeGreaterThan(0);
+});
+
+test("a gap moves what lies behind it, and the headers that say where", () => {
+	const file = readFileSync("/bin/busybox");
+	const code = readElf(file).segments.find(({ type, flags }) => type === PT_LOAD && flags & PF_X);
+	const [from, size] = [code?.offset ?? 0, code?.fileSize ?? 0];
+	const wider = withGap(file, from, 0x10000);
+	expect(Buffer.compare(wider.subarray(from + 0x10000).subarray(0, size), file.subarray(from, from + size))).toBe(0);
+	for (const [i, { offset, address }] of readElf(wider).segments.entries()) {
+		const before = readElf(file).segments[i];
+		expect(address).toBe(before?.address ?? 0);
+		expect(offset).toBe((before?.offset ?? 0) + ((before?.offset ?? 0) < from ? 0 : 0x10000));
+	}
+	const copy = `${mkdtempSync("/tmp/nc-elf-")}/busybox`;
+	writeFileSync(copy, wider, { mode: 0o755 });
+	expect(Bun.spawnSync([copy, "echo", "runs"]).stdout.toString()).toBe("runs\n");
+	rmSync(dirname(copy), { recursive: true });
+});
+
+test("NanoContainer's code can be mapped in huge pages", () => {
+	const { segments } = readElf(headersOf(`${import.meta.dir}/../../NanoContainer`));
+	const code = segments.find(({ type, flags }) => type === PT_LOAD && flags & PF_X);
+	expect(((code?.address ?? 0) - (code?.offset ?? 1)) % 0x200000).toBe(0);
 });
 
 test("NanoContainer names no loader, and begins in a segment of its own that cannot be written to", () => {
