@@ -1,6 +1,6 @@
 /* The monitor: one per running container (and one per exec). It starts init with clone3(2), holds the container's
- * streams and log, waits, records the exit, sees to the reaping, and ends. Descriptors at the start:
- *   3  the first client: the NanoContainer command that started it
+ * streams and log, waits, records the exit, sees to the reaping, and ends. It is begun with one descriptor, 3: the first
+ * client, which is the NanoContainer command that needs it. That sends it the others, once it knows them:
  *   4  the plan
  *   5… what the plan's numbers name (cgroup directory, pidfd)
  */
@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -327,37 +328,76 @@ static void reap(struct monitor *m, struct op *conf)
 	execve(argv[0], argv, envp); /* if it is gone, the next command reaps */
 }
 
-int main(void)
+/* Waits for the plan. The descriptors that come with it get the lowest numbers that are free: 4 and on. NULL: the
+ * command has ended, and needed no monitor. */
+static struct plan *receive_plan(int sock)
 {
-	static struct monitor m;
+	struct control_msg msg = { CONTROL_VERSION, C_READY, (uint32_t)getpid(), 0 };
+	char space[CMSG_SPACE(4 * sizeof(int))];
+	struct iovec iov = { &msg, sizeof msg };
+	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
 	struct stat st;
-	sigset_t all;
-	int null;
 
+	send(sock, &msg, sizeof msg, MSG_NOSIGNAL);
+	if (recvmsg(sock, &h, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof msg || msg.type != C_PLAN || fstat(4, &st) < 0)
+		return NULL;
+	struct plan *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, 4, 0);
+	return p == MAP_FAILED || p->magic != PLAN_MAGIC || p->version != PLAN_VERSION ? NULL : p;
+}
+
+/* For ps(1): the second argument is as long as an id, and becomes one. */
+static void take_name(char **argv, const char *id)
+{
+	prctl(PR_SET_NAME, argv[0]);
+	if (argv[1])
+		strncpy(argv[1], id, strlen(argv[1]));
+}
+
+/* A process of its own, that nothing of its caller's reaches but the socket. */
+static void leave_caller(void)
+{
+	int null;
+	sigset_t all;
+	struct rlimit files;
 	/* 0 to 2 may be closed: then what is opened next must not take their places */
 	while ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && null <= 2)
 		;
-	if (null < 0 || fstat(4, &st) < 0)
-		return 1;
-	struct plan *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, 4, 0);
-	if (p == MAP_FAILED || p->magic != PLAN_MAGIC || p->version != PLAN_VERSION)
-		return 1;
-	struct op *conf = plan_first(p);
-	syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */);
+	if (null < 0)
+		_exit(1);
+	for (int i = 0; i < 3; i++)
+		dup2(null, i);
+	syscall(SYS_close_range, 4u, ~0u, 0u);
+	fcntl(3, F_SETFD, FD_CLOEXEC);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* CVE-2016-9962: a process of the container must not trace init */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* for the container, as from docker's daemon: all there may be */
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct monitor m;
+	sigset_t child;
+	char next;
+
+	(void)argc;
+	leave_caller();
+	struct plan *p = receive_plan(3);
+	if (!p)
+		return 1;
+	struct op *conf = plan_first(p);
+	take_name(argv, op_text(conf, 0));
 	m.epoll = epoll_create1(EPOLL_CLOEXEC);
-	sigemptyset(&all);
-	sigaddset(&all, SIGCHLD);
-	m.signal = watch_of(W_SIGNAL, signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK), NULL);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	m.signal = watch_of(W_SIGNAL, signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK), NULL);
 	watch_set(&m, &m.signal, EPOLLIN);
 	struct client *first = client_add(&m, 3);
-	for (int i = 0; i < 3; i++)
-		dup2(null, i);
-	close(null);
 	m.listen = watch_of(W_LISTEN, control_socket(op_text(conf, S_CONTROL)), NULL);
 	if (m.listen.fd == -2)
 		fail(first, errno);
@@ -370,7 +410,8 @@ int main(void)
 	m.tied = !!(conf->n[0] & F_TIED);
 	m.exit_path = op_text(conf, S_EXIT);
 	m.in.fd = m.slave = -1;
-	client_read(&m, first); /* sent before we were started: who is attached, before there is output */
+	recv(3, &next, 1, MSG_PEEK); /* sent right behind the plan: who is attached, before there is output */
+	client_read(&m, first);
 	m.pid = start_init(&m, p, conf, first);
 	stdin_resume(&m);
 	record_pids(&m);

@@ -16,6 +16,7 @@ enum control_type {
 	C_GO = 3,      /* the answer to C_SYNC; to sync 0: the plan is whole */
 	C_WAIT = 4,    /* asks for C_EXITED; a: 1: once all output is in the log */
 	C_REAPED = 5,  /* the holder of the lease has done the reaper's work */
+	C_PLAN = 6,    /* the first of all; SCM_RIGHTS: the plan, and what it names by number */
 	/* from the monitor */
 	C_SYNC = 64,     /* a: pid of init, b: number of the sync */
 	C_FAILED = 65,   /* a: index of the operation, b: errno */
@@ -24,6 +25,7 @@ enum control_type {
 	C_DETACHED = 68, /* the detach keys were typed */
 	C_BROKEN = 69,   /* the client's output takes no more; a: stream, b: errno */
 	C_REFUSED = 70,  /* a: errno */
+	C_READY = 71,    /* a: pid of the monitor, to its first client */
 };
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4, ATTACH_LEASE = 8 };
 struct control_msg {

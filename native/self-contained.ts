@@ -8,7 +8,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "nod
 import { basename } from "node:path";
 import { type Elf, encodeSegments, PF_R, PF_X, PT_INTERP, PT_LOAD, readElf, type Segment, setEntry, withGap } from "./elf.ts";
 
-import { MAGIC } from "../src/runtime/monitor-program.ts";
+import { MAGIC } from "../src/runtime/monitor-process.ts";
 
 export type Arch = "x64" | "arm64";
 
@@ -84,7 +84,7 @@ function replaceInterpreter(segments: readonly Segment[], added: Segment): Segme
 	return kept.toSpliced(last + 1, 0, added);
 }
 
-/** The monitor and, as the last bytes of the file, where it begins (src/runtime/monitor-program.ts). */
+/** The monitor and, as the last bytes of the file, where it begins (src/runtime/monitor-process.ts). */
 function withTrailer(monitor: string): Uint8Array {
 	const bytes = readFileSync(monitor);
 	const trailer = Buffer.alloc(16);

@@ -1,21 +1,35 @@
 /*
- * One setting for JavaScriptCore, which takes its options from the environment alone: no thread of its own that readies
- * memory for a program that will need much. A command ends before it would, and its 150 pages took it half a
- * millisecond. Who sets it himself is heard: of two equal names getenv(3) takes the first.
+ * Two variables more in the environment.
+ *
+ * JavaScriptCore takes its options from nowhere else. This one: no thread of its own that readies memory for a program
+ * that will need much. A command ends before it would, and its 150 pages took it half a millisecond. Who sets it himself
+ * is heard: of two equal names getenv(3) takes the first.
+ *
+ * NANOCONTAINER_MONITOR tells src/runtime/monitor-process.ts at which descriptor a monitor waits (ahead.c). Only what is
+ * said here counts, so a variable of that name that was there before is not any more.
  */
 #include "start.h"
 
+static const char option[] = "BUN_JSC_useWarmUpMarkedBlocks=0";
+static const char waits[] = "NANOCONTAINER_MONITOR=3", none[] = "NANOCONTAINER_MONITOR=";
+
+static int begins_with(const char *text, const char *start) {
+	while (*start && *text == *start) text++, start++;
+	return !*start;
+}
+
 /*
- * What the kernel laid on the stack (argc, argv…, NULL, environment…, NULL, auxiliary vector) with the setting at the
- * end of the environment: all before that end moves down into the two words that _start left free below. Two, because
- * the stack pointer must stay a multiple of 16; so the setting is there twice.
+ * What the kernel laid on the stack (argc, argv…, NULL, environment…, NULL, auxiliary vector) with the two at the end of
+ * the environment: all before that end moves down into the words that _start left free below. Two, because the stack
+ * pointer must stay a multiple of 16.
  */
-uintptr_t *add_setting(uintptr_t *stack) {
-	static const char setting[] = "BUN_JSC_useWarmUpMarkedBlocks=0";
+uintptr_t *add_settings(uintptr_t *stack, int monitor_waits) {
 	uintptr_t *end = stack + 1 + stack[0] + 1;
-	while (*end) end++;
+	for (; *end; end++)
+		if (begins_with((const char *)*end, none)) *end = (uintptr_t)option;
 	uintptr_t *moved = stack - 2;
 	for (uintptr_t *word = stack; word < end; word++) word[-2] = *word;
-	end[-2] = end[-1] = (uintptr_t)setting;
+	end[-2] = (uintptr_t)option;
+	end[-1] = (uintptr_t)(monitor_waits ? waits : none);
 	return moved;
 }

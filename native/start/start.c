@@ -14,7 +14,7 @@
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n"
 	"	mov %rsp, %rdi\n" /* argc, argv, environment and auxiliary vector lie here */
-	"	sub $16, %rsp\n" /* and begin here, when there is a setting more */
+	"	sub $16, %rsp\n" /* and begin here, when there are two settings more */
 	"	mov %rsp, %rbx\n"
 	"	call start\n"
 	"	mov %rbx, %rsp\n"
@@ -73,12 +73,12 @@ static Elf64_Phdr *dynamic_of(struct page *page, uint64_t count) {
 
 /* Returns where to go on. `stack`: argc, argv…, NULL, environment…, NULL, auxiliary vector. */
 __attribute__((used)) uintptr_t start(uintptr_t *stack) {
-	stack = add_setting(stack);
+	prepare_streams();
+	check_machine();
+	stack = add_settings(stack, start_monitor_ahead((char **)(stack + 1)));
 	uintptr_t *word = stack + 1 + stack[0] + 1;
 	while (*word) word++;
 	Elf64_auxv_t *vector = (Elf64_auxv_t *)(word + 1);
-	prepare_streams();
-	check_machine();
 
 	uintptr_t page_size = find(vector, AT_PAGESZ)->a_un.a_val;
 	Elf64_auxv_t *headers = find(vector, AT_PHDR);

@@ -36,8 +36,11 @@ void check_machine(void);
 /* Opens the standard streams that are closed; for the first process of a machine it makes /dev before. */
 void prepare_streams(void);
 
-/* Adds what JavaScriptCore is to be told; the words move down by two. Returns where they begin now. */
-uintptr_t *add_setting(uintptr_t *stack);
+/* Begins the monitor if the command will need one: it waits at descriptor 3. Whether it was begun. */
+int start_monitor_ahead(char **argv);
+
+/* Adds what JavaScriptCore and our own code are to be told; the words move down by two. Returns where they begin now. */
+uintptr_t *add_settings(uintptr_t *stack, int monitor_waits);
 
 /* Asks the kernel to keep what is only read of the program in large pieces. */
 void advise_large_folios(const Elf64_Phdr *header, uint64_t count, uintptr_t page_size);

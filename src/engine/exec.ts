@@ -80,7 +80,7 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 	const membership = engine.cgroups?.join(container.state.cgroup);
 	using cgroup = membership?.directory ? openDir(membership.directory) : undefined;
 	const monitor = monitorOperation({
-		id: container.id,
+		id: `${container.id.slice(0, 12)} exec`,
 		liveDir: "",
 		log: "",
 		exit: "",
@@ -94,7 +94,6 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 		header: { cloneFlags: 0, cgroupFd: cgroup ? FIRST_PLAN_FD + 1 : -1, pidNamespaceFd: FIRST_PLAN_FD },
 		monitor,
 		fds: [process.number, ...(cgroup ? [cgroup.number] : [])],
-		name: `${container.id.slice(0, 12)} exec`,
 		attachment: options.attachment,
 	});
 	try {

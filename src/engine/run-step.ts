@@ -130,7 +130,6 @@ function launch(
 		},
 		monitor,
 		fds: cgroup ? [cgroup.number] : [],
-		name: container.id,
 		attachment,
 	});
 	if (!host.privileged && !cgroups) {

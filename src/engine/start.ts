@@ -121,7 +121,6 @@ function begin(
 		},
 		monitor: monitorOf(engine, container),
 		fds: cgroup ? [cgroup.number] : [],
-		name: container.id,
 		attachment: options.attachment,
 	});
 }

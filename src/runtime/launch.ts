@@ -1,9 +1,9 @@
 /**
- * Starting the monitor with a plan, and the handshake until the container's program runs. The monitor makes the new
- * process, in its namespaces, while the plan for it is still being compiled here: that takes the kernel a millisecond.
+ * Giving a monitor its plan, and the handshake until the container's program runs. The monitor makes the new process, in
+ * its namespaces, while the plan for it is still being compiled here: that takes the kernel a millisecond.
  *
  *   NanoContainer                    monitor                         init
- *      │ spawn (memfd, plan, socket) ──>│                               │
+ *      │ plan (memfd) ─────────────────>│                               │
  *      │ attach (streams) ─────────────>│ clone3() ────────────────────>│
  *      │ compiles the plan              │                               │
  *      │<──────────────── sync 0 (pid)  │                               │
@@ -18,10 +18,9 @@
 import { EngineError } from "../errors.ts";
 import { EACCES, EINVAL, ELOOP, ENODEV, ENOENT, ENOSYS, ENOTDIR, errnoText, syscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { memfd, spawn } from "../sys/process.ts";
-import { seqpacketPair } from "../sys/unix-socket.ts";
+import { memfd } from "../sys/process.ts";
 import { type Attachment, MonitorClient } from "./monitor.ts";
-import { monitorProgram } from "./monitor-program.ts";
+import { newMonitor, waitingMonitor } from "./monitor-process.ts";
 import { type Operation, op } from "./operations.ts";
 import { encodePlan, type PlanHeader } from "./plan-encode.ts";
 
@@ -29,6 +28,7 @@ import { encodePlan, type PlanHeader } from "./plan-encode.ts";
 export const FIRST_PLAN_FD = 5;
 
 export interface MonitorOptions {
+	/** What ps(1) shows of it: 64 characters at most. */
 	readonly id: string;
 	/** Directory for its control socket; empty: none. */
 	readonly liveDir: string;
@@ -61,7 +61,6 @@ export interface LaunchRequest {
 	readonly monitor: Operation;
 	/** Become FIRST_PLAN_FD and on. */
 	readonly fds: readonly number[];
-	readonly name: string;
 	readonly attachment: Attachment | undefined;
 }
 
@@ -85,27 +84,21 @@ export class Launch implements Disposable {
 	readonly #header: PlanHeader;
 	readonly #planFile: Fd;
 	readonly #client: MonitorClient;
-	readonly #monitorPid: number;
 	#launched = false;
 
 	constructor(request: LaunchRequest) {
 		this.#header = request.header;
-		using program = monitorProgram();
 		this.#planFile = memfd("plan", encodePlan(request.header, [request.monitor]).bytes, false);
 		syscall("ftruncate", "plan", this.#planFile.number, PLAN_SPACE);
-		const [ours, theirs] = seqpacketPair();
-		using end = theirs;
-		this.#client = new MonitorClient(ours);
-		// Before there is a monitor: it finds our streams waiting, and nothing that the container does can come earlier.
-		if (request.attachment) this.#client.attach(request.attachment);
-		else this.#client.wait();
-		const fds = [end.number, this.#planFile.number, ...request.fds];
 		try {
-			this.#monitorPid = spawn(`/proc/self/fd/${program.number}`, ["nanocontainer-monitor", request.name], fds);
+			this.#client = monitorWith([this.#planFile.number, ...request.fds]);
 		} catch (error) {
-			this[Symbol.dispose]();
+			this.#planFile[Symbol.dispose]();
 			throw error;
 		}
+		// It waits for this too: nothing that the container does can come earlier than our streams.
+		if (request.attachment) this.#client.attach(request.attachment);
+		else this.#client.wait();
 	}
 
 	/**
@@ -116,11 +109,10 @@ export class Launch implements Disposable {
 		const encoded = encodePlan(this.#header, plan);
 		if (encoded.bytes.length > PLAN_SPACE) throw new EngineError("invalid", "argument list too long");
 		syscall("pwrite64", "plan", this.#planFile.number, encoded.bytes, encoded.bytes.length, 0);
-		const pid = awaitStart(this.#client, plan, onCreated);
+		const pids = awaitStart(this.#client, plan, onCreated);
 		this.#launched = true;
 		return {
-			pid,
-			monitorPid: this.#monitorPid,
+			...pids,
 			client: this.#client,
 			timings: () => timings(this.#planFile, encoded.resultsOffset, plan.length),
 			[Symbol.dispose]: () => this[Symbol.dispose](),
@@ -133,10 +125,28 @@ export class Launch implements Disposable {
 	}
 }
 
-function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated: (pid: number) => void): number {
+/** A monitor that has the plan: the one that waits, unless it could not be begun, which a new one will tell. */
+function monitorWith(fds: readonly number[]): MonitorClient {
+	const waiting = waitingMonitor();
+	if (waiting) {
+		const client = new MonitorClient(waiting);
+		if (client.plan(fds)) return client;
+		client[Symbol.dispose]();
+	}
+	const client = new MonitorClient(newMonitor());
+	if (client.plan(fds)) return client;
+	client[Symbol.dispose]();
+	throw new EngineError("failed", "the monitor ended before it had its plan");
+}
+
+function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated: (pid: number) => void) {
+	let monitorPid = 0;
 	for (;;) {
 		const event = client.nextBlocking();
 		switch (event.type) {
+			case "ready":
+				monitorPid = event.a;
+				break;
 			case "sync":
 				if (event.b === 0) {
 					client.go();
@@ -149,7 +159,7 @@ function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated
 				}
 				break;
 			case "started":
-				return event.a;
+				return { pid: event.a, monitorPid };
 			case "failed":
 				throw startError(plan[event.a], event.b);
 			case "closed":

@@ -11,6 +11,7 @@ const RESIZE = 2;
 const GO = 3;
 const WAIT = 4;
 const REAPED = 5;
+const PLAN = 6;
 const EVENTS = {
 	64: "sync",
 	65: "failed",
@@ -19,6 +20,7 @@ const EVENTS = {
 	68: "detached",
 	69: "broken",
 	70: "refused",
+	71: "ready",
 } as const;
 
 /** What the monitor says; "closed" is its end. `a` and `b` are told in native/monitor.h. */
@@ -51,6 +53,11 @@ export class MonitorClient implements Disposable {
 	static connect(liveDir: string): MonitorClient | undefined {
 		const socket = connectSeqpacket(liveDir, "control");
 		return socket && new MonitorClient(socket);
+	}
+
+	/** Gives a new monitor its plan, and what the plan names by number. False: it is gone. */
+	plan(fds: readonly number[]): boolean {
+		return this.#send(PLAN, 0, 0, undefined, fds);
 	}
 
 	attach(attachment: Attachment): void {
@@ -108,7 +115,7 @@ export class MonitorClient implements Disposable {
 		return this.#deferred.shift() ?? decode(await receive(this.#socket.number, this.#buffer));
 	}
 
-	#send(type: number, a = 0, b = 0, data: Uint8Array = new Uint8Array(), fds: readonly number[] = []): void {
+	#send(type: number, a = 0, b = 0, data: Uint8Array = new Uint8Array(), fds: readonly number[] = []): boolean {
 		const bytes = new Uint8Array(12 + data.length);
 		const view = new DataView(bytes.buffer);
 		view.setUint16(0, VERSION, true);
@@ -116,7 +123,7 @@ export class MonitorClient implements Disposable {
 		view.setUint32(4, a, true);
 		view.setUint32(8, b, true);
 		bytes.set(data, 12);
-		sendMessage(this.#socket.number, bytes, fds);
+		return sendMessage(this.#socket.number, bytes, fds);
 	}
 
 	[Symbol.dispose](): void {
