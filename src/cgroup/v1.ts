@@ -15,11 +15,14 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 	// cpu and cpuacct may be one tree.
 	const roots: string[] = [];
 	for (const root of v1.values()) if (!roots.includes(root)) roots.push(root);
-	const membership = (path: CgroupPath): Membership => {
-		const procs: string[] = [];
-		for (const root of roots) if (existsSync(`${root}/${path}`)) procs.push(`${root}/${path}/cgroup.procs`);
-		return { directory: unified && `${unified}/${path}`, procs };
-	};
+	/** The trees that hold a cgroup: known of one that was made here, looked for of others. */
+	let made: { readonly path: CgroupPath; readonly roots: readonly string[] } | undefined;
+	const rootsOf = (path: CgroupPath): readonly string[] =>
+		made?.path === path ? made.roots : roots.filter((root) => existsSync(`${root}/${path}`));
+	const membership = (path: CgroupPath): Membership => ({
+		directory: unified && `${unified}/${path}`,
+		procs: rootsOf(path).map((root) => `${root}/${path}/cgroup.procs`),
+	});
 	return {
 		version: 1,
 		restrictsInSteps: !unified,
@@ -27,14 +30,23 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 		hasIoWeight: () => WEIGHT_FILES[1].some((file) => hasControl(v1.get("blkio") ?? "", file)),
 		create(path, resources: Resources) {
 			if (unified) makeDirectory(`${unified}/${path}`);
+			const used: string[] = [];
+			const use = (root: string | undefined) => root && !used.includes(root) && used.push(root);
 			try {
 				// It must be in this one whatever its limits are: restrictDevices() works on it.
-				if (!unified && v1.has("devices")) makeDirectory(`${v1.get("devices")}/${path}`);
-				for (const setting of settingsV1(resources)) apply(v1.get(setting.controller), path, setting);
+				const devices = unified ? undefined : v1.get("devices");
+				if (devices) makeDirectory(`${devices}/${path}`);
+				use(devices);
+				for (const setting of settingsV1(resources)) {
+					const root = v1.get(setting.controller);
+					apply(root, path, setting);
+					use(root);
+				}
 			} catch (error) {
 				this.remove(path);
 				throw error;
 			}
+			made = { path, roots: used };
 			return membership(path);
 		},
 		restrictDevices(path, rules) {
@@ -52,7 +64,7 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 		mounts(path, readonly) {
 			const flags = ["nosuid", "noexec", "nodev"];
 			const mode = readonly ? "ro" : "rw";
-			const joined = [...v1].filter(([, root]) => existsSync(`${root}/${path}`));
+			const joined = [...v1].filter(([, root]) => rootsOf(path).includes(root));
 			return [
 				{ destination: "/sys/fs/cgroup", type: "tmpfs", options: [...flags, "mode=755"] },
 				...joined.map(([controller]) => ({
@@ -69,7 +81,8 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
 		},
 		remove(path) {
-			for (const root of roots) removeDirectory(`${root}/${path}`);
+			for (const root of made?.path === path ? made.roots : roots) removeDirectory(`${root}/${path}`);
+			made = undefined;
 			if (unified) removeDirectory(`${unified}/${path}`);
 		},
 	};

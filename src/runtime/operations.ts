@@ -176,7 +176,7 @@ export const op = {
 	keepcaps: (on: boolean) => operation("keepcaps", [on ? 1 : 0], [], "over setresuid"),
 
 	setgroups: (gids: readonly number[]) =>
-		operation("setgroups", [], [new Uint8Array(Uint32Array.from(gids).buffer)], "the user's groups"),
+		operation("setgroups", [], [new Uint8Array(new Uint32Array(gids).buffer)], "the user's groups"),
 	setids: (uid: number, gid: number) => operation("setids", [uid, gid], [], "the user, for good"),
 	noNewPrivs: () => operation("no-new-privs", [], [], "set-user-ID programs gain nothing"),
 	seccomp: (filter: Uint8Array) => operation("seccomp", [0], [filter], "system calls a container has no need of"),

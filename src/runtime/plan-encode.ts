@@ -1,7 +1,7 @@
 /**
  * A plan as bytes, pure. Twin of native/plan.h, which draws the layout.
  */
-import { utf8 } from "../sys/text.ts";
+import { utf8Into } from "../sys/text.ts";
 import { OPCODES, type Operation } from "./operations.ts";
 
 const MAGIC = 0x4c50434e;
@@ -23,56 +23,63 @@ export interface EncodedPlan {
 	readonly resultsOffset: number;
 }
 
+/** One pass, into room for the longest that the text can become; loops and words, because it runs once, uncompiled. */
 export function encodePlan(header: PlanHeader, operations: readonly Operation[]): EncodedPlan {
-	const texts: Uint8Array[][] = [];
-	const sizes: number[] = [];
-	let resultsOffset = HEADER_SIZE;
-	for (const { strings } of operations) {
-		const encoded: Uint8Array[] = [];
-		let size = 0;
-		for (const s of strings) {
-			const text = typeof s === "string" ? utf8(s) : s;
-			encoded.push(text);
-			size += align(4 + text.length + 1, 4);
-		}
-		texts.push(encoded);
-		sizes.push(OP_HEADER_SIZE + align(size, 8));
-		resultsOffset += OP_HEADER_SIZE + align(size, 8);
-	}
-	const bytes = new Uint8Array(resultsOffset + 8 * operations.length);
-	const view = new DataView(bytes.buffer);
-
-	view.setUint32(0, MAGIC, true);
-	view.setUint32(4, VERSION, true);
-	view.setUint32(8, operations.length, true);
-	view.setUint32(12, bytes.length, true);
-	view.setBigUint64(16, BigInt(header.cloneFlags >>> 0), true);
-	view.setInt32(24, header.cgroupFd, true);
-	view.setInt32(28, header.pidNamespaceFd, true);
-	view.setUint32(32, resultsOffset, true);
-
+	const bytes = new Uint8Array(roomFor(operations));
+	const words = new Int32Array(bytes.buffer);
 	let at = HEADER_SIZE;
-	for (const [i, operation] of operations.entries()) {
-		const strings = texts[i] ?? [];
-		view.setUint32(at, OPCODES[operation.code], true);
-		view.setUint32(at + 4, sizes[i] ?? 0, true);
-		let number = at + 8;
-		for (const n of operation.numbers) {
-			view.setBigInt64(number, BigInt.asIntN(64, typeof n === "bigint" ? n : toBigInt(n)), true);
-			number += 8;
-		}
-		view.setUint32(at + 56, strings.length, true);
-		let s = at + OP_HEADER_SIZE;
-		for (const text of strings) {
-			view.setUint32(s, text.length, true);
-			bytes.set(text, s + 4);
-			s += align(4 + text.length + 1, 4);
-		}
-		at += sizes[i] ?? 0;
-	}
-	return { bytes, resultsOffset };
+	for (const operation of operations) at = encodeOperation(bytes, words, at, operation);
+	const size = at + 8 * operations.length;
+	words.set([MAGIC, VERSION, operations.length, size]);
+	words[4] = header.cloneFlags;
+	words[6] = header.cgroupFd;
+	words[7] = header.pidNamespaceFd;
+	words[8] = at;
+	return { bytes: bytes.subarray(0, size), resultsOffset: at };
 }
 
-/** RLIM_INFINITY is all ones; JavaScript says Infinity. */
-const toBigInt = (n: number): bigint => (n === Number.POSITIVE_INFINITY ? -1n : BigInt(n));
-const align = (n: number, to: number): number => Math.ceil(n / to) * to;
+/** A character of JavaScript's becomes three bytes at most. */
+function roomFor(operations: readonly Operation[]): number {
+	let room = HEADER_SIZE;
+	for (const { strings } of operations) {
+		room += OP_HEADER_SIZE + 16;
+		for (const text of strings) room += align(4 + 3 * text.length + 1, 4);
+	}
+	return align(room, 8);
+}
+
+/** Returns where it ends. */
+function encodeOperation(bytes: Uint8Array, words: Int32Array, at: number, operation: Operation): number {
+	const { code, numbers, strings } = operation;
+	for (let i = 0; i < numbers.length; i++) put64(words, at / 4 + 2 + 2 * i, numbers[i] ?? 0);
+	let end = at + OP_HEADER_SIZE;
+	for (const text of strings) {
+		const length = put(bytes, end + 4, text);
+		words[end / 4] = length;
+		end += align(4 + length + 1, 4);
+	}
+	end = align(end, 8);
+	words[at / 4] = OPCODES[code];
+	words[at / 4 + 1] = end - at;
+	words[at / 4 + 14] = strings.length;
+	return end;
+}
+
+function put(bytes: Uint8Array, at: number, text: string | Uint8Array): number {
+	if (typeof text === "string") return utf8Into(text, bytes.subarray(at));
+	bytes.set(text, at);
+	return text.length;
+}
+
+/** RLIM_INFINITY is all ones; JavaScript says Infinity. The bytes were zero. */
+function put64(words: Int32Array, at: number, n: number | bigint): void {
+	if (typeof n === "number" && n >= 0 && n <= 0x7fffffff) {
+		words[at] = n;
+		return;
+	}
+	const wide = typeof n === "bigint" ? n : n === Number.POSITIVE_INFINITY ? -1n : BigInt(n);
+	words[at] = Number(BigInt.asIntN(32, wide));
+	words[at + 1] = Number(BigInt.asIntN(32, wide >> 32n));
+}
+
+const align = (n: number, to: number): number => (n + to - 1) & -to;

@@ -31,7 +31,9 @@ const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 /** Closing what is open, and execve(2). A name without a slash is looked for in the container's PATH. */
 export function program(process: ProcessConfig): Operation[] {
 	const name = process.args[0] ?? "";
-	const path = process.env.findLast((line) => line.startsWith("PATH="))?.slice(5) || DEFAULT_PATH;
+	let path = "";
+	for (const line of process.env) if (line.startsWith("PATH=")) path = line.slice(5); // the last counts
+	path ||= DEFAULT_PATH;
 	const candidates =
 		name === "" || name.includes("/")
 			? [name]

@@ -29,7 +29,8 @@ const isNumber = (text: string | undefined): text is string =>
 function parsePasswd(text: string): PasswdEntry[] {
 	const entries: PasswdEntry[] = [];
 	for (const line of text.split("\n")) {
-		const [name = "", , uid, gid, , home = ""] = line.split(":");
+		const fields = line.split(":");
+		const [name, uid, gid, home] = [fields[0] ?? "", fields[2], fields[3], fields[5] ?? ""];
 		if (line.startsWith("#") || !isNumber(uid) || !isNumber(gid)) continue;
 		entries.push({ name, uid: Number(uid), gid: Number(gid), home });
 	}

@@ -6,7 +6,8 @@ export function kernelAtLeast(
 	minor: number,
 	text = readFileSync("/proc/sys/kernel/osrelease", "latin1"),
 ): boolean {
-	const [a = 0, b = 0] = text.split(".").map((part) => Number.parseInt(part, 10));
+	const a = Number.parseInt(text, 10);
+	const b = Number.parseInt(text.slice(text.indexOf(".") + 1), 10);
 	return a > major || (a === major && b >= minor);
 }
 

@@ -12,6 +12,12 @@ export function utf8(text: string): Uint8Array {
 	return encoder.encode(text);
 }
 
+/** The same into bytes that are there. Returns how many it took. */
+export function utf8Into(text: string, bytes: Uint8Array): number {
+	encoder ??= new TextEncoder();
+	return encoder.encodeInto(text, bytes).written;
+}
+
 /** UTF-8 → text; what is none becomes U+FFFD. */
 export function fromUtf8(bytes: Uint8Array): string {
 	decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
@@ -39,7 +45,7 @@ export function fromLatin1(bytes: Uint8Array): string {
 
 /** Whether there is text, all of it of these characters. */
 export function consistsOf(text: string, characters: string): boolean {
-	for (const character of text) if (!characters.includes(character)) return false;
+	for (let i = 0; i < text.length; i++) if (!characters.includes(text.charAt(i))) return false;
 	return text !== "";
 }
 

@@ -115,6 +115,24 @@ describe("encodePlan()", () => {
 		expect(resultsOffset % 8).toBe(0);
 		expect(bytes.length).toBe(resultsOffset + 16);
 	});
+	test("numbers keep their sign and their 64 bits, texts their bytes", () => {
+		const numbers = [0, 1, -1, 0x7fffffff, 0x80000000, -0x80000000, 2 ** 40 + 3, 1n << 63n, -5n, (1n << 41n) - 1n];
+		for (const number of numbers) {
+			const { bytes } = encodePlan({ cloneFlags: 0xc0000000, cgroupFd: -1, pidNamespaceFd: -1 }, [
+				op.setrlimit(7, number as number, Number.POSITIVE_INFINITY),
+			]);
+			const view = new DataView(bytes.buffer);
+			expect(view.getBigUint64(16, true)).toBe(0xc0000000n);
+			expect(view.getBigInt64(80, true)).toBe(BigInt.asIntN(64, BigInt(number)));
+			expect(view.getBigInt64(88, true)).toBe(-1n);
+		}
+		for (const text of ["", "a", "é", "漢字", "👩‍👩‍👧", "\ud800", "x".repeat(5000)]) {
+			const { bytes } = encodePlan({ cloneFlags: 0, cgroupFd: -1, pidNamespaceFd: -1 }, [op.sethostname(text)]);
+			const length = new DataView(bytes.buffer).getUint32(128, true);
+			expect(bytes.subarray(132, 132 + length)).toEqual(new TextEncoder().encode(text));
+			expect(bytes[132 + length]).toBe(0);
+		}
+	});
 	test("keeps every operation's size a multiple of eight", () => {
 		const { bytes, resultsOffset } = encodePlan(
 			{ cloneFlags: 0, cgroupFd: -1, pidNamespaceFd: -1 },
