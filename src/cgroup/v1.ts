@@ -64,14 +64,16 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 		mounts(path, readonly) {
 			const flags = ["nosuid", "noexec", "nodev"];
 			const mode = readonly ? "ro" : "rw";
-			const joined = [...v1].filter(([, root]) => rootsOf(path).includes(root));
+			const joined = rootsOf(path);
+			const places: ReturnType<CgroupDriver["mounts"]> = [];
+			for (const [controller, root] of v1) {
+				if (!joined.includes(root)) continue;
+				const destination = `/sys/fs/cgroup/${controller}`;
+				places.push({ destination, type: "cgroup", options: [...flags, mode, controller] });
+			}
 			return [
 				{ destination: "/sys/fs/cgroup", type: "tmpfs", options: [...flags, "mode=755"] },
-				...joined.map(([controller]) => ({
-					destination: `/sys/fs/cgroup/${controller}`,
-					type: "cgroup",
-					options: [...flags, mode, controller],
-				})),
+				...places,
 				...(unified ? [{ destination: "/sys/fs/cgroup/unified", type: "cgroup2", options: [...flags, mode] }] : []),
 				{ destination: "/sys/fs/cgroup", type: "remount", options: [...flags, mode] },
 			];

@@ -126,9 +126,9 @@ function attachedStreams(flags: ContainerFlags, detached: boolean): ContainerCon
 export function createOptions(flags: ContainerFlags, args: readonly string[], detached: boolean): CreateOptions {
 	const [image = "", ...command] = args;
 	const networks = [...flags.network, ...flags.net];
-	const twice = networks.find((name, i) => networks.indexOf(name) !== i);
-	if (twice !== undefined) throw new EngineError("usage", `network "${twice}" is specified multiple times`);
 	if (networks.length > 1) {
+		const twice = networks.find((name, i) => networks.indexOf(name) !== i);
+		if (twice !== undefined) throw new EngineError("usage", `network "${twice}" is specified multiple times`);
 		const names = networks.toSorted().join(", ");
 		throw new EngineError("invalid", `Container cannot be connected to network endpoints: ${names}`);
 	}

@@ -19,19 +19,20 @@ export function parseEnvFile(
 	client: Readonly<Record<string, string | undefined>> = process.env,
 ): string[] {
 	const lines = content.replace(/^\uFEFF/, "").split(/\r?\n/);
-	return lines.flatMap((raw) => {
+	const variables: string[] = [];
+	for (const raw of lines) {
 		const line = raw.trimStart();
-		if (line === "" || line.startsWith("#")) return [];
+		if (line === "" || line.startsWith("#")) continue;
 		const equals = line.indexOf("=");
 		const name = equals < 0 ? line : line.slice(0, equals);
 		if (/\s/.test(name)) {
 			throw new EngineError("usage", `invalid env file (${file}): variable '${name}' contains whitespaces`);
 		}
 		if (name === "") throw new EngineError("usage", `invalid env file (${file}): no variable name on line '${line}'`);
-		if (equals >= 0) return [line];
-		const value = client[name];
-		return value === undefined ? [] : [`${name}=${value}`];
-	});
+		const value = equals >= 0 ? line.slice(equals + 1) : client[name];
+		if (value !== undefined) variables.push(`${name}=${value}`);
+	}
+	return variables;
 }
 
 /** `client` is where bare names get their values. */
@@ -39,7 +40,8 @@ export function readEnvFiles(
 	files: readonly string[],
 	client: Readonly<Record<string, string | undefined>> = process.env,
 ): string[] {
-	return files.flatMap((file) => {
+	const variables: string[] = [];
+	for (const file of files) {
 		let text: string;
 		try {
 			text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
@@ -50,8 +52,9 @@ export function readEnvFiles(
 			}
 			throw new EngineError("usage", `${code === "EISDIR" ? "read" : "open"} ${file}: ${errnoText(Math.abs(errno))}`);
 		}
-		return parseEnvFile(text, file, client);
-	});
+		variables.push(...parseEnvFile(text, file, client));
+	}
+	return variables;
 }
 
 /** "k", "k=" and "k=v" → a record; later ones win. */

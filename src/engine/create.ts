@@ -92,7 +92,8 @@ export function ensureDirectories(engine: Engine, container: Container, layers: 
 	const files = engine.paths.container(container.id);
 	mkdirSync(files.work, { recursive: true, mode: 0o700 });
 	if (mkdirSync(files.upper, { recursive: true, mode: 0o755 }) === undefined) return; // it was there
-	const topmost = layers().at(-1);
+	const all = layers();
+	const topmost = all[all.length - 1];
 	if (topmost !== undefined) copyRootAttributes(layerPath(engine.paths, topmost), files.upper);
 }
 

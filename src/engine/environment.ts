@@ -4,13 +4,23 @@ const DEFAULT_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 /** A later NAME=value replaces an earlier one in its place. */
 export function mergeEnvironment(...lists: readonly (readonly string[])[]): string[] {
-	const variables = new Map<string, string>();
-	for (const line of lists.flat()) variables.set(line.slice(0, line.indexOf("=")), line);
-	return [...variables.values()];
+	const places = new Map<string, number>();
+	const merged: string[] = [];
+	for (const list of lists) {
+		for (const line of list) {
+			const name = line.slice(0, line.indexOf("="));
+			const place = places.get(name) ?? merged.length;
+			places.set(name, place);
+			merged[place] = line;
+		}
+	}
+	return merged;
 }
 
 /** Environment as docker composes it: defaults first, then what the image and the user say. */
 export function environment(lines: readonly string[], o: { hostname: string; home: string; tty: boolean }): string[] {
 	const merged = mergeEnvironment([DEFAULT_PATH, `HOSTNAME=${o.hostname}`, ...(o.tty ? ["TERM=xterm"] : [])], lines);
-	return merged.some((line) => line.startsWith("HOME=")) ? merged : [...merged, `HOME=${o.home}`];
+	for (const line of merged) if (line.startsWith("HOME=")) return merged;
+	merged.push(`HOME=${o.home}`);
+	return merged;
 }

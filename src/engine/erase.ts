@@ -35,7 +35,7 @@ export function removeContainer(engine: Engine, container: Container, volumes = 
 export function removeEnded(engine: Engine, container: Container): void {
 	const { id, config } = container;
 	// Which volumes go with it is known until its record goes: that must be noted first.
-	if (config.host.mounts.some(({ type }) => type === "volume")) {
+	if (config.host.mounts.length && config.host.mounts.some(({ type }) => type === "volume")) {
 		removeContainer(engine, container);
 		return;
 	}

@@ -35,7 +35,11 @@ export function capabilitySets(mask: bigint, uid: number): CapabilitySets {
 }
 
 export const noNewPrivileges = (securityOpt: readonly string[]): boolean =>
-	securityOpt.some((option) => /^no-new-privileges([:=]true)?$/.test(option));
+	securityOpt.length > 0 && securityOpt.some((option) => /^no-new-privileges([:=]true)?$/.test(option));
+
+/** No /proc path is masked. */
+const openPaths = ({ privileged, securityOpt }: HostConfig): boolean =>
+	privileged || (securityOpt.length > 0 && securityOpt.some((option) => /^systempaths[:=]unconfined$/.test(option)));
 
 export function processConfig(container: Container, inputs: Pick<OciInputs, "user" | "capabilities">): ProcessConfig {
 	const { config } = container;
@@ -58,7 +62,7 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 	const { config } = container;
 	const { host } = config;
 	const hostNetwork = host.networkMode === "host";
-	const openPaths = host.privileged || host.securityOpt.some((option) => /^systempaths[:=]unconfined$/.test(option));
+	const open = openPaths(host);
 	return {
 		ociVersion: "1.2.0",
 		hostname: config.hostname,
@@ -72,13 +76,10 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 		),
 		linux: {
 			namespaces: namespacesOf(host),
-			devices: [
-				...DEFAULT_DEVICES.filter(({ path }) => !inputs.devices.some((own) => own.path === path)),
-				...inputs.devices,
-			],
+			devices: inputs.devices.length ? withDefaultDevices(inputs.devices) : DEFAULT_DEVICES,
 			sysctl: { ...(hostNetwork ? {} : DEFAULT_SYSCTLS), ...host.sysctls },
-			maskedPaths: openPaths ? [] : MASKED_PATHS,
-			readonlyPaths: openPaths ? [] : READONLY_PATHS,
+			maskedPaths: open ? [] : MASKED_PATHS,
+			readonlyPaths: open ? [] : READONLY_PATHS,
 			seccomp: inputs.seccomp,
 		},
 	};
@@ -97,6 +98,11 @@ const DEFAULT_DEVICES: readonly Device[] = [
 	{ path: "/dev/random", type: "c", major: 1, minor: 8, fileMode: 0o666 },
 	{ path: "/dev/urandom", type: "c", major: 1, minor: 9, fileMode: 0o666 },
 	{ path: "/dev/tty", type: "c", major: 5, minor: 0, fileMode: 0o666 },
+];
+
+const withDefaultDevices = (own: readonly Device[]): Device[] => [
+	...DEFAULT_DEVICES.filter(({ path }) => !own.some((device) => device.path === path)),
+	...own,
 ];
 
 const TTY_GROUP = 5;

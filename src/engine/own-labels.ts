@@ -6,5 +6,8 @@ const PREFIX = "nanocontainer.";
 export const BOOT_LABEL = `${PREFIX}boot`;
 
 /** The labels of an image that its containers inherit. */
-export const inheritedLabels = (labels: Readonly<Record<string, string>> | null | undefined): Record<string, string> =>
-	Object.fromEntries(Object.entries(labels ?? {}).filter(([name]) => !name.startsWith(PREFIX)));
+export function inheritedLabels(labels: Readonly<Record<string, string>> | null | undefined): Record<string, string> {
+	const inherited: Record<string, string> = {};
+	for (const [name, value] of Object.entries(labels ?? {})) if (!name.startsWith(PREFIX)) inherited[name] = value;
+	return inherited;
+}

@@ -82,5 +82,6 @@ function parseResolvConf(text: string) {
 /** Whether all its servers are on loopback, as systemd-resolved's stub is: then its other file knows the real ones. */
 export function onlyLoopbackServers(text: string): boolean {
 	const { servers } = parseResolvConf(text);
-	return servers.length > 0 && servers.every(isLoopback);
+	for (const server of servers) if (!isLoopback(server)) return false;
+	return servers.length > 0;
 }

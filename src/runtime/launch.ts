@@ -155,7 +155,7 @@ function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated
 					} catch (error) {
 						throw failureOf(client, plan) ?? error;
 					}
-					if (plan.some(({ code }) => code === "sync")) client.go();
+					if (hasSync(plan)) client.go();
 				}
 				break;
 			case "started":
@@ -169,6 +169,11 @@ function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated
 				client.defer(event);
 		}
 	}
+}
+
+function hasSync(plan: readonly Operation[]): boolean {
+	for (const { code } of plan) if (code === "sync") return true;
+	return false;
 }
 
 /** If init has failed meanwhile, that is the reason, and not that it is gone. */

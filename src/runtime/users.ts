@@ -52,6 +52,16 @@ function checkId(id: number): number {
 	return id;
 }
 
+/** By name before by number; nobody named is root. */
+function userOf(users: readonly PasswdEntry[], text: string): PasswdEntry | undefined {
+	let byNumber: PasswdEntry | undefined;
+	for (const user of users) {
+		if (text !== "" && user.name === text) return user;
+		if (String(user.uid) === (text || "0")) byNumber ??= user;
+	}
+	return byNumber;
+}
+
 /**
  * "user", "uid", "user:group", "uid:gid" or "" for root. A number need not be in the files; a name must. A user given
  * with a group gets no supplementary groups; `extra` (--group-add) comes on top.
@@ -60,8 +70,7 @@ export function resolveUser(spec: string, passwd: string, group: string, extra: 
 	const [userText = "", groupText] = spec.split(":");
 	const users = parsePasswd(passwd);
 	const groups = parseGroup(group);
-	const entry =
-		users.find((u) => userText !== "" && u.name === userText) ?? users.find((u) => String(u.uid) === (userText || "0"));
+	const entry = userOf(users, userText);
 	if (!entry && userText && !isNumber(userText)) {
 		throw new EngineError("failed", `unable to find user ${userText}: no matching entries in passwd file`);
 	}

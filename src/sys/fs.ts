@@ -4,6 +4,7 @@
  * `code` is the same. Code that no quick command runs uses node:fs itself.
  */
 import { EEXIST, ENOENT, SyscallError, syscall, trySyscall } from "./errno.ts";
+import { Fd } from "./fd.ts";
 import {
 	AT_FDCWD,
 	AT_REMOVEDIR,
@@ -13,6 +14,7 @@ import {
 	O_RDONLY,
 	O_WRONLY,
 	openat2,
+	tryOpenat2,
 	writeAll,
 } from "./file.ts";
 import { S_IFDIR, tryStat, typeOf } from "./stat.ts";
@@ -30,6 +32,21 @@ export function readFileSync(path: string, encoding?: "utf8" | "latin1"): Uint8A
 	const bytes = readAll(file.number, path);
 	if (encoding === "utf8") return fromUtf8(bytes);
 	return encoding === "latin1" ? fromLatin1(bytes) : bytes;
+}
+
+/** ASCII text of a file; undefined where it is not, or cannot be read. Where that is usual, an exception is dear. */
+export function textIfThere(path: string): string | undefined {
+	const fd = tryOpenat2(AT_FDCWD, path, O_RDONLY, 0, 0);
+	if (fd < 0) return undefined;
+	using file = new Fd(fd);
+	let text = "";
+	const buffer = new Uint8Array(FIRST_READ);
+	for (;;) {
+		const n = trySyscall("read", file.number, buffer, buffer.length);
+		if (n < 0) return undefined;
+		if (n === 0) return text;
+		text += fromLatin1(buffer.subarray(0, n));
+	}
 }
 
 const FIRST_READ = 4096;
@@ -69,7 +86,9 @@ export function mkdirSync(
 	const result = trySyscall("mkdirat", AT_FDCWD, path, mode);
 	if (result === 0) return path;
 	if (recursive && result === -EEXIST && isDirectory(path)) return undefined;
-	const slash = path.replace(/\/+$/, "").lastIndexOf("/");
+	let end = path.length;
+	while (path[end - 1] === "/") end--;
+	const slash = path.lastIndexOf("/", end - 1);
 	if (!recursive || result !== -ENOENT || slash <= 0) throw new SyscallError("mkdirat", path, -result);
 	const first = mkdirSync(path.slice(0, slash), { mode, recursive });
 	return mkdirSync(path, { mode, recursive }) && (first ?? path);

@@ -35,7 +35,9 @@ export function u32be(n: number): Uint8Array {
 const align4 = (n: number): number => (n + 3) & ~3;
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
-	const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+	let size = 0;
+	for (const part of parts) size += part.length;
+	const out = new Uint8Array(size);
 	let at = 0;
 	for (const part of parts) {
 		out.set(part, at);

@@ -2,7 +2,7 @@
 import { addressOf, posixSpawn, SyscallError, spawnActions, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { AT_FDCWD, readLinkAt, writeAll } from "./file.ts";
-import { readFileSync } from "./fs.ts";
+import { textIfThere } from "./fs.ts";
 
 const MFD_CLOEXEC = 1;
 const MFD_ALLOW_SEALING = 2;
@@ -87,12 +87,16 @@ export function pidfdKill(pidfd: number, signal: number): boolean {
 
 /** When the process started, in clock ticks since boot (proc(5), stat field 22); undefined when it is gone or dead. */
 export function startTime(pid: number): number | undefined {
-	let stat: string;
-	try {
-		stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-	} catch {
-		return undefined;
-	}
+	if (pid !== process.pid) return readStartTime(pid);
+	own ??= readStartTime(pid);
+	return own;
+}
+
+let own: number | undefined;
+
+function readStartTime(pid: number): number | undefined {
+	const stat = textIfThere(`/proc/${pid}/stat`);
+	if (stat === undefined) return undefined;
 	// The second field is the program's name and may hold anything, parentheses too.
 	const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 	const state = fields[0];

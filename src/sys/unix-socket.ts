@@ -41,7 +41,9 @@ export function connectSeqpacket(dir: string, name: string): Fd | undefined {
 
 /** `header` holds only addresses: what they point at must be held until the call is over. */
 function keepAlive(...values: readonly NodeJS.TypedArray[]): number {
-	return values.reduce((sum, value) => sum + value.byteLength, 0);
+	let sum = 0;
+	for (const value of values) sum += value.byteLength;
+	return sum;
 }
 
 /** Sends one message, with descriptors if any are given. False when the other end is gone. */
@@ -52,9 +54,7 @@ export function sendMessage(socket: number, data: Uint8Array, fds: readonly numb
 	control.setBigUint64(0, BigInt(16 + 4 * fds.length), true);
 	control.setInt32(8, SOL_SOCKET, true);
 	control.setInt32(12, SCM_RIGHTS, true);
-	fds.forEach((fd, i) => {
-		control.setInt32(16 + 4 * i, fd, true);
-	});
+	for (const [i, fd] of fds.entries()) control.setInt32(16 + 4 * i, fd, true);
 	const controlBytes = new Uint8Array(control.buffer);
 	// struct msghdr { name, namelen, iov, iovlen, control, controllen, flags }, eight bytes each
 	const header = new BigUint64Array(7);
