@@ -120,6 +120,16 @@ describe("exec", () => {
 		expect(out).toBe("CapEff:\t00000000a80425fb\nSeccomp:\t2\n0 1 2 3 ");
 		expect(await host.ok("exec", "--privileged", "box", "grep", "Seccomp:", "/proc/self/status")).toBe("Seccomp:\t0");
 	});
+	test("exec is in the container's root, whatever its first process has chroot'ed itself into", async () => {
+		const jail = "mkdir /jail && cp /bin/busybox /jail/ && echo ready && exec chroot /jail /busybox sleep 1000";
+		await host.ok("run", "-d", "--name", "jailed", "--network", "none", IMAGE, "sh", "-c", jail);
+		await until(async () => (await host.ok("exec", "jailed", "cat", "/proc/1/cmdline")).startsWith("/busybox"), "chroot");
+		expect(await host.ok("exec", "jailed", "ls", "-d", "/etc/hostname", "/jail/busybox")).toBe(
+			"/etc/hostname\n/jail/busybox",
+		);
+		expect(await host.ok("exec", "-w", "/jail", "jailed", "pwd")).toBe("/jail");
+		await host.ok("rm", "-f", "jailed");
+	});
 	test("exec in a stopped container is an error", async () => {
 		await host.ok("create", "--name", "still", IMAGE, "true");
 		const { code, stderr } = await host.nc("exec", "still", "true");
