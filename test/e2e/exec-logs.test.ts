@@ -123,7 +123,10 @@ describe("exec", () => {
 	test("exec is in the container's root, whatever its first process has chroot'ed itself into", async () => {
 		const jail = "mkdir /jail && cp /bin/busybox /jail/ && echo ready && exec chroot /jail /busybox sleep 1000";
 		await host.ok("run", "-d", "--name", "jailed", "--network", "none", IMAGE, "sh", "-c", jail);
-		await until(async () => (await host.ok("exec", "jailed", "cat", "/proc/1/cmdline")).startsWith("/busybox"), "chroot");
+		await until(
+			async () => (await host.ok("exec", "jailed", "cat", "/proc/1/cmdline")).startsWith("/busybox"),
+			"chroot",
+		);
 		expect(await host.ok("exec", "jailed", "ls", "-d", "/etc/hostname", "/jail/busybox")).toBe(
 			"/etc/hostname\n/jail/busybox",
 		);
