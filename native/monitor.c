@@ -8,6 +8,7 @@
 #include "monitor.h"
 #include "init.h"
 #include "kernel.h"
+#include "title.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -345,14 +346,6 @@ static struct plan *receive_plan(int sock)
 	return p == MAP_FAILED || p->magic != PLAN_MAGIC || p->version != PLAN_VERSION ? NULL : p;
 }
 
-/* For ps(1): the second argument is as long as an id, and becomes one. */
-static void take_name(char **argv, const char *id)
-{
-	prctl(PR_SET_NAME, argv[0]);
-	if (argv[1])
-		strncpy(argv[1], id, strlen(argv[1]));
-}
-
 /* A process of its own, that nothing of its caller's reaches but the socket. */
 static void leave_caller(void)
 {
@@ -385,13 +378,16 @@ int main(int argc, char **argv)
 	sigset_t child;
 	char next;
 
-	(void)argc;
+	title_take(argc, argv);
+	prctl(PR_SET_NAME, argv[0]);
 	leave_caller();
 	struct plan *p = receive_plan(3);
 	if (!p)
 		return 1;
 	struct op *conf = plan_first(p);
-	take_name(argv, op_text(conf, 0));
+	title_clear();
+	title_add("nanocontainer-monitor");
+	title_add(op_text(conf, 0));
 	m.epoll = epoll_create1(EPOLL_CLOEXEC);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "init.h"
 #include "kernel.h"
+#include "title.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -176,12 +177,24 @@ int op_netlink(struct init *in, struct op *o)
 }
 
 /* --init: this process stays as PID 1, passes signals on and reaps; its child goes on with the plan. */
+/* As docker's tini is seen: "/sbin/docker-init -- PROGRAM ARG…". */
+static void show_as_docker_init(struct op *o)
+{
+	prctl(PR_SET_NAME, "docker-init", 0, 0, 0);
+	while (o->code != OP_EXECVE)
+		o = op_next(o);
+	title_clear();
+	title_add("/sbin/docker-init");
+	title_add("--");
+	for (int64_t i = 0; i < o->n[1]; i++)
+		title_add(op_text(o, (uint32_t)(o->n[0] + i)));
+}
+
 int op_init(struct init *in, struct op *o)
 {
 	sigset_t all, before;
 	siginfo_t info;
 	int status;
-	(void)o;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid_t child = fork();
@@ -198,7 +211,7 @@ int op_init(struct init *in, struct op *o)
 		return 0;
 	}
 	syscall(SYS_close_range, 0u, ~0u, 0u); /* the child's success is seen by its end of the socket closing */
-	prctl(PR_SET_NAME, "docker-init", 0, 0, 0);
+	show_as_docker_init(o);
 	for (;;) {
 		int sig = sigwaitinfo(&all, &info);
 		if (sig > 0 && sig != SIGCHLD)

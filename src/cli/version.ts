@@ -1,8 +1,8 @@
 /** `version` and `--version`. */
 
-import { readFileSync } from "node:fs";
-import { release } from "node:os";
 import licences from "../../build/licences" with { type: "file" };
+import { kernelRelease } from "../sys/kernel.ts";
+import { nodeFs } from "../sys/node.ts";
 import type { Command } from "./command.ts";
 import { bool, text } from "./flags.ts";
 import { print } from "./output.ts";
@@ -14,9 +14,11 @@ declare const NANOCONTAINER_COMMIT: string;
 export const VERSION = NANOCONTAINER_VERSION;
 const ARCH = process.arch === "arm64" ? "arm64" : "amd64";
 
-/** docker's line, under either name: scripts read the version out of it. */
+/** docker's line, for scripts read the version out of it; under its own name the program tells what it runs on, too. */
 export const versionLine = (program: string): string =>
-	`${program === "docker" ? "Docker" : "NanoContainer"} version ${VERSION}, build ${NANOCONTAINER_COMMIT}`;
+	program === "docker"
+		? `Docker version ${VERSION}, build ${NANOCONTAINER_COMMIT}`
+		: `NanoContainer version ${VERSION}, build ${NANOCONTAINER_COMMIT}, Bun ${Bun.version}, Linux ${kernelRelease()}`;
 
 const flags = {
 	format: text("Format output using a custom template", "f"),
@@ -32,7 +34,7 @@ export const version: Command<typeof flags> = {
 	args: { min: 0, max: 0 },
 	run: (_, { flags }) => {
 		if (flags.licenses) {
-			print(readFileSync(licences, "utf8"));
+			print(nodeFs().readFileSync(licences, "utf8"));
 			return 0;
 		}
 		const facts = {
@@ -42,7 +44,7 @@ export const version: Command<typeof flags> = {
 			Bun: Bun.version,
 			Os: "linux",
 			Arch: ARCH,
-			KernelVersion: release(),
+			KernelVersion: kernelRelease(),
 		};
 		const document = {
 			Client: { ...facts, Context: "default" },
@@ -59,7 +61,7 @@ export const version: Command<typeof flags> = {
 			row("Bun version", Bun.version) +
 			row("OS/Arch", `linux/${ARCH}`);
 		print(
-			`Client:\n${block}\nServer: NanoContainer (no daemon: the same program)\n${block}${row("Kernel", release())}`,
+			`Client:\n${block}\nServer: NanoContainer (no daemon: the same program)\n${block}${row("Kernel", kernelRelease())}`,
 		);
 		return 0;
 	},

@@ -3,7 +3,8 @@ import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs
 import { EngineError, messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
 import { failureOf, type RegistryClient } from "../registry/client.ts";
-import { delayBefore, plainMessage } from "../registry/transport.ts";
+import { reasonOf } from "../registry/reason.ts";
+import { delayBefore } from "../registry/transport.ts";
 import { errnoText } from "../sys/errno.ts";
 import type { Descriptor } from "./spec.ts";
 
@@ -47,7 +48,7 @@ export async function downloadBlob(
 			} catch (error) {
 				if (error instanceof EngineError || hooks.signal.aborted) throw error;
 				debug("pull", () => `${descriptor.digest}: ${messageOf(error)}`);
-				reason = `the download broke off: ${plainMessage(error)}`;
+				reason = `the download broke off: ${reasonOf(error, "")}`;
 			}
 			if (state.bytes >= descriptor.size) break;
 			idle = state.bytes > before ? 0 : idle + 1;

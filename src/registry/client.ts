@@ -5,7 +5,8 @@ import { debug } from "../log.ts";
 import { type BearerToken, basic, type Challenge, fetchToken, parseChallenges } from "./auth.ts";
 import { readJson, readLimited } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
-import { delayBefore, plainMessage, request, type TransportOptions, Unreachable } from "./transport.ts";
+import { reasonOf } from "./reason.ts";
+import { delayBefore, request, type TransportOptions, Unreachable } from "./transport.ts";
 
 const BODY_ATTEMPTS = 4;
 const HUB = "registry-1.docker.io";
@@ -107,7 +108,8 @@ export class RegistryClient {
 				return { bytes: await readLimited(response, what, limit), response };
 			} catch (error) {
 				if (error instanceof EngineError) throw error;
-				if (attempt === BODY_ATTEMPTS) throw new EngineError("failed", `the ${what} broke off: ${plainMessage(error)}`);
+				if (attempt === BODY_ATTEMPTS)
+					throw new EngineError("failed", `the ${what} broke off: ${reasonOf(error, response.url)}`);
 				await Bun.sleep(delayBefore(attempt, null));
 			}
 		}

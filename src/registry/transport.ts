@@ -3,6 +3,7 @@
  */
 import { EngineError, messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
+import { reasonOf } from "./reason.ts";
 
 const ATTEMPTS = 6;
 const FIRST_DELAY_MS = 250;
@@ -63,12 +64,8 @@ export class Unreachable extends EngineError {
 
 function unreachable(url: string, error: unknown): unknown {
 	if (error instanceof EngineError) return error;
-	return new Unreachable(`Get "${url}": ${plainMessage(error)}`, error);
+	return new Unreachable(`Get "${url}": ${reasonOf(error, url)}`, error);
 }
-
-/** Bun adds advice for programmers. */
-export const plainMessage = (error: unknown): string =>
-	messageOf(error).replace(/\s*(?:For more information, pass|pass) `verbose: true`.*$/s, "");
 
 /** For the first byte of an answer; a body that stands still is ended after IDLE_MS (src/image/download.ts). */
 const ANSWER_MS = 30_000;

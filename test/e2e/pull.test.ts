@@ -43,6 +43,16 @@ describe("pull", () => {
 		expect(await host.ok("pull", "-q", name("team/app:1"))).toBe(name("team/app:1"));
 		expect((await cat(name("team/app:1"))).stdout).toBe("one\n");
 	});
+	test("a registry that is not reached is told of in docker's words", async () => {
+		const why = async (image: string) => (await host.nc("pull", image)).stderr;
+		expect(await why("127.0.0.1:1/app")).toEndWith(
+			'Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused\n',
+		);
+		expect(await why("10.255.255.1:1/app")).toContain("dial tcp 10.255.255.1:1: connect: network is unreachable");
+		expect(await why("nosuch.invalid/app")).toMatch(
+			/dial tcp: lookup nosuch\.invalid: (no such host|Temporary failure)/,
+		);
+	});
 	test("run pulls what is missing, and says so on standard error only", async () => {
 		await pushImage(registry.host, "implicit", [base, hello("two\n")]);
 		const { stdout, stderr } = await cat(name("implicit"));

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { Host, IMAGE } from "../fixture.ts";
+import { BINARY, Host, IMAGE } from "../fixture.ts";
 
 const host = new Host();
 afterAll(() => host.close());
@@ -104,6 +104,10 @@ describe("process", () => {
 	test("--init reaps orphans and forwards signals", async () => {
 		const { stdout } = await host.sh("(sleep 0.01 &) ; sleep 0.2; ps -o stat | grep -c Z; cat /proc/1/comm", "--init");
 		expect(stdout).toBe("0\ndocker-init\n");
+		const seen = await host.sh("tr '\\0' '|' < /proc/1/cmdline", "--init");
+		expect(seen.stdout).toMatch(/^\/sbin\/docker-init\|--\|sh\|-c\|tr '.0' '.' < \/proc\/1\/cmdline\|+$/);
+		const long = await host.sh(`: ${"x".repeat(200)}; tail -c 3 /proc/1/cmdline | od -c | head -1`, "--init");
+		expect(long.stdout).toMatch(/x {3}x {2}\\0\n$/);
 	});
 	test("--ulimit and --sysctl are set", async () => {
 		const { stdout } = await host.sh(
@@ -279,8 +283,9 @@ describe("options", () => {
 	test("the program answers to the name docker", async () => {
 		const link = `${host.dir}/docker`;
 		Bun.spawnSync(["ln", "-s", `${import.meta.dir}/../../NanoContainer`, link]);
-		const { stdout } = Bun.spawnSync([link, "--version"]);
-		expect(stdout.toString()).toMatch(/^Docker version \d/);
+		const version = (program: string) => Bun.spawnSync([program, "--version"]).stdout.toString();
+		expect(version(link)).toMatch(/^Docker version [\d.]+, build \w+\n$/);
+		expect(version(BINARY)).toMatch(/^NanoContainer version [\d.]+, build \w+, Bun [\d.]+, Linux \d+\.\d+\S*\n$/);
 	});
 	test("not root: one sentence and exit 1", () => {
 		const result = Bun.spawnSync([
