@@ -6,6 +6,7 @@
  * The new process shares our memory until it executes the monitor (CLONE_VM), as vfork(2)'s does, but we don't wait for
  * it: it has a stack of its own and touches nothing else.
  */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
