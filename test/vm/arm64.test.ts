@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { file } from "./cpio.ts";
 import { IMAGE, machine, run } from "./guest.ts";
 
 test("arm64, cross-built: it boots, runs a container on the bridge, and is what it says", async () => {
@@ -17,4 +18,16 @@ test("arm64, cross-built: it boots, runs a container on the bridge, and is what 
 	vm.type("poweroff -f\n");
 	await vm.ended();
 	expect(vm.output()).not.toContain("cannot");
+}, 170_000);
+
+test("arm64: the monitor is begun before the command knows what for", async () => {
+	const script = `mkfifo /tmp/f
+/nc --root /tmp/root --run /tmp/run run --rm --network none --env-file /tmp/f ${IMAGE} sh -c 'echo it was $W' &
+until grep -qa nanocontainer-monitor.------ /proc/[0-9]*/cmdline; do usleep 10000; done
+echo W=waiting > /tmp/f
+wait
+`;
+	const inside = `--privileged --tmpfs /tmp -v /NanoContainer:/nc -v /script:/script ${IMAGE} sh /script`;
+	const vm = machine({ arch: "arm64", files: [file("script", script)], parameters: [run(inside)] });
+	await vm.says("it was waiting", 110_000);
 }, 170_000);
