@@ -17,33 +17,6 @@
 static int result(long r) { return r < 0 ? -errno : 0; }
 
 static int op_unshare(struct init *in, struct op *o) { (void)in; return result(unshare((int)o->n[0])); }
-/*
- * Joining a mount namespace moves the process to the top of that namespace, which is the container's root, whatever the
- * container's first process has chroot'ed itself into meanwhile. Unless the container was started by a process that had
- * been chroot'ed: pivot_root(2) could not reach the top then, and what lies there is the host's, the same that lies at the
- * top of our own. Then the root of the container's first process counts. That the pidfd is still good afterwards means
- * that the pid was. (chroot(2) is left out elsewhere: a chroot'ed process may not make user namespaces.)
- */
-static int op_setns(struct init *in, struct op *o)
-{
-	struct stat hosts, top;
-	int root = open(op_text(o, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (root < 0 || own < 0)
-		return -errno;
-	int r = result(setns(own, CLONE_NEWNS)) ?: result(stat("/", &hosts));
-	close(own);
-	r = r ?: result(setns((int)o->n[0], (int)o->n[1])) ?: result(stat("/", &top));
-	if (r == 0 && top.st_dev == hosts.st_dev && top.st_ino == hosts.st_ino)
-		r = result(fchdir(root)) ?: result(chroot("."));
-	close((int)o->n[0]);
-	in->root = root;
-	if (r == 0) {
-		close(root);
-		in->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	}
-	return r ?: result(in->root);
-}
 static int op_sethostname(struct init *in, struct op *o) { (void)in; return result(sethostname(op_text(o, 0), op_str(o, 0)->len)); }
 static int op_setdomainname(struct init *in, struct op *o) { (void)in; return result(setdomainname(op_text(o, 0), op_str(o, 0)->len)); }
 static int op_setrlimit(struct init *in, struct op *o)

@@ -1,7 +1,7 @@
 /** The executable where there is nothing else: no libc, no file system of the kernel, an old machine. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
-import { BINARY } from "../fixture.ts";
+import { BINARY, until } from "../fixture.ts";
 
 const root = mkdtempSync("/tmp/nc-bare-");
 const spawn = (...command: string[]) => {
@@ -64,6 +64,20 @@ test("standard streams that are closed stay closed: what it starts from is not p
 		expect(bare("rm", "-f", "closed").code).toBe(0);
 		await running.exited;
 	}
+});
+
+test("chroot'ed or not, exec comes into the container, never into the host", async () => {
+	const jail = "mkdir /jail && cp /bin/busybox /jail/ && exec chroot /jail /busybox sleep 1000";
+	const words = ["run", "-d", "--name", "jailed", "--network", "none", "nanocontainer/busybox", "sh", "-c", jail];
+	expect(bare(...words).code).toBe(0);
+	const command = () => bare("exec", "jailed", "/bin/busybox", "cat", "/proc/1/cmdline").out;
+	await until(() => command() === "/busybox\0sleep\x001000\0", "chroot");
+	expect(bare("exec", "jailed", "ls", "/jail")).toEqual({ code: 0, out: "busybox\n", err: "" });
+	expect(bare("exec", "jailed", "ls", "-d", "/etc/hostname").out).toBe("/etc/hostname\n");
+	// From outside, where its own root cannot be found: at least its first process's.
+	const outside = [BINARY, "--root", `${root}/var/lib/nanocontainer`, "--run", `${root}/run/nanocontainer`];
+	expect(spawn(...outside, "exec", "jailed", "/busybox", "ls", "/")).toEqual({ code: 0, out: "busybox\n", err: "" });
+	expect(bare("rm", "-f", "jailed").code).toBe(0);
 });
 
 test("something else at the loader's place is not taken for it", () => {
