@@ -10,6 +10,7 @@ struct init {
 	int stdio[3];  /* the container's ends of its standard streams, or -1 */
 	int tty;       /* slave side of the pty, or -1 */
 	uint32_t index; /* of the operation that runs */
+	struct plan *plan;
 };
 
 /* What init sends to the monitor: one message each, the monitor's answer to a sync is one byte. */

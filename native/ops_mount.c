@@ -183,8 +183,13 @@ int op_overlay_options(struct init *in, struct op *o)
 
 int op_root(struct init *in, struct op *o)
 {
+	struct stat st;
 	in->root = open(op_text(o, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return in->root < 0 ? -errno : 0;
+	if (in->root < 0 || fstat(in->root, &st) < 0)
+		return -errno;
+	in->plan->root_dev = st.st_dev;
+	in->plan->root_ino = st.st_ino;
+	return 0;
 }
 
 /* `path` as a process with the root directory `root` would open it: what an image or a build context has there may

@@ -24,7 +24,9 @@ struct plan {
 	int32_t cgroup_fd;     /* cgroup v2 directory for CLONE_INTO_CGROUP, or -1 */
 	int32_t pid_ns_fd;     /* pidfd whose pid namespace the new process joins (exec), or -1 */
 	uint32_t results;      /* offset of the results */
-	uint32_t pad[7];
+	uint32_t pad;
+	uint64_t root_dev, root_ino; /* st_dev and st_ino of the container's root directory; written by init */
+	uint32_t pad2[2];
 };
 
 struct op {

@@ -3,8 +3,8 @@ import { EngineError } from "../errors.ts";
 import type { ProcessConfig } from "../runtime/config.ts";
 import { FIRST_PLAN_FD, Launch, type Launched, monitorOperation } from "../runtime/launch.ts";
 import type { Attachment } from "../runtime/monitor.ts";
-import type { Operation } from "../runtime/operations.ts";
-import { compileExecPlan } from "../runtime/plan-exec.ts";
+import type { DirectoryId, Operation } from "../runtime/operations.ts";
+import { compileExecPlan, type ExecInputs } from "../runtime/plan-exec.ts";
 import { resolveUser } from "../runtime/users.ts";
 import { availableCapabilities } from "../security/available.ts";
 import { containerCapabilities } from "../security/capabilities.ts";
@@ -97,7 +97,12 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 		attachment: options.attachment,
 	});
 	try {
-		const plan = planOf(engine, container, options, { monitor, pid: init.pid, cgroupJoins: membership?.procs ?? [] });
+		const plan = planOf(engine, container, options, {
+			monitor,
+			pid: init.pid,
+			root: directoryId(container.state.root),
+			cgroupJoins: membership?.procs ?? [],
+		});
 		return { ...launch.run(plan), plan };
 	} catch (error) {
 		launch[Symbol.dispose]();
@@ -105,11 +110,17 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 	}
 }
 
+/** Out of a container's state; of an unknown one nothing is. */
+function directoryId(root: string | null): DirectoryId {
+	const [dev = "0", ino = "0"] = root?.split(":") ?? [];
+	return { dev: BigInt(dev), ino: BigInt(ino) };
+}
+
 function planOf(
 	engine: Engine,
 	container: Container,
 	options: ExecOptions,
-	target: { readonly monitor: Operation; readonly pid: number; readonly cgroupJoins: readonly string[] },
+	target: Pick<ExecInputs, "monitor" | "pid" | "root" | "cgroupJoins">,
 ): readonly Operation[] {
 	const { host } = container.config;
 	const capabilities = containerCapabilities(

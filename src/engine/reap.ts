@@ -62,6 +62,7 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 		status: before.status === "starting" ? "created" : "exited",
 		init: null,
 		monitor: null,
+		root: null,
 		network: null,
 		cgroup: "",
 		exitCode: record ? exitCodeOf(record.status) : UNKNOWN_EXIT,

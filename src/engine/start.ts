@@ -146,13 +146,14 @@ function checkCgroups(engine: Engine, { config }: Container): void {
 	);
 }
 
-function recordRunning(engine: Engine, container: Container, { pid, monitorPid }: Launched): Container {
+function recordRunning(engine: Engine, container: Container, { pid, monitorPid, root }: Launched): Container {
 	const reference = (n: number) => ({ pid: n, startTime: startTime(n) ?? 0 });
 	const state: ContainerState = {
 		...container.state,
 		status: "running",
 		init: reference(pid),
 		monitor: reference(monitorPid),
+		root,
 		startedAt: Date.now(),
 		finishedAt: null,
 		exitCode: 0,

@@ -16,13 +16,14 @@
  * A failing operation comes back as (index, errno) instead and is told in a sentence.
  */
 import { EngineError } from "../errors.ts";
-import { EACCES, EINVAL, ELOOP, ENODEV, ENOENT, ENOSYS, ENOTDIR, errnoText, syscall } from "../sys/errno.ts";
+import { syscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { memfd } from "../sys/process.ts";
 import { type Attachment, MonitorClient } from "./monitor.ts";
 import { newMonitor, waitingMonitor } from "./monitor-process.ts";
 import { type Operation, op } from "./operations.ts";
 import { encodePlan, type PlanHeader } from "./plan-encode.ts";
+import { startError } from "./start-error.ts";
 
 /** Descriptors given to the monitor get the numbers from here on, in order. */
 export const FIRST_PLAN_FD = 5;
@@ -68,6 +69,8 @@ export interface LaunchRequest {
 export interface Launched extends Disposable {
 	readonly pid: number;
 	readonly monitorPid: number;
+	/** "<st_dev>:<st_ino>" of the container's root directory; of an exec's "0:0". */
+	readonly root: string;
 	readonly client: MonitorClient;
 	/** Nanoseconds each operation took. */
 	readonly timings: () => number[];
@@ -113,6 +116,7 @@ export class Launch implements Disposable {
 		this.#launched = true;
 		return {
 			...pids,
+			root: rootOf(this.#planFile),
 			client: this.#client,
 			timings: () => timings(this.#planFile, encoded.resultsOffset, plan.length),
 			[Symbol.dispose]: () => this[Symbol.dispose](),
@@ -190,50 +194,12 @@ function failureOf(client: MonitorClient, plan: readonly Operation[]): EngineErr
 
 const SETTLE_MS = 100;
 
-/** Loaded when something has failed. */
-function failureText(operation: Operation | undefined, errno: number): string {
-	const texts = require("./operation-texts.ts") as typeof import("./operation-texts.ts");
-	return texts.failureText(operation, errno);
-}
+const ROOT_AT = 40; // root_dev and root_ino in native/plan.h
 
-/** What the kernel lacks, and what still works without it. */
-function missingFeature(operation: Operation | undefined, errno: number): string | undefined {
-	if (operation?.code.startsWith("overlay") && errno === ENODEV) {
-		return "This kernel has no overlay file system (module overlay): containers cannot be started; pull, images and inspect work";
-	}
-	if (operation?.code === "monitor" && (errno === EINVAL || errno === ENOSYS)) {
-		return "This kernel lacks clone3(2) or a namespace (pid, uts, ipc, mount, network): containers cannot be started; pull, images and inspect work";
-	}
-	if (operation?.code === "propagation" && errno === EINVAL) {
-		return "The root directory here is no mount point (a chroot into a plain directory), so no container could leave it: bind it on itself first (mount --bind DIR DIR) and chroot again";
-	}
-	if (operation?.code === "mount" && errno === ELOOP) {
-		return `The image has a symbolic link at ${operation.strings[1]}, where a file system of the kernel must be mounted: such an image is not started`;
-	}
-	if (operation?.code === "mount" && errno === ENODEV) {
-		return `This kernel has no file system "${operation.strings[0]}", which every container gets: containers cannot be started; pull, images and inspect work`;
-	}
-	return errno === ENOSYS && operation
-		? `This kernel is too old (Linux 5.12 is needed): ${failureText(operation, errno)}; pull, images and inspect work`
-		: undefined;
-}
-
-/** docker's texts for a program that cannot be executed, which scripts look for. */
-function startError(operation: Operation | undefined, errno: number): EngineError {
-	const lacking = missingFeature(operation, errno);
-	if (lacking) return new EngineError("unsupported", lacking);
-	if (operation?.code !== "execve") return new EngineError("failed", failureText(operation, errno));
-	const name = String(operation.strings[Number(operation.numbers[0])]);
-	const searched = !name.includes("/");
-	if (searched && (errno === ENOENT || errno === ENOTDIR)) {
-		return new EngineError("command-not-found", `exec: ${JSON.stringify(name)}: executable file not found in $PATH`);
-	}
-	if (errno === ENOENT || errno === ENOTDIR) {
-		return new EngineError("command-not-found", `exec: ${JSON.stringify(name)}: stat ${name}: ${errnoText(errno)}`);
-	}
-	if (errno === EACCES)
-		return new EngineError("command-not-executable", `exec: ${JSON.stringify(name)}: permission denied`);
-	return new EngineError("command-not-executable", `exec ${name}: ${errnoText(errno)}`);
+function rootOf(planFile: Fd): string {
+	const root = new BigUint64Array(2);
+	syscall("pread64", "plan", planFile.number, root, 16, ROOT_AT);
+	return `${root[0]}:${root[1]}`;
 }
 
 function timings(planFile: Fd, offset: number, count: number): number[] {

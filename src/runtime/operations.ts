@@ -72,9 +72,9 @@ export const op = {
 
 	unshare: (flags: number, names: string) => operation("unshare", [flags], [], `a new ${names} namespace`),
 
-	/** `root`: /proc/<pid>/root of the process whose namespaces they are. */
-	setns: (fd: number, flags: number, root: string) =>
-		operation("setns", [fd, flags], [root], "join the container's namespaces"),
+	/** `root` is the root directory there, `fallback` /proc/<pid>/root of the process whose namespaces they are. */
+	setns: (fd: number, flags: number, root: DirectoryId, fallback: string) =>
+		operation("setns", [fd, flags, root.dev, root.ino], [fallback], "join the container's namespaces"),
 
 	write: (path: string, content: string, why: string) => operation("write", [], [path, content], why),
 
@@ -193,6 +193,12 @@ export const op = {
 			"become the container's program",
 		),
 };
+
+/** What stat(2) tells a directory by. */
+export interface DirectoryId {
+	readonly dev: bigint;
+	readonly ino: bigint;
+}
 
 export interface BindFlags {
 	/** AT_RECURSIVE or 0: whether mounts below the source come along. */

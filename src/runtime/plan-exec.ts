@@ -3,7 +3,7 @@
  * clones, because setns(2) changes only where children are born; the others are joined by the process itself.
  */
 import { CLONE_FLAGS, type ProcessConfig } from "./config.ts";
-import { type Operation, op } from "./operations.ts";
+import { type DirectoryId, type Operation, op } from "./operations.ts";
 import { identity, program } from "./plan-identity.ts";
 import { RLIMITS } from "./rlimits.ts";
 
@@ -13,6 +13,8 @@ export interface ExecInputs {
 	readonly pidfd: number;
 	/** Its pid, as this process sees it. */
 	readonly pid: number;
+	/** The container's root directory. */
+	readonly root: DirectoryId;
 	/** cgroup.procs files (cgroup v1). */
 	readonly cgroupJoins: readonly string[];
 	readonly terminalSize: { readonly rows: number; readonly columns: number };
@@ -24,7 +26,7 @@ export function compileExecPlan(process: ProcessConfig, inputs: ExecInputs): Ope
 	for (const file of inputs.cgroupJoins) plan.push(op.write(file, "0", "join the cgroup: 0 means the writer"));
 	plan.push(op.write("/proc/self/oom_score_adj", String(process.oomScoreAdj), "as the container's first process"));
 	const { mount, uts, ipc, network, cgroup } = CLONE_FLAGS;
-	plan.push(op.setns(inputs.pidfd, mount | uts | ipc | network | cgroup, `/proc/${inputs.pid}/root`));
+	plan.push(op.setns(inputs.pidfd, mount | uts | ipc | network | cgroup, inputs.root, `/proc/${inputs.pid}/root`));
 	if (process.terminal) plan.push(op.pty(inputs.terminalSize.rows, inputs.terminalSize.columns));
 	plan.push(op.setsid(), op.stdio(process.user.uid, process.user.gid));
 	for (const { type, soft, hard } of process.rlimits) plan.push(op.setrlimit(RLIMITS[type] ?? -1, soft, hard));

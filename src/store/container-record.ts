@@ -124,6 +124,8 @@ export const ContainerState = v.object({
 	init: processOrNull,
 	/** While starting or removing: the command that does it. */
 	monitor: processOrNull,
+	/** While running: "<st_dev>:<st_ino>" of its root directory. */
+	root: v.optional(v.nullable(string), null), // records of before have none
 	/** Milliseconds since 1970; null: never. */
 	startedAt: numberOrNull,
 	finishedAt: numberOrNull,
@@ -148,6 +150,7 @@ export const NEW_STATE: ContainerState = {
 	status: "created",
 	init: null,
 	monitor: null,
+	root: null,
 	startedAt: null,
 	finishedAt: null,
 	exitCode: 0,

@@ -77,6 +77,9 @@ test("chroot'ed or not, exec comes into the container, never into the host", asy
 	// From outside, where its own root cannot be found: at least its first process's.
 	const outside = [BINARY, "--root", `${root}/var/lib/nanocontainer`, "--run", `${root}/run/nanocontainer`];
 	expect(spawn(...outside, "exec", "jailed", "/busybox", "ls", "/")).toEqual({ code: 0, out: "busybox\n", err: "" });
+	// From a mount namespace with another top, as a service's may be: what lies at the top there is a host's.
+	const elsewhere = `cd ${root} && mkdir -p old && pivot_root . old && exec /NanoContainer exec jailed /busybox ls /`;
+	expect(spawn("unshare", "-m", "sh", "-c", elsewhere)).toEqual({ code: 0, out: "busybox\n", err: "" });
 	expect(bare("rm", "-f", "jailed").code).toBe(0);
 });
 
