@@ -57,6 +57,8 @@ int open_in_root(struct init *, const char *path, int flags);
 int open_exactly(struct init *, const char *path, int flags);
 int open_null(struct init *, int flags);
 int attach_in_root(struct init *, int mount_fd, const char *target);
+int go_to_top(void);
+int change_root(int dir);
 void init_run(struct plan *, struct init *) __attribute__((noreturn));
 int send_with_fd(int sock, const void *data, unsigned len, int fd);
 #endif

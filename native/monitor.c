@@ -340,7 +340,9 @@ static struct plan *receive_plan(int sock)
 	struct stat st;
 
 	send(sock, &msg, sizeof msg, MSG_NOSIGNAL);
-	if (recvmsg(sock, &h, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof msg || msg.type != C_PLAN || fstat(4, &st) < 0)
+	if (recvmsg(sock, &h, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof msg || msg.type != C_PLAN)
+		return NULL;
+	if (h.msg_flags & MSG_CTRUNC || fstat(4, &st) < 0) /* more than there may be open files */
 		return NULL;
 	struct plan *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, 4, 0);
 	return p == MAP_FAILED || p->magic != PLAN_MAGIC || p->version != PLAN_VERSION ? NULL : p;
@@ -363,6 +365,8 @@ static void leave_caller(void)
 	fcntl(3, F_SETFD, FD_CLOEXEC);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+	signal(SIGCHLD, SIG_DFL); /* ignored, as a caller may have it, it would take init's end from us (wait(2)) */
+	signal(SIGPIPE, SIG_IGN); /* pending from a reader that went away, it would end the reaper before it begins */
 	setsid();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* CVE-2016-9962: a process of the container must not trace init */
@@ -408,6 +412,8 @@ int main(int argc, char **argv)
 	m.in.fd = m.slave = -1;
 	recv(3, &next, 1, MSG_PEEK); /* sent right behind the plan: who is attached, before there is output */
 	client_read(&m, first);
+	if (first->gone)
+		return 1; /* the command was killed between the two */
 	m.pid = start_init(&m, p, conf, first);
 	stdin_resume(&m);
 	record_pids(&m);

@@ -56,11 +56,20 @@ static int same(const char *a, const char *b) {
 	return *a == *b;
 }
 
-/* Whether one of the words is a command that starts a process in a container. If it is only called so, a file or a
- * container, the monitor has begun in vain, and ends with us. */
+static int takes_a_word(const char *option) {
+	return same(option, "--root") || same(option, "--run") || same(option, "--config");
+}
+
+/* Whether the command is one that starts a process in a container (src/cli/global.ts has what comes before it). If
+ * nothing comes of it, the monitor was begun in vain, and ends with us. */
 static int needs_monitor(char **argv) {
-	for (int i = 1; i < 16 && argv[i]; i++)
-		if (same(argv[i], "run") || same(argv[i], "exec") || same(argv[i], "start")) return 1;
+	for (int i = 1; argv[0] && argv[i]; i++) {
+		if (takes_a_word(argv[i])) {
+			if (!argv[++i]) return 0;
+		} else if (argv[i][0] != '-' && !same(argv[i], "container")) {
+			return same(argv[i], "run") || same(argv[i], "exec") || same(argv[i], "start");
+		}
+	}
 	return 0;
 }
 
@@ -70,6 +79,7 @@ static long monitor_program(void) {
 	long self = call(SYS_openat, AT_FDCWD, (long)"/proc/self/exe", O_RDONLY | O_CLOEXEC, 0, 0, 0);
 	long end = call(SYS_lseek, self, -(long)sizeof trailer, 2 /* SEEK_END */, 0, 0, 0);
 	if (call(SYS_pread64, self, (long)&trailer, sizeof trailer, end, 0, 0) != sizeof trailer) return -1;
+	if (!begins_with(trailer.magic, "NCMONITR")) return -1;
 	long fd = call(SYS_memfd_create, (long)"nanocontainer-monitor", MFD_SEALABLE, 0, 0, 0, 0);
 	if (FAILED(fd)) fd = call(SYS_memfd_create, (long)"nanocontainer-monitor", MFD_SEALABLE & 3, 0, 0, 0, 0);
 	int64_t from = end - (long)trailer.size;
@@ -81,7 +91,8 @@ static long monitor_program(void) {
 	return fd;
 }
 
-/* Where it fails, nobody hears it: the command finds the socket closed, begins a monitor itself, and tells. */
+/* Where it fails, nobody hears it: the command, which waits for its first word, finds the socket closed, begins a monitor
+ * itself, and tells. */
 static void become_monitor(void) {
 	char name[] = "nanocontainer-monitor", id[65];
 	for (size_t i = 0; i < sizeof id; i++) id[i] = i < sizeof id - 1 ? '-' : 0;

@@ -13,7 +13,7 @@
 static const char option[] = "BUN_JSC_useWarmUpMarkedBlocks=0";
 static const char waits[] = "NANOCONTAINER_MONITOR=3", none[] = "NANOCONTAINER_MONITOR=";
 
-static int begins_with(const char *text, const char *start) {
+int begins_with(const char *text, const char *start) {
 	while (*start && *text == *start) text++, start++;
 	return !*start;
 }

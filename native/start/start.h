@@ -36,6 +36,8 @@ void check_machine(void);
 /* Opens the standard streams that are closed; for the first process of a machine it makes /dev before. */
 void prepare_streams(void);
 
+int begins_with(const char *text, const char *start);
+
 /* Begins the monitor if the command will need one: it waits at descriptor 3. Whether it was begun. */
 int start_monitor_ahead(char **argv);
 

@@ -19,6 +19,7 @@ const USAGE = 125;
 
 export async function main(argv: readonly string[]): Promise<never> {
 	const program = programName(process.argv0);
+	const begun = process.env["NANOCONTAINER_MONITOR"];
 	const first = isInit();
 	if (first) stayAlive();
 	let exitCode: number;
@@ -28,9 +29,16 @@ export async function main(argv: readonly string[]): Promise<never> {
 		exitCode = report(program, error, argv.includes("--debug"));
 	}
 	if (first) await new Promise(() => {}); // the kernel would panic
+	if (begun) dismissMonitor();
 	// A build that records its profile (build.ts) writes it when Bun ends the process in its own way.
 	if (process.env["BUN_BYTECODE_ORDER_OUT"]) process.exit(exitCode);
 	exitNow(exitCode);
+}
+
+/** Of a command that has failed before it needed its monitor. */
+function dismissMonitor(): void {
+	const monitors = require("../runtime/monitor-process.ts") as typeof import("../runtime/monitor-process.ts");
+	monitors.dismissMonitor();
 }
 
 /** Who says it: docker's client its own mistakes, the engine the rest. */

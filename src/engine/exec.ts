@@ -12,8 +12,10 @@ import type { Container } from "../store/container-record.ts";
 import { findContainer } from "../store/containers.ts";
 import { findLiveRecord } from "../store/live-records.ts";
 import { ENOENT, ESRCH, SyscallError } from "../sys/errno.ts";
+import { Fd } from "../sys/fd.ts";
 import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot } from "../sys/file.ts";
 import { pidfdOpen, startTime } from "../sys/process.ts";
+import { statFd } from "../sys/stat.ts";
 import type { Engine } from "./engine.ts";
 import { environment, mergeEnvironment } from "./environment.ts";
 import { capabilitySets, noNewPrivileges } from "./oci-config.ts";
@@ -138,8 +140,7 @@ function planOf(
 function processOf(container: Container, options: ExecOptions, initPid: number, capabilities: bigint): ProcessConfig {
 	const { config } = container;
 	// The container's own files, as it has them now, resolved as it would.
-	using proc = openDir(`/proc/${initPid}`);
-	using root = openInRootLink(proc.number);
+	using root = containerRoot(initPid, container.state.root);
 	const user = resolveUser(
 		options.user ?? config.user,
 		readFileInRoot(root.number, "etc/passwd", 1 << 20) ?? "",
@@ -166,7 +167,27 @@ function processOf(container: Container, options: ExecOptions, initPid: number, 
 	};
 }
 
-/** /proc/<pid>/root leads into the other mount namespace; it is a magic link of the kernel, not of the container. */
-function openInRootLink(proc: number) {
-	return openat2(proc, "root", O_PATH | O_DIRECTORY);
+/** As many levels as are gone up. */
+const DEPTH = 1000;
+
+/**
+ * The container's root directory. /proc/<pid>/root leads into the other mount namespace (a magic link of the kernel, not
+ * of the container); if the first process has chroot'ed itself, the container's root lies above. One that is not found
+ * there, or was not recorded, is taken to be its.
+ */
+function containerRoot(initPid: number, id: string | null): Fd {
+	using proc = openDir(`/proc/${initPid}`);
+	const first = openat2(proc.number, "root", O_PATH | O_DIRECTORY);
+	if (id === null || statFd(first.number).id === id) return first;
+	let at = openat2(first.number, "..", O_PATH | O_DIRECTORY);
+	for (let level = 0; level < DEPTH; level++) {
+		using below = at;
+		if (statFd(below.number).id === id) {
+			first[Symbol.dispose]();
+			return new Fd(below.release());
+		}
+		at = openat2(below.number, "..", O_PATH | O_DIRECTORY);
+	}
+	at[Symbol.dispose]();
+	return first;
 }

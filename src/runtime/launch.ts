@@ -92,8 +92,8 @@ export class Launch implements Disposable {
 	constructor(request: LaunchRequest) {
 		this.#header = request.header;
 		this.#planFile = memfd("plan", encodePlan(request.header, [request.monitor]).bytes, false);
-		syscall("ftruncate", "plan", this.#planFile.number, PLAN_SPACE);
 		try {
+			syscall("ftruncate", "plan", this.#planFile.number, PLAN_SPACE);
 			this.#client = monitorWith([this.#planFile.number, ...request.fds]);
 		} catch (error) {
 			this.#planFile[Symbol.dispose]();
@@ -129,12 +129,12 @@ export class Launch implements Disposable {
 	}
 }
 
-/** A monitor that has the plan: the one that waits, unless it could not be begun, which a new one will tell. */
+/** A monitor that has the plan: the one that waits, unless it was lost or could not be begun, which a new one will tell. */
 function monitorWith(fds: readonly number[]): MonitorClient {
 	const waiting = waitingMonitor();
 	if (waiting) {
 		const client = new MonitorClient(waiting);
-		if (client.plan(fds)) return client;
+		if (client.isReady() && client.plan(fds)) return client;
 		client[Symbol.dispose]();
 	}
 	const client = new MonitorClient(newMonitor());
@@ -144,13 +144,10 @@ function monitorWith(fds: readonly number[]): MonitorClient {
 }
 
 function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated: (pid: number) => void) {
-	let monitorPid = 0;
+	if (!client.isReady()) throw new EngineError("failed", "the monitor ended before the container started");
 	for (;;) {
 		const event = client.nextBlocking();
 		switch (event.type) {
-			case "ready":
-				monitorPid = event.a;
-				break;
 			case "sync":
 				if (event.b === 0) {
 					client.go();
@@ -163,7 +160,7 @@ function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated
 				}
 				break;
 			case "started":
-				return { pid: event.a, monitorPid };
+				return { pid: event.a, monitorPid: client.monitorPid };
 			case "failed":
 				throw startError(plan[event.a], event.b);
 			case "closed":

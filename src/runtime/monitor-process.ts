@@ -9,7 +9,7 @@ import { syscall } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { AT_FDCWD, O_RDONLY, openat2 } from "../sys/file.ts";
 import { nodeFs } from "../sys/node.ts";
-import { copiedMemfd, memfd, spawn } from "../sys/process.ts";
+import { copiedMemfd, memfd, spawn, waitForChild } from "../sys/process.ts";
 import { fromLatin1 } from "../sys/text.ts";
 import { seqpacketPair } from "../sys/unix-socket.ts";
 
@@ -20,12 +20,21 @@ const TRAILER = 16;
 const SEEK_END = 2;
 
 let ahead = process.env["NANOCONTAINER_MONITOR"];
+delete process.env["NANOCONTAINER_MONITOR"]; // it is nobody else's
 
 /** The socket of the monitor that waits since the start of this process; undefined: none does, or it has its plan. */
 export function waitingMonitor(): Fd | undefined {
 	const socket = ahead ? new Fd(Number(ahead)) : undefined;
 	ahead = undefined;
 	return socket;
+}
+
+/** Ends the monitor that waits, and sees it off: not every machine has somebody who collects orphans. */
+export function dismissMonitor(): void {
+	const socket = waitingMonitor();
+	if (!socket) return;
+	socket[Symbol.dispose]();
+	waitForChild();
 }
 
 /** As long as an id, which the monitor writes there for ps(1). */

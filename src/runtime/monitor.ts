@@ -44,6 +44,7 @@ export class MonitorClient implements Disposable {
 	readonly #socket: Fd;
 	readonly #buffer = new Uint8Array(64);
 	readonly #deferred: MonitorEvent[] = [];
+	#monitorPid = 0;
 
 	constructor(socket: Fd) {
 		this.#socket = socket;
@@ -58,6 +59,20 @@ export class MonitorClient implements Disposable {
 	/** Gives a new monitor its plan, and what the plan names by number. False: it is gone. */
 	plan(fds: readonly number[]): boolean {
 		return this.#send(PLAN, 0, 0, undefined, fds);
+	}
+
+	/** Waits for the first word of a new monitor, blocking the process; false: it has ended instead. */
+	isReady(): boolean {
+		if (this.#monitorPid === 0) {
+			const event = this.nextBlocking();
+			if (event.type === "ready") this.#monitorPid = event.a;
+		}
+		return this.#monitorPid !== 0;
+	}
+
+	/** Of one that is ready. */
+	get monitorPid(): number {
+		return this.#monitorPid;
 	}
 
 	attach(attachment: Attachment): void {

@@ -1,6 +1,7 @@
 /**
  * A plan as bytes, pure. Twin of native/plan.h, which draws the layout.
  */
+import { EngineError } from "../errors.ts";
 import { utf8Into } from "../sys/text.ts";
 import { OPCODES, type Operation } from "./operations.ts";
 
@@ -8,6 +9,8 @@ const MAGIC = 0x4c50434e;
 const VERSION = 1;
 const HEADER_SIZE = 64;
 const OP_HEADER_SIZE = 64;
+/** More than any plan may be; and positions in it are numbers of 31 bits. */
+const MOST = 2 ** 30;
 
 export interface PlanHeader {
 	/** Namespaces that the new process starts in. */
@@ -25,7 +28,9 @@ export interface EncodedPlan {
 
 /** One pass, into room for the longest that the text can become; loops and words, because it runs once, uncompiled. */
 export function encodePlan(header: PlanHeader, operations: readonly Operation[]): EncodedPlan {
-	const bytes = new Uint8Array(roomFor(operations));
+	const room = roomFor(operations);
+	if (room > MOST) throw new EngineError("invalid", "argument list too long");
+	const bytes = new Uint8Array(room);
 	const words = new Int32Array(bytes.buffer);
 	let at = HEADER_SIZE;
 	for (const operation of operations) at = encodeOperation(bytes, words, at, operation);
@@ -43,9 +48,9 @@ function roomFor(operations: readonly Operation[]): number {
 	let room = HEADER_SIZE;
 	for (const { strings } of operations) {
 		room += OP_HEADER_SIZE + 16;
-		for (const text of strings) room += align(4 + 3 * text.length + 1, 4);
+		for (const text of strings) room += 4 + 3 * text.length + 4;
 	}
-	return align(room, 8);
+	return Math.ceil(room / 8) * 8;
 }
 
 /** Returns where it ends. */
@@ -73,7 +78,7 @@ function put(bytes: Uint8Array, at: number, text: string | Uint8Array): number {
 
 /** RLIM_INFINITY is all ones; JavaScript says Infinity. The bytes were zero. */
 function put64(words: Int32Array, at: number, n: number | bigint): void {
-	if (typeof n === "number" && n >= 0 && n <= 0x7fffffff) {
+	if (typeof n === "number" && (n | 0) === n && n >= 0) {
 		words[at] = n;
 		return;
 	}

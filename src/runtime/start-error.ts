@@ -17,8 +17,8 @@ function missingFeature(operation: Operation | undefined, errno: number): string
 	if (operation?.code === "monitor" && (errno === EINVAL || errno === ENOSYS)) {
 		return "This kernel lacks clone3(2) or a namespace (pid, uts, ipc, mount, network): containers cannot be started; pull, images and inspect work";
 	}
-	if (operation?.code === "propagation" && errno === EINVAL) {
-		return "The root directory here is no mount point (a chroot into a plain directory), so no container could leave it: bind it on itself first (mount --bind DIR DIR) and chroot again";
+	if (operation?.code === "pivot-root" && errno === EINVAL) {
+		return "The root directory here is no mount point (a chroot into a plain directory of an initramfs), so no container could leave it: bind it on itself first (mount --bind DIR DIR) and chroot again";
 	}
 	if (operation?.code === "mount" && errno === ELOOP) {
 		return `The image has a symbolic link at ${operation.strings[1]}, where a file system of the kernel must be mounted: such an image is not started`;

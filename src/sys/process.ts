@@ -126,6 +126,9 @@ export function reapChildren(): number[] {
 	}
 }
 
+/** Waits until a child has ended, and collects it; returns at once where there is none (wait4(2)). */
+export const waitForChild = (): void => void trySyscall("wait4", -1, null, 0, null);
+
 const PR_SET_CHILD_SUBREAPER = 36;
 
 /** Orphans among the descendants become this process's children, as the first process gets them anyway (prctl(2)). */

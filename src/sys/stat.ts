@@ -22,6 +22,8 @@ export interface FileStat {
 	readonly links: number;
 	/** Device and number: the same for every name of one file. */
 	readonly inode: string;
+	/** The same as "<st_dev>:<st_ino>" of stat(2). */
+	readonly id: string;
 	readonly major: number;
 	readonly minor: number;
 	/** Whole seconds since 1970, rounded down. */
@@ -87,6 +89,10 @@ class DecodedStat implements FileStat {
 
 	get inode(): string {
 		return `${this.#deviceMajor}:${this.#deviceMinor}:${this.#numberHigh}:${this.#number}`;
+	}
+	get id(): string {
+		const number = (BigInt(this.#numberHigh) << 32n) | BigInt(this.#number);
+		return `${makedev(this.#deviceMajor, this.#deviceMinor) >>> 0}:${number}`;
 	}
 	get mtime(): bigint {
 		return BigInt(this.mtimeSeconds) * 1_000_000_000n + BigInt(this.mtimeNs);

@@ -1,6 +1,11 @@
 /** The monitor that the start-up begins before Bun is loaded (native/start/ahead.c): used, not needed, lost, in the way. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { monitorOperation } from "../../src/runtime/launch.ts";
+import { MonitorClient } from "../../src/runtime/monitor.ts";
+import { newMonitor } from "../../src/runtime/monitor-process.ts";
+import { encodePlan } from "../../src/runtime/plan-encode.ts";
+import { memfd } from "../../src/sys/process.ts";
 import { Host, IMAGE, readText, until } from "../fixture.ts";
 
 const host = new Host();
@@ -80,4 +85,39 @@ test("commands that start no container begin none", async () => {
 	logs.kill();
 	await logs.exited;
 	await host.ok("rm", "-f", id);
+});
+
+test("a command that is killed between the plan and its streams leaves neither monitor nor init", async () => {
+	const id = `lost-${process.pid}`;
+	const options = { id, liveDir: "", log: "", exit: "", reaper: [], terminal: false, stdin: false, stdinOnce: false };
+	const header = { cloneFlags: 0, cgroupFd: -1, pidNamespaceFd: -1 };
+	using plan = memfd("plan", encodePlan(header, [monitorOperation({ ...options, quietMs: 0 })]).bytes, false);
+	{
+		using client = new MonitorClient(newMonitor());
+		expect(client.isReady()).toBe(true);
+		expect(client.plan([plan.number])).toBe(true);
+	}
+	await until(() => !readdirSync("/proc").some((pid) => commandOf(pid).includes(id)), "their end");
+});
+
+test("neither a caller's idea of signals nor a reader that goes away keeps a container from being tidied up", async () => {
+	const ignoring = `trap '' CHLD PIPE; exec "$@"`;
+	const words = host.command(...RUN, IMAGE, "sh", "-c", "echo in; exit 7");
+	const shell = Bun.spawnSync(["timeout", "20", "sh", "-c", ignoring, "sh", ...words]);
+	expect([shell.stdout.toString(), shell.exitCode]).toEqual(["in\n", 7]);
+
+	const script = '"$@" | head -n 1';
+	const lines = host.command(...RUN, IMAGE, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo x; done; sleep .1");
+	expect(Bun.spawnSync(["sh", "-c", script, "sh", ...lines]).stdout.toString()).toBe("x\n");
+	await until(() => readdirSync(`${host.root}/containers`).length === 0, "the reaper, without a next command");
+});
+
+test("who collects no orphans has none of commands that failed", () => {
+	const nc = host.command().join(" ");
+	const commands = ["run --bogus", "exec nosuch true", "logs start", "rm exec"].map(
+		(words) => `${nc} ${words} 2>/dev/null`,
+	);
+	const script = `${commands.join("; ")}; grep -l 'State:.Z' /proc/[0-9]*/status | wc -l`;
+	const alone = ["unshare", "--pid", "--fork", "--mount-proc", "timeout", "30", "sh", "-c", script];
+	expect(Bun.spawnSync(alone).stdout.toString()).toBe("0\n");
 });

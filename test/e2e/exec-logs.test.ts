@@ -121,7 +121,9 @@ describe("exec", () => {
 		expect(await host.ok("exec", "--privileged", "box", "grep", "Seccomp:", "/proc/self/status")).toBe("Seccomp:\t0");
 	});
 	test("exec is in the container's root, whatever its first process has chroot'ed itself into", async () => {
-		const jail = "mkdir /jail && cp /bin/busybox /jail/ && echo ready && exec chroot /jail /busybox sleep 1000";
+		const jail =
+			"echo app:x:1000:1000::/:/bin/sh >> /etc/passwd; mkdir -p /jail/etc && echo app:x:0:0::/: > /jail/etc/passwd;" +
+			"cp /bin/busybox /jail/ && exec chroot /jail /busybox sleep 1000";
 		await host.ok("run", "-d", "--name", "jailed", "--network", "none", IMAGE, "sh", "-c", jail);
 		await until(
 			async () => (await host.ok("exec", "jailed", "cat", "/proc/1/cmdline")).startsWith("/busybox"),
@@ -130,7 +132,7 @@ describe("exec", () => {
 		expect(await host.ok("exec", "jailed", "ls", "-d", "/etc/hostname", "/jail/busybox")).toBe(
 			"/etc/hostname\n/jail/busybox",
 		);
-		expect(await host.ok("exec", "-w", "/jail", "jailed", "pwd")).toBe("/jail");
+		expect(await host.ok("exec", "-w", "/jail", "-u", "app", "jailed", "sh", "-c", "pwd; id -u")).toBe("/jail\n1000");
 		await host.ok("rm", "-f", "jailed");
 	});
 	test("exec in a stopped container is an error", async () => {
