@@ -62,17 +62,6 @@ int attach_in_root(struct init *in, int mount_fd, const char *target)
 	return r;
 }
 
-/* Of all mounts, from the top: those above the root of a process that has been chroot'ed too. */
-int op_propagation(struct init *in, struct op *o)
-{
-	int root = go_to_top();
-	(void)in;
-	if (root < 0)
-		return root;
-	int r = mount(NULL, "/", NULL, (unsigned long)o->n[0], NULL) < 0 ? -errno : 0;
-	return change_root(root) ?: r;
-}
-
 static int write_all(int fd, struct str *s)
 {
 	ssize_t n = write(fd, s->text, s->len);
@@ -320,31 +309,6 @@ int op_readonly(struct init *in, struct op *o)
 	close(fd);
 	close(target);
 	return r;
-}
-
-/* The new root becomes "/", the old one is stacked on it and taken off: no directory for it is needed.
- * pivot_root(2), NOTES, `pivot_root(".", ".")`. */
-static int pivot(int root)
-{
-	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return -errno;
-	return 0;
-}
-
-/* At the top: what lay above the root of a chroot'ed NanoContainer would stay in reach of who may chroot(2). The root of
- * an initramfs cannot be pivoted (EINVAL); there at least the chroot's is. */
-int op_pivot_root(struct init *in, struct op *o)
-{
-	int before = go_to_top();
-	(void)o;
-	if (before < 0)
-		return before;
-	int r = pivot(in->root);
-	if (r != -EINVAL) {
-		close(before);
-		return r;
-	}
-	return change_root(before) ?: pivot(in->root);
 }
 
 /* A file of the host (a cgroup's, /proc/self/oom_score_adj): strings: path, content */

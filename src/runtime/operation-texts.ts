@@ -40,7 +40,7 @@ export function callOf(operation: Operation): string {
 		case "sysctl":
 			return `write("${string(0)}", "${string(1)}")`;
 		case "propagation":
-			return 'mount(NULL, "/", NULL, MS_REC|MS_PRIVATE)';
+			return 'setns(own mount namespace); mount(NULL, "/", NULL, MS_REC|MS_PRIVATE); chroot(back)';
 		case "overlay": {
 			const layers = strings.filter((option) => option.startsWith("lowerdir+=")).length;
 			const upper = strings.find((option) => option.startsWith("upperdir="));
@@ -83,7 +83,7 @@ export function callOf(operation: Operation): string {
 		case "stdio":
 			return `dup2(…, 0), dup2(…, 1), dup2(…, 2); fchown(${number(0)}, ${number(1)})`;
 		case "pivot-root":
-			return 'fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH)';
+			return 'setns(own mount namespace); fchdir(root); pivot_root(".", "."); umount2(".", MNT_DETACH)';
 		case "sethostname":
 			return `sethostname("${string(0)}")`;
 		case "setdomainname":

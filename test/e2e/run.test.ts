@@ -272,7 +272,7 @@ describe("options", () => {
 	test("--explain prints each system call with its time, --explain=json the same for machines", async () => {
 		const { stderr, stdout } = await host.sh("echo hi", "--explain");
 		expect(stdout).toBe("hi\n");
-		expect(stderr).toMatch(/^ ?\d+ +[\d.]+ µs {2}fchdir\(root\); pivot_root/m);
+		expect(stderr).toMatch(/^ ?\d+ +[\d.]+ µs {2}setns\(own mount namespace\); fchdir\(root\); pivot_root/m);
 		const json = JSON.parse((await host.sh("true", "--explain=json")).stderr) as {
 			operation: string;
 			microseconds: number;

@@ -1,0 +1,67 @@
+/* What is done at the top of the mount namespace. A process that has been chroot'ed sees a part of the mounts only; the
+ * others are there all the same, above it, and whoever may chroot(2) gets at them by "..". */
+#define _GNU_SOURCE
+#include "init.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* setns(2) into the mount namespace that we are in already takes root and working directory to its top. Returns a
+ * descriptor of the root directory that we had, to come back by, or -errno. */
+int go_to_top(void)
+{
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int r = root < 0 || own < 0 || setns(own, CLONE_NEWNS) < 0 ? -errno : root;
+	close(own);
+	if (r < 0)
+		close(root);
+	return r;
+}
+
+/* The descriptor is closed. */
+int change_root(int dir)
+{
+	int r = fchdir(dir) < 0 || chroot(".") < 0 ? -errno : 0;
+	close(dir);
+	return r;
+}
+
+/* Of all mounts, from the top: those above the root of a process that has been chroot'ed too. */
+int op_propagation(struct init *in, struct op *o)
+{
+	int root = go_to_top();
+	(void)in;
+	if (root < 0)
+		return root;
+	int r = mount(NULL, "/", NULL, (unsigned long)o->n[0], NULL) < 0 ? -errno : 0;
+	return change_root(root) ?: r;
+}
+
+/* The new root becomes "/", the old one is stacked on it and taken off: no directory for it is needed.
+ * pivot_root(2), NOTES, `pivot_root(".", ".")`. */
+static int pivot(int root)
+{
+	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+/* At the top: what lay above the root of a chroot'ed NanoContainer would stay in reach of who may chroot(2). The root of
+ * an initramfs cannot be pivoted (EINVAL); there at least the chroot's is. */
+int op_pivot_root(struct init *in, struct op *o)
+{
+	int before = go_to_top();
+	(void)o;
+	if (before < 0)
+		return before;
+	int r = pivot(in->root);
+	if (r != -EINVAL) {
+		close(before);
+		return r;
+	}
+	return change_root(before) ?: pivot(in->root);
+}
