@@ -68,7 +68,7 @@ static int op_skip(struct init *in, struct op *o) { (void)in; (void)o; return 0;
 static const op_fn ops[OP_COUNT] = {
 	[OP_MONITOR] = op_skip, [OP_UNSHARE] = op_unshare, [OP_SETNS] = op_setns, [OP_WRITE_FILE] = op_write_file,
 	[OP_PROPAGATION] = op_propagation, [OP_OVERLAY] = op_overlay, [OP_OVERLAY_OPTIONS] = op_overlay_options,
-	[OP_ROOT] = op_root, [OP_MKDIR] = op_mkdir, [OP_TOUCH] = op_touch, [OP_MOUNT] = op_mount, [OP_BIND] = op_bind,
+	[OP_ROOT] = op_root, [OP_MKDIR] = op_mkdir, [OP_TOUCH] = op_touch, [OP_MOUNT] = op_mount, [OP_BIND] = op_bind, [OP_TREE] = op_tree,
 	[OP_SETATTR] = op_setattr, [OP_MASK] = op_mask, [OP_READONLY] = op_readonly, [OP_MKNOD] = op_mknod,
 	[OP_SYMLINK] = op_symlink, [OP_PTY] = op_pty, [OP_CONSOLE] = op_console, [OP_STDIO] = op_stdio,
 	[OP_PIVOT_ROOT] = op_pivot_root, [OP_SETHOSTNAME] = op_sethostname, [OP_SETDOMAINNAME] = op_setdomainname,

@@ -10,6 +10,7 @@ struct init {
 	int stdio[3];  /* the container's ends of its standard streams, or -1 */
 	int tty;       /* slave side of the pty, or -1 */
 	uint32_t index; /* of the operation that runs */
+	int trees[64];  /* what OP_TREE has taken, for OP_BIND */
 	struct plan *plan;
 };
 
@@ -32,6 +33,7 @@ int op_mkdir(struct init *, struct op *);
 int op_touch(struct init *, struct op *);
 int op_mount(struct init *, struct op *);
 int op_bind(struct init *, struct op *);
+int op_tree(struct init *, struct op *);
 int op_setattr(struct init *, struct op *);
 int op_mask(struct init *, struct op *);
 int op_readonly(struct init *, struct op *);

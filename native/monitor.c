@@ -82,7 +82,7 @@ static void close_others(const int *keep, int n)
 static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, struct client *first)
 {
 	int pipes[3][2] = { { -1, -1 }, { -1, -1 }, { -1, -1 } }, pair[2];
-	struct init in = { -1, -1, { -1, -1, -1 }, -1, 0, p };
+	struct init in = { .root = -1, .monitor = -1, .stdio = { -1, -1, -1 }, .tty = -1, .plan = p };
 	struct nc_clone_args args = { .flags = p->clone_flags, .exit_signal = SIGCHLD };
 
 	for (int i = 0; i < 3; i++) {

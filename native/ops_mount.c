@@ -186,47 +186,6 @@ int op_root(struct init *in, struct op *o)
 	return 0;
 }
 
-/* `path` as a process with the root directory `root` would open it: what an image or a build context has there may
- * be a link. */
-static int open_beneath(const char *root, const char *path)
-{
-	struct init other = { .root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) };
-	if (other.root < 0)
-		return -errno;
-	int fd = open_in_root(&other, path, O_PATH);
-	close(other.root);
-	return fd;
-}
-
-/* strings: source (a path of the host), target, and maybe the root directory that the source is resolved in;
- * n: AT_RECURSIVE or 0, attributes to set, MS_ propagation */
-int op_bind(struct init *in, struct op *o)
-{
-	unsigned recursive = (unsigned)o->n[0];
-	struct nc_mount_attr attr = { (uint64_t)o->n[1], 0, (uint64_t)o->n[2], 0 };
-	int source = o->nstr > 2 ? open_beneath(op_text(o, 2), op_text(o, 0)) : AT_FDCWD;
-	if (source < 0 && source != AT_FDCWD)
-		return source;
-	int fd = (int)syscall(SYS_open_tree, source, o->nstr > 2 ? "" : op_text(o, 0),
-			      NC_OPEN_TREE_CLONE | NC_OPEN_TREE_CLOEXEC | recursive | (o->nstr > 2 ? AT_EMPTY_PATH : 0));
-	int r = fd < 0 ? -errno : 0;
-	if (source >= 0)
-		close(source);
-	if (fd < 0)
-		return r;
-	if (attr.propagation && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | recursive,
-					&(struct nc_mount_attr){ 0, 0, attr.propagation, 0 }, sizeof attr) < 0)
-		r = -errno;
-	attr.propagation = 0;
-	/* n[3]: how deep the attributes reach; "bind-recursive=writable" sets them on the top mount only */
-	if (r == 0 && attr.attr_set && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | (unsigned)o->n[3], &attr, sizeof attr) < 0)
-		r = -errno;
-	if (r == 0)
-		r = attach_in_root(in, fd, op_text(o, 1));
-	close(fd);
-	return r;
-}
-
 /* strings: path; n: AT_RECURSIVE or 0, attributes to set */
 int op_setattr(struct init *in, struct op *o)
 {

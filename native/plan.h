@@ -81,6 +81,7 @@ enum opcode {
 	OP_SCRATCH = 41,
 	OP_SCRATCH_FILE = 42,
 	OP_SCRATCH_DIR = 43,
+	OP_TREE = 44,
 	OP_COUNT
 };
 

@@ -64,8 +64,10 @@ export function callOf(operation: Operation): string {
 			return `open("${string(0)}", O_CREAT|O_EXCL); write(${length(1)} bytes); fchown(${number(1)}, ${number(2)}); fchmod(${octal(number(0))})`;
 		case "scratch-dir":
 			return `mkdir("${string(0)}", ${octal(number(0))})`;
+		case "tree":
+			return `open_tree("${string(0)}", OPEN_TREE_CLONE${number(1) ? "|AT_RECURSIVE" : ""})`;
 		case "bind":
-			return `open_tree("${string(0)}", OPEN_TREE_CLONE${number(0) ? "|AT_RECURSIVE" : ""}); mount_setattr(${attributeNames(number(1))}); move_mount(→ "${string(1)}")`;
+			return `${number(4) < 0 ? `open_tree("${string(0)}", OPEN_TREE_CLONE${number(0) ? "|AT_RECURSIVE" : ""}); ` : ""}mount_setattr(${attributeNames(number(1))}); move_mount(→ "${string(1)}")`;
 		case "setattr":
 			return `mount_setattr("${string(0)}", ${attributeNames(number(1))})`;
 		case "mask":
@@ -153,6 +155,8 @@ function doingOf(operation: Operation): string {
 			return `mkdir ${string(0)}`;
 		case "touch":
 			return `create ${string(0)}`;
+		case "tree":
+			return `mount ${string(0)}`;
 		case "mount":
 		case "bind":
 			return `mount ${string(0)} on ${string(1)}`;

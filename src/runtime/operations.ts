@@ -48,6 +48,7 @@ export const OPCODES = {
 	scratch: 41,
 	"scratch-file": 42,
 	"scratch-dir": 43,
+	tree: 44,
 } as const;
 
 export interface Operation {
@@ -126,11 +127,22 @@ export const op = {
 		operation("scratch-file", [owner.mode, owner.uid, owner.gid], [path, content], "a secret, in memory only"),
 	scratchDirectory: (path: string) => operation("scratch-dir", [0o755], [path], "for what is thrown away"),
 
-	/** With `root`, the source is resolved in that directory of the host, and leads nowhere else. */
-	bind: (source: string, target: string, bind: BindFlags, why: string, root?: string) =>
+	/**
+	 * Takes a tree of mounts while those of this namespace are still peers of the host's. With `root`, the source is resolved
+	 * in that directory of the host, and leads nowhere else.
+	 */
+	tree: (place: number, source: string, recursive: number, root?: string) =>
+		operation(
+			"tree",
+			[place, recursive],
+			root === undefined ? [source] : [source, root],
+			"a copy that stays connected to the host's mount",
+		),
+	/** `tree`: what that has taken, by its place. */
+	bind: (source: string, target: string, bind: BindFlags, why: string, root?: string, tree = -1) =>
 		operation(
 			"bind",
-			[bind.recursive, bind.attributes, bind.propagation, bind.attributesRecursive],
+			[bind.recursive, bind.attributes, bind.propagation, bind.attributesRecursive, tree],
 			root === undefined ? [source, target] : [source, target, root],
 			why,
 		),

@@ -14,6 +14,7 @@ const S_IFBLK = 0o060000;
 export function rootfs(config: RuntimeConfig, inputs: PlanInputs): Operation[] {
 	const own = inputs.plainOverlay ? ["redirect_dir=off", "metacopy=off", "index=off"] : [];
 	const plan: Operation[] = [
+		...connectedTrees(config.mounts),
 		// Before anything is mounted: with shared propagation, systemd's default, the host would see it all.
 		op.propagation(MS_REC | MS_PRIVATE),
 		inputs.overlayLayersOneByOne
@@ -21,8 +22,9 @@ export function rootfs(config: RuntimeConfig, inputs: PlanInputs): Operation[] {
 			: op.overlayOptions(inputs.mountpoint, inputs.upper, inputs.work, inputs.layers, own),
 		op.root(inputs.mountpoint),
 	];
+	let trees = 0;
 	for (const mount of config.mounts) {
-		plan.push(...mountOne(mount));
+		plan.push(...mountOne(mount, isConnected(mount) ? trees++ : -1));
 		if (mount.destination === "/dev" && mount.type === "tmpfs") plan.push(...devices(config.linux.devices));
 	}
 	plan.push(...(inputs.furtherMounts ?? []));
@@ -40,7 +42,21 @@ export function rootfs(config: RuntimeConfig, inputs: PlanInputs): Operation[] {
 	return plan;
 }
 
-function mountOne(mount: Mount): Operation[] {
+/** Whether mounts made later are to pass between it and the host. */
+function isConnected({ type, options }: Mount): boolean {
+	return type === "bind" && bindOptions(options).propagation !== MS_PRIVATE;
+}
+
+function connectedTrees(mounts: readonly Mount[]): Operation[] {
+	const trees: Operation[] = [];
+	for (const mount of mounts) {
+		if (!isConnected(mount)) continue;
+		trees.push(op.tree(trees.length, mount.source, bindOptions(mount.options).recursive, mount.root));
+	}
+	return trees;
+}
+
+function mountOne(mount: Mount, tree: number): Operation[] {
 	const { destination } = mount;
 	if (mount.type === "remount") {
 		return [
@@ -58,7 +74,7 @@ function mountOne(mount: Mount): Operation[] {
 		? op.touch(destination, 0o755, "a file to mount on")
 		: op.mkdir(destination, 0o755, "a place to mount on");
 	const why = REASONS[destination] ?? "asked for";
-	return [place, op.bind(mount.source, destination, bindOptions(mount.options), why, mount.root)];
+	return [place, op.bind(mount.source, destination, bindOptions(mount.options), why, mount.root, tree)];
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -280,6 +280,32 @@ describe("options", () => {
 		expect(json.map((row) => row.operation)).toContain("pivot-root");
 		expect(json.find((row) => row.operation.startsWith("overlay"))?.microseconds).toBeGreaterThan(0);
 	});
+	test("rslave hears of what the host mounts, rshared is heard too, the default neither", async () => {
+		const shared = `${host.dir}/shared`;
+		const sh = (script: string) => Bun.spawnSync(["sh", "-ec", script], { cwd: host.dir });
+		sh("mkdir shared; mount -t tmpfs s shared; mount --make-rshared shared; mkdir shared/down shared/up");
+		try {
+			for (const [kind, down, up] of [
+				["rslave", "seen", ""],
+				["rshared", "seen", "heard"],
+				["rprivate", "", ""],
+			]) {
+				const flags = ["--privileged", "--network", "none", "-v", `${shared}:/s:${kind}`];
+				const id = await host.ok("run", "-d", ...flags, IMAGE, "sleep", "1000");
+				sh("mount -t tmpfs d shared/down; touch shared/down/seen");
+				expect([kind, await host.ok("exec", id, "ls", "/s/down")]).toEqual([kind, down]);
+				sh("umount shared/down");
+				await host.ok("exec", id, "sh", "-c", "mount -t tmpfs u /s/up && touch /s/up/heard");
+				expect([kind, sh("ls shared/up").stdout.toString().trim()]).toEqual([kind, up]);
+				sh("umount shared/up || true");
+				await host.ok("rm", "-f", id);
+			}
+			const refused = await host.sh("true", "-v", `${host.dir}:/d:rshared`);
+			expect(refused.stderr).toContain("but it is not a shared mount");
+		} finally {
+			sh("umount -R -l shared; rmdir shared");
+		}
+	});
 	test("the program answers to the name docker", async () => {
 		const link = `${host.dir}/docker`;
 		Bun.spawnSync(["ln", "-s", `${import.meta.dir}/../../NanoContainer`, link]);

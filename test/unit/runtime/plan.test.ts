@@ -61,6 +61,15 @@ describe("compilePlan()", () => {
 		expect(order.indexOf(a as never)).toBeLessThan(order.lastIndexOf(b as never));
 	test("joins the cgroup before it makes the cgroup namespace", () => before("write", "unshare"));
 	test("makes mounts private before it mounts", () => before("propagation", "overlay"));
+	test("takes what stays connected to the host before it makes mounts private", () => {
+		const connected = { destination: "/s", type: "bind", source: "/src", options: ["rbind", "rslave"] };
+		const plan = compilePlan({ ...config, mounts: [...config.mounts, connected] }, inputs);
+		const codes = plan.map(({ code }) => code);
+		expect(codes.indexOf("tree")).toBeLessThan(codes.indexOf("propagation"));
+		expect(plan.find(({ code }) => code === "tree")?.numbers).toEqual([0, 0x8000]);
+		const bind = plan.find(({ code, strings }) => code === "bind" && strings[1] === "/s");
+		expect(bind?.numbers.at(-1)).toBe(0);
+	});
 	test("writes sysctls before /proc/sys turns read-only", () => before("sysctl", "readonly"));
 	test("makes the root read-only after everything has been made in it", () => {
 		for (const code of ["mount", "mknod", "touch", "mkdir"]) before(code, "setattr");
