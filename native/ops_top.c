@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 /* setns(2) into the mount namespace that we are in already takes root and working directory to its top. Returns a
- * descriptor of the root directory that we had, to come back by, or -errno. */
+ * descriptor of the root directory that we had, to come back by, or -errno. EPERM: there is no CAP_SYS_CHROOT; then no
+ * container of ours has it either, and what lies above is in nobody's reach. */
 int go_to_top(void)
 {
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -35,10 +36,10 @@ int op_propagation(struct init *in, struct op *o)
 {
 	int root = go_to_top();
 	(void)in;
-	if (root < 0)
+	if (root < 0 && root != -EPERM)
 		return root;
 	int r = mount(NULL, "/", NULL, (unsigned long)o->n[0], NULL) < 0 ? -errno : 0;
-	return change_root(root) ?: r;
+	return (root < 0 ? 0 : change_root(root)) ?: r;
 }
 
 /* The new root becomes "/", the old one is stacked on it and taken off: no directory for it is needed.
@@ -56,10 +57,10 @@ int op_pivot_root(struct init *in, struct op *o)
 {
 	int before = go_to_top();
 	(void)o;
-	if (before < 0)
+	if (before < 0 && before != -EPERM)
 		return before;
 	int r = pivot(in->root);
-	if (r != -EINVAL) {
+	if (r != -EINVAL || before < 0) {
 		close(before);
 		return r;
 	}
