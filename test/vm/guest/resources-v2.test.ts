@@ -98,9 +98,15 @@ async function work(...flags: string[]): Promise<number> {
 }
 
 test("--cpus 0.5 halves the work done", async () => {
-	const [whole, half] = [await work("--cpuset-cpus", "0"), await work("--cpuset-cpus", "0", "--cpus", "0.5")];
-	expect(half / whole).toBeGreaterThan(0.25);
-	expect(half / whole).toBeLessThan(0.75);
+	// One after the other, on a machine whose own host may be busy in between: of three, the middle one counts.
+	const shares: number[] = [];
+	for (let round = 0; round < 3; round++) {
+		const [whole, half] = [await work("--cpuset-cpus", "0"), await work("--cpuset-cpus", "0", "--cpus", "0.5")];
+		shares.push(half / whole);
+	}
+	const [, share = 0] = shares.toSorted((a, b) => a - b);
+	expect(share).toBeGreaterThan(0.25);
+	expect(share).toBeLessThan(0.75);
 });
 
 test("--cpu-shares divides a processor that two want", async () => {
