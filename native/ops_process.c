@@ -176,7 +176,6 @@ int op_netlink(struct init *in, struct op *o)
 	return r;
 }
 
-/* --init: this process stays as PID 1, passes signals on and reaps; its child goes on with the plan. */
 /* As docker's tini is seen: "/sbin/docker-init -- PROGRAM ARG…". */
 static void show_as_docker_init(struct op *o)
 {
@@ -186,10 +185,11 @@ static void show_as_docker_init(struct op *o)
 	title_clear();
 	title_add("/sbin/docker-init");
 	title_add("--");
-	for (int64_t i = 0; i < o->n[1]; i++)
-		title_add(op_text(o, (uint32_t)(o->n[0] + i)));
+	for (int64_t i = 0; i < o->n[1] && title_add(op_text(o, (uint32_t)(o->n[0] + i))); i++)
+		;
 }
 
+/* --init: this process stays as PID 1, passes signals on and reaps; its child goes on with the plan. */
 int op_init(struct init *in, struct op *o)
 {
 	sigset_t all, before;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,24 +32,33 @@ int change_root(int dir)
 	return r;
 }
 
-/* Of all mounts, from the top: those above the root of a process that has been chroot'ed too. */
+/* Of all mounts: from the top, those above the root of a process that has been chroot'ed too; and from our own root,
+ * which something may have been mounted over. That of a plain directory has no mounts of its own (EINVAL). */
 int op_propagation(struct init *in, struct op *o)
 {
-	int root = go_to_top();
+	unsigned long flags = (unsigned long)o->n[0];
 	(void)in;
-	if (root < 0 && root != -EPERM)
-		return root;
-	int r = mount(NULL, "/", NULL, (unsigned long)o->n[0], NULL) < 0 ? -errno : 0;
-	return (root < 0 ? 0 : change_root(root)) ?: r;
+	if (mount(NULL, "/", NULL, flags, NULL) < 0 && errno != EINVAL)
+		return -errno;
+	int root = go_to_top();
+	if (root < 0)
+		return root == -EPERM ? 0 : root;
+	int r = mount(NULL, "/", NULL, flags, NULL) < 0 ? -errno : 0;
+	return change_root(root) ?: r;
 }
 
-/* The new root becomes "/", the old one is stacked on it and taken off: no directory for it is needed.
- * pivot_root(2), NOTES, `pivot_root(".", ".")`. */
-static int pivot(int root)
+/* The new root becomes "/", the old one is stacked on it and taken off: no directory for it is needed (pivot_root(2),
+ * NOTES, `pivot_root(".", ".")`). And all else that had been mounted over the old one: "/.." is what lies topmost. */
+static int pivot(struct init *in)
 {
-	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	struct stat st;
+	if (fchdir(in->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
 		return -errno;
-	return 0;
+	do
+		if (umount2(".", MNT_DETACH) < 0 || stat("/..", &st) < 0)
+			return errno == EINVAL ? -EBUSY : -errno; /* EINVAL is pivot_root's alone */
+	while (st.st_dev != in->plan->root_dev || st.st_ino != in->plan->root_ino);
+	return chdir("/") < 0 ? -errno : 0;
 }
 
 /* At the top: what lay above the root of a chroot'ed NanoContainer would stay in reach of who may chroot(2). The root of
@@ -59,10 +69,10 @@ int op_pivot_root(struct init *in, struct op *o)
 	(void)o;
 	if (before < 0 && before != -EPERM)
 		return before;
-	int r = pivot(in->root);
+	int r = pivot(in);
 	if (r != -EINVAL || before < 0) {
 		close(before);
 		return r;
 	}
-	return change_root(before) ?: pivot(in->root);
+	return change_root(before) ?: pivot(in);
 }

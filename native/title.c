@@ -18,7 +18,7 @@ void title_clear(void)
 	used = 0;
 }
 
-void title_add(const char *word)
+int title_add(const char *word)
 {
 	size_t length = strlen(word) + 1;
 	if (length > room - used)
@@ -27,4 +27,5 @@ void title_add(const char *word)
 	used += length;
 	if (used && used == room)
 		title[room - 1] = 0;
+	return used < room;
 }

@@ -13,7 +13,7 @@ import { findContainer } from "../store/containers.ts";
 import { findLiveRecord } from "../store/live-records.ts";
 import { ENOENT, ESRCH, SyscallError } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
-import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot } from "../sys/file.ts";
+import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot, tryOpenat2 } from "../sys/file.ts";
 import { pidfdOpen, startTime } from "../sys/process.ts";
 import { statFd } from "../sys/stat.ts";
 import type { Engine } from "./engine.ts";
@@ -168,7 +168,7 @@ function processOf(container: Container, options: ExecOptions, initPid: number, 
 }
 
 /** As many levels as are gone up. */
-const DEPTH = 1000;
+const DEPTH = 64;
 
 /**
  * The container's root directory. /proc/<pid>/root leads into the other mount namespace (a magic link of the kernel, not
@@ -179,15 +179,15 @@ function containerRoot(initPid: number, id: string | null): Fd {
 	using proc = openDir(`/proc/${initPid}`);
 	const first = openat2(proc.number, "root", O_PATH | O_DIRECTORY);
 	if (id === null || statFd(first.number).id === id) return first;
-	let at = openat2(first.number, "..", O_PATH | O_DIRECTORY);
-	for (let level = 0; level < DEPTH; level++) {
-		using below = at;
+	let at = tryOpenat2(first.number, "..", O_PATH | O_DIRECTORY, 0, 0);
+	for (let level = 0; level < DEPTH && at >= 0; level++) {
+		using below = new Fd(at);
 		if (statFd(below.number).id === id) {
 			first[Symbol.dispose]();
 			return new Fd(below.release());
 		}
-		at = openat2(below.number, "..", O_PATH | O_DIRECTORY);
+		at = tryOpenat2(below.number, "..", O_PATH | O_DIRECTORY, 0, 0);
 	}
-	at[Symbol.dispose]();
+	if (at >= 0) new Fd(at)[Symbol.dispose]();
 	return first;
 }

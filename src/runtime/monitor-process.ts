@@ -9,9 +9,10 @@ import { syscall } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { AT_FDCWD, O_RDONLY, openat2 } from "../sys/file.ts";
 import { nodeFs } from "../sys/node.ts";
-import { copiedMemfd, memfd, spawn, waitForChild } from "../sys/process.ts";
+import { copiedMemfd, endChild, memfd, spawn } from "../sys/process.ts";
 import { fromLatin1 } from "../sys/text.ts";
 import { seqpacketPair } from "../sys/unix-socket.ts";
+import { MonitorClient } from "./monitor.ts";
 
 const NAME = "nanocontainer-monitor";
 /** The last bytes: the monitor's size as a 64-bit number, and this word. */
@@ -29,12 +30,16 @@ export function waitingMonitor(): Fd | undefined {
 	return socket;
 }
 
+/** How long it may take to be begun; one that somebody has stopped is not waited for. */
+const BEGUN_MS = 500;
+
 /** Ends the monitor that waits, and sees it off: not every machine has somebody who collects orphans. */
 export function dismissMonitor(): void {
 	const socket = waitingMonitor();
 	if (!socket) return;
-	socket[Symbol.dispose]();
-	waitForChild();
+	using client = new MonitorClient(socket);
+	const word = client.nextWithin(BEGUN_MS);
+	if (word?.type === "ready") endChild(word.a);
 }
 
 /** As long as an id, which the monitor writes there for ps(1). */

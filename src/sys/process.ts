@@ -126,8 +126,13 @@ export function reapChildren(): number[] {
 	}
 }
 
-/** Waits until a child has ended, and collects it; returns at once where there is none (wait4(2)). */
-export const waitForChild = (): void => void trySyscall("wait4", -1, null, 0, null);
+const SIGKILL = 9;
+
+/** Kills a child of this process and collects it (wait4(2)). That it has ended, or is collected already, is fine. */
+export function endChild(pid: number): void {
+	trySyscall("kill", pid, SIGKILL);
+	trySyscall("wait4", pid, null, 0, null);
+}
 
 const PR_SET_CHILD_SUBREAPER = 36;
 

@@ -110,6 +110,16 @@ test("neither a caller's idea of signals nor a reader that goes away keeps a con
 	const lines = host.command(...RUN, IMAGE, "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo x; done; sleep .1");
 	expect(Bun.spawnSync(["sh", "-c", script, "sh", ...lines]).stdout.toString()).toBe("x\n");
 	await until(() => readdirSync(`${host.root}/containers`).length === 0, "the reaper, without a next command");
+
+	// A command that fails waits for its own monitor, not for what else is its child.
+	const busy = `trap '' CHLD; sleep 30 >/dev/null 2>&1 & echo $!; exec "$@"`;
+	const failing = ["timeout", "10", "sh", "-c", busy, "sh", ...host.command("exec", "nosuch", "true")];
+	const failed = Bun.spawnSync(failing, { stdout: "pipe", stderr: "pipe" });
+	process.kill(Number.parseInt(failed.stdout.toString(), 10));
+	expect([failed.stderr.toString(), failed.exitCode]).toEqual([
+		"Error response from daemon: No such container: nosuch\n",
+		1,
+	]);
 });
 
 test("who collects no orphans has none of commands that failed", () => {

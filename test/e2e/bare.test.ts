@@ -99,6 +99,20 @@ test("a program that may chroot(2) finds nothing above the container's root, not
 	expect(spawn(compiler, "-static", "-o", `${root}/tmp/out`, `${root}/tmp/out.c`).err).toBe("");
 	const words = ["run", "--rm", "--network", "none", "-v", "/tmp/out:/out", "nanocontainer/busybox", "/out"];
 	expect(bare(...words)).toEqual({ code: 0, out: "inside\n", err: "" });
+
+	// Nor beneath what was mounted over the host's root; and nothing of the container's appears on the host.
+	const own = [BINARY, "--root", `${root}/other`, "--run", `${root}/other.run`, ...words];
+	for (const cover of [
+		"",
+		"mount --bind / /;",
+		"mount --make-rshared /;",
+		"mount --make-rshared /; mount --rbind / /;",
+	]) {
+		const script = `${cover} "$@" && grep -c other.run/rootfs /proc/self/mountinfo`;
+		const flags = ["-m", "--propagation", "private", "sh", "-c", script, "sh"];
+		const shown = own.map((word) => (word === "/tmp/out:/out" ? `${root}/tmp/out:/out` : word));
+		expect([cover, spawn("unshare", ...flags, ...shown)]).toEqual([cover, { code: 1, out: "inside\n0\n", err: "" }]);
+	}
 });
 
 test("something else at the loader's place is not taken for it", () => {
