@@ -73,9 +73,12 @@ export async function running(docker: Docker | undefined): Promise<void> {
 	Bun.spawnSync(["sh", "-c", `yes 0123456789abcdef0123456789abcdef | head -c ${size} > ${dir}/gigabyte`]);
 	for (const driver of ["none", "json-file"]) {
 		const flags = ["--rm", "--network", "none", "--log-driver", driver, "-v", `${dir}/gigabyte:/gigabyte`];
-		const start = performance.now();
-		Bun.spawnSync(["sh", "-c", `${nc("run", ...flags, IMAGE, "cat", "/gigabyte").join(" ")} | cat > /dev/null`]);
-		const rate = ((size / (performance.now() - start)) * 1e-6).toFixed(2);
-		row(`1 GiB of output, \`--log-driver ${driver}\``, "NanoContainer", `${rate} GB/s`);
+		const rates = [0, 1, 2].map(() => {
+			const start = performance.now();
+			Bun.spawnSync(["sh", "-c", `${nc("run", ...flags, IMAGE, "cat", "/gigabyte").join(" ")} | cat > /dev/null`]);
+			return (size / (performance.now() - start)) * 1e-6;
+		});
+		const [, rate = 0] = rates.toSorted((a, b) => a - b);
+		row(`1 GiB of output, \`--log-driver ${driver}\``, "NanoContainer", `${rate.toFixed(2)} GB/s`);
 	}
 }

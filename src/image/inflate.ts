@@ -5,7 +5,7 @@ import { EngineError } from "../errors.ts";
 import { corrupt } from "./decompress.ts";
 
 /** What comes out at a time, what goes in, and how much may wait between inflating and unpacking. */
-const CHUNK = 1024 * 1024;
+const CHUNK = 256 * 1024;
 const PIECE = 256 * 1024;
 const QUEUE = 4;
 /** fflate holds all that one piece unfolds to, a thousandfold at worst. */
