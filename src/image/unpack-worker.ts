@@ -50,6 +50,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 
 async function work(job: UnpackJob, bytes: FileFollower): Promise<void> {
 	const answer = (message: FromWorker) => self.postMessage(message);
+	Bun.gc(true); // what the layer before took: the next would grow the heap before anybody looks
 	try {
 		const source = { diffId: job.diffId, size: job.size, bytes, verify: () => {} };
 		answer({ type: "done", size: await extractLayer(paths(job.root, job.run), source) });
