@@ -52,7 +52,7 @@ export function readEnvFiles(
 			}
 			throw new EngineError("usage", `${code === "EISDIR" ? "read" : "open"} ${file}: ${errnoText(Math.abs(errno))}`);
 		}
-		variables.push(...parseEnvFile(text, file, client));
+		for (const variable of parseEnvFile(text, file, client)) variables.push(variable);
 	}
 	return variables;
 }

@@ -16,6 +16,7 @@ import { Fd } from "../sys/fd.ts";
 import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot, tryOpenat2 } from "../sys/file.ts";
 import { pidfdOpen, startTime } from "../sys/process.ts";
 import { statFd } from "../sys/stat.ts";
+import { consistsOf, DIGITS } from "../sys/text.ts";
 import type { Engine } from "./engine.ts";
 import { environment, mergeEnvironment } from "./environment.ts";
 import { capabilitySets, noNewPrivileges } from "./oci-config.ts";
@@ -112,9 +113,10 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 	}
 }
 
-/** Out of a container's state; of an unknown one nothing is. */
+/** Out of a container's state. Zeros, which no directory has, where it is not known or is none. */
 function directoryId(root: string | null): DirectoryId {
-	const [dev = "0", ino = "0"] = root?.split(":") ?? [];
+	const [dev = "", ino = ""] = root?.split(":") ?? [];
+	if (!consistsOf(dev + ino, DIGITS)) return { dev: 0n, ino: 0n };
 	return { dev: BigInt(dev), ino: BigInt(ino) };
 }
 

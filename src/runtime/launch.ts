@@ -134,7 +134,7 @@ function monitorWith(fds: readonly number[]): MonitorClient {
 	const waiting = waitingMonitor();
 	if (waiting) {
 		const client = new MonitorClient(waiting);
-		if (client.isReady() && client.plan(fds)) return client;
+		if (client.awaitReady() && client.plan(fds)) return client;
 		client[Symbol.dispose]();
 	}
 	const client = new MonitorClient(newMonitor());
@@ -144,7 +144,7 @@ function monitorWith(fds: readonly number[]): MonitorClient {
 }
 
 function awaitStart(client: MonitorClient, plan: readonly Operation[], onCreated: (pid: number) => void) {
-	if (!client.isReady()) throw new EngineError("failed", "the monitor ended before the container started");
+	if (!client.awaitReady()) throw new EngineError("failed", "the monitor ended before the container started");
 	for (;;) {
 		const event = client.nextBlocking();
 		switch (event.type) {

@@ -62,7 +62,7 @@ export class MonitorClient implements Disposable {
 	}
 
 	/** Waits for the first word of a new monitor, blocking the process; false: it has ended instead. */
-	isReady(): boolean {
+	awaitReady(): boolean {
 		if (this.#monitorPid === 0) {
 			const event = this.nextBlocking();
 			if (event.type === "ready") this.#monitorPid = event.a;

@@ -94,7 +94,7 @@ test("a command that is killed between the plan and its streams leaves neither m
 	using plan = memfd("plan", encodePlan(header, [monitorOperation({ ...options, quietMs: 0 })]).bytes, false);
 	{
 		using client = new MonitorClient(newMonitor());
-		expect(client.isReady()).toBe(true);
+		expect(client.awaitReady()).toBe(true);
 		expect(client.plan([plan.number])).toBe(true);
 	}
 	await until(() => !readdirSync("/proc").some((pid) => commandOf(pid).includes(id)), "their end");

@@ -59,6 +59,8 @@ describe("exec", () => {
 		for (const [path, content] of [
 			[record, whole],
 			[record, "{"],
+			[record, whole.toString().replace(/"root":"[^"]*"/, '"root":"of:none"')],
+			[record, whole.toString().replace(/"root":"[^"]*",/, "")],
 			[record, readFileSync(`${host.run}/containers/${other}/record`)],
 			[`${host.run}/names/box`, other],
 			[`${host.run}/names/box`, "../../../x"],
