@@ -13,7 +13,7 @@ import type { BunPlugin } from "bun";
 import { compileMonitor, compileStart } from "./native/compile.ts";
 import { licenceText } from "./native/licences.ts";
 import { type Arch, carriedFiles, makeSelfContained } from "./native/self-contained.ts";
-import { makeImage } from "./src/image/make-embedded.ts";
+import { makeImage } from "./src/image/embedded/make-embedded.ts";
 import { bunFor, debianPackage } from "./test/foreign.ts";
 import { ensurePackages } from "./test/packages.ts";
 
@@ -58,7 +58,7 @@ const lazyUtil: BunPlugin = {
 const builtFiles: BunPlugin = {
 	name: "files of the build",
 	setup(build) {
-		build.onResolve({ filter: /^\.\.\/\.\.\/build\/[\w.-]+$/ }, ({ path }) => ({
+		build.onResolve({ filter: /^(\.\.\/)+build\/(image-[a-z.]+|licences)$/ }, ({ path }) => ({
 			path: `${import.meta.dir}/${DIR}/${path.split("/").at(-1)}`,
 		}));
 	},
@@ -66,7 +66,7 @@ const builtFiles: BunPlugin = {
 
 /**
  * A command is over before code compiled for speed pays: the thresholds are put so high that it is not compiled. What
- * runs for long (a pull) sets them back (src/image/pull.ts). It saves 3 of 23 ms of `run`.
+ * runs for long (a pull) sets them back (src/image/pull/pull.ts). It saves 3 of 23 ms of `run`.
  */
 const JIT_POLICY = 100;
 
@@ -75,7 +75,7 @@ async function compile(profile: readonly string[]): Promise<void> {
 	const built = run(["git", "show", "--no-patch", "--format=%ct", "HEAD"]);
 	const { version } = (await Bun.file("package.json").json()) as { version: string };
 	const result = await Bun.build({
-		entrypoints: ["src/main.ts", "src/image/unpack-worker.ts"],
+		entrypoints: ["src/main.ts", "src/image/layer/unpack-worker.ts"],
 		compile: {
 			outfile: OUT,
 			target: `bun-linux-${arch}`,

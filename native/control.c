@@ -1,97 +1,16 @@
 /* The control socket's clients. Each is a NanoContainer command that waits, attached or not; its standard streams
  * come here as descriptors (unix(7), SCM_RIGHTS) and its going away is the end of its attachment. */
 #define _GNU_SOURCE
-#include "init.h"
 #include "monitor.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int send_with_fd(int sock, const void *data, unsigned len, int fd)
-{
-	char space[CMSG_SPACE(sizeof fd)] = { 0 };
-	struct iovec iov = { (void *)data, len };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
-	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof fd);
-	memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	return sendmsg(sock, &h, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-struct client *client_add(struct monitor *m, int sock)
-{
-	struct client *c = calloc(1, sizeof *c);
-	if (!c)
-		return close(sock), NULL;
-	c->sock = watch_of(W_CLIENT, sock, c);
-	c->in = watch_of(W_CLIENT_IN, -1, c);
-	c->out[0] = c->out[1] = watch_of(W_CLIENT_OUT, -1, c);
-	c->next = m->clients;
-	m->clients = c;
-	watch_set(m, &c->sock, EPOLLIN);
-	return c;
-}
-
-void client_close_stream(struct monitor *m, struct watch *w)
-{
-	if (w->fd < 0)
-		return;
-	watch_set(m, w, 0);
-	close(w->fd);
-	w->fd = -1;
-}
-
-/* Freed by clients_sweep(), after the events of this turn, which may still name it. */
-void client_drop(struct monitor *m, struct client *c)
-{
-	if (c->in.fd >= 0)
-		stdin_end(m);
-	client_close_stream(m, &c->in);
-	client_close_stream(m, &c->out[0]);
-	client_close_stream(m, &c->out[1]);
-	client_close_stream(m, &c->sock);
-	c->gone = 1;
-}
-
-void clients_sweep(struct monitor *m)
-{
-	for (struct client **p = &m->clients; *p;) {
-		struct client *c = *p;
-		if (c->gone) {
-			*p = c->next;
-			free(c);
-		} else {
-			p = &c->next;
-		}
-	}
-}
-
-void client_send(struct client *c, enum control_type type, uint32_t a, uint32_t b)
-{
-	struct control_msg msg = { CONTROL_VERSION, (uint16_t)type, a, b };
-	if (c->sock.fd >= 0)
-		send(c->sock.fd, &msg, sizeof msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-/* Tells those that wait, once. Who still has output to come is told when it has come; who only waits (stop, rm)
- * must not hang on a reader that has stopped reading. */
-void clients_tell(struct monitor *m, enum control_type type, uint32_t a, uint32_t b, int with_streams)
-{
-	for (struct client *c = m->clients; c; c = c->next)
-		if (c->waits && !c->told && (with_streams || (!c->late && c->out[0].fd < 0 && c->out[1].fd < 0))) {
-			client_send(c, type, a, b);
-			c->told = 1;
-		}
-}
 
 /* Makes reading or writing it not wait. O_NONBLOCK belongs to the open file description, which the client shares with
  * its shell and its parents: so pipes and terminals are opened anew, and sockets, which have no path, are asked call
@@ -156,6 +75,8 @@ void client_read(struct monitor *m, struct client *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < (ssize_t)sizeof in.msg) {
+		if (c->in.fd >= 0)
+			stdin_end(m);
 		client_drop(m, c);
 		return;
 	}

@@ -62,5 +62,4 @@ int attach_in_root(struct init *, int mount_fd, const char *target);
 int go_to_top(void);
 int change_root(int dir);
 void init_run(struct plan *, struct init *) __attribute__((noreturn));
-int send_with_fd(int sock, const void *data, unsigned len, int fd);
 #endif

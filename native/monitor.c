@@ -31,16 +31,6 @@
 enum { F_TERMINAL = 1, F_STDIN = 2, F_STDIN_ONCE = 4, F_TIED = 8 }; /* n[0] of OP_MONITOR */
 enum { S_CONTROL = 1, S_LOG = 2, S_EXIT = 3, S_REAPER = 4 }; /* its strings; 0 is the id, for ps(1) */
 
-/* Changes what is waited for; 0 takes the descriptor out. */
-void watch_set(struct monitor *m, struct watch *w, uint32_t events)
-{
-	struct epoll_event e = { .events = events, .data.ptr = w };
-	if (w->fd < 0 || events == w->events)
-		return;
-	int op = !events ? EPOLL_CTL_DEL : w->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-	w->events = epoll_ctl(m->epoll, op, w->fd, &e) == 0 ? events : 0;
-}
-
 /* A failure before init runs is reported as one of operation 0, the monitor itself. */
 static void fail(struct client *c, int error)
 {

@@ -89,7 +89,9 @@ struct monitor {
 	const char *exit_path;
 };
 
+/* watch.c */
 void watch_set(struct monitor *m, struct watch *w, uint32_t events);
+void watch_close(struct monitor *m, struct watch *w);
 
 /* stdio.c */
 void stream_open(struct monitor *m, int which, int fd);
@@ -101,14 +103,15 @@ void stdin_drain(struct monitor *m);
 void stdin_end(struct monitor *m);
 void stdin_resume(struct monitor *m);
 
-/* control.c */
+/* client.c */
 struct client *client_add(struct monitor *m, int sock);
-void client_read(struct monitor *m, struct client *c);
-void client_drop(struct monitor *m, struct client *c);
-void client_close_stream(struct monitor *m, struct watch *w);
+void client_drop(struct monitor *m, struct client *c); /* stdin_end() comes first, if its input was taken */
 void client_send(struct client *c, enum control_type type, uint32_t a, uint32_t b);
 void clients_tell(struct monitor *m, enum control_type type, uint32_t a, uint32_t b, int with_streams);
 void clients_sweep(struct monitor *m);
+
+/* control.c */
+void client_read(struct monitor *m, struct client *c);
 
 /* log.c */
 void log_write(int fd, int which, const char *data, size_t len);

@@ -14,7 +14,7 @@ static int is_the_root(int fd, struct op *o)
 }
 
 /* The container's root above a directory into which its first process has chroot'ed itself, or -1. As far up as
- * containerRoot() in src/engine/exec.ts looks. */
+ * containerRoot() in src/engine/container/exec.ts looks. */
 static int root_above(int dir, struct op *o)
 {
 	int at = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -54,7 +54,7 @@ static int deliver(struct monitor *m, struct stream *s)
 				break;
 			} else if (errno != EINTR) {
 				client_send(c, C_BROKEN, (uint32_t)s->which, (uint32_t)errno);
-				client_close_stream(m, w);
+				watch_close(m, w);
 			}
 		}
 	}
@@ -113,7 +113,7 @@ static void stdin_close(struct monitor *m)
 		close(m->in.fd);
 	m->in.fd = -1;
 	for (struct client *c = m->clients; c; c = c->next)
-		client_close_stream(m, &c->in); /* so that who writes there learns that nobody reads */
+		watch_close(m, &c->in); /* so that who writes there learns that nobody reads */
 }
 
 /* A client's input is over: with -i the container's ends with it, when what is pending has gone through. */
@@ -203,7 +203,7 @@ void stdin_pump(struct monitor *m, struct client *c)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {
-			client_close_stream(m, &c->in);
+			watch_close(m, &c->in);
 			stdin_end(m);
 			return;
 		}
@@ -211,6 +211,7 @@ void stdin_pump(struct monitor *m, struct client *c)
 			continue; /* the container closed its stdin: what is typed goes nowhere */
 		if (scan && (n = scan_keys(c, m->in_buf, typed, (size_t)n)) < 0) {
 			client_send(c, C_DETACHED, 0, 0);
+			stdin_end(m);
 			client_drop(m, c);
 			return;
 		}

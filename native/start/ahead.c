@@ -60,7 +60,7 @@ static int takes_a_word(const char *option) {
 	return same(option, "--root") || same(option, "--run") || same(option, "--config");
 }
 
-/* Whether the command is one that starts a process in a container (src/cli/global.ts has what comes before it). If
+/* Whether the command is one that starts a process in a container (src/cli/command/global.ts has what comes before it). If
  * nothing comes of it, the monitor was begun in vain, and ends with us. */
 static int needs_monitor(char **argv) {
 	for (int i = 1; argv[0] && argv[i]; i++) {

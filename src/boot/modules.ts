@@ -3,7 +3,7 @@
  * Some kernels have all of it built in and no directory of modules: then there is nothing to do.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { decompress } from "../image/decompress.ts";
+import { decompress } from "../image/compression/decompress.ts";
 import { ENOENT, errnoText } from "../sys/errno.ts";
 import { tryLoadModule, tryLoadModuleBytes } from "../sys/machine.ts";
 

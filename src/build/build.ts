@@ -3,20 +3,27 @@
  * once and beside the others, the stages that it needs; what comes out is an image: a configuration and layers.
  */
 import { EngineError } from "../errors.ts";
-import { parseDocument } from "../image/spec.ts";
+import { parseDocument } from "../image/reference/spec.ts";
 import type { Paths } from "../paths.ts";
 import type { Db } from "../store/database.ts";
 import { sweepAbandoned } from "../store/staging.ts";
-import type { CacheRecord } from "./cache-document.ts";
-import type { BuildHost } from "./host.ts";
-import { BaseConfig, defaultsOf, type Platform, renderImageConfig } from "./image-config.ts";
-import type { BuildOptions } from "./options.ts";
-import type { Progress } from "./progress.ts";
-import { BuildSession } from "./session.ts";
-import { type OpenSource, openContext, openLayers } from "./sources.ts";
+import type { CacheRecord } from "./cache/cache-document.ts";
+import {
+	planStages,
+	resolveSource,
+	type Source,
+	type Stage,
+	type StagePlan,
+	sourceNames,
+} from "./dockerfile/stages.ts";
+import type { BuildHost } from "./session/host.ts";
+import { BaseConfig, defaultsOf, type Platform, renderImageConfig } from "./session/image-config.ts";
+import type { BuildOptions } from "./session/options.ts";
+import type { Progress } from "./session/progress.ts";
+import { BuildSession } from "./session/session.ts";
+import { type OpenSource, openContext, openLayers } from "./session/sources.ts";
+import { continueState, isoTime, type StageState, scratchState } from "./session/state.ts";
 import { buildStage } from "./stage.ts";
-import { planStages, resolveSource, type Source, type Stage, type StagePlan, sourceNames } from "./stages.ts";
-import { continueState, isoTime, type StageState, scratchState } from "./state.ts";
 
 export interface BuiltImage {
 	/** The image configuration as JSON text. */

@@ -1,11 +1,11 @@
 /** The manifest of an image that was built here. Layers of the base keep the blobs they came as; new ones are archives. */
-import { Manifest, parseDocument } from "../image/spec.ts";
+import { Manifest, parseDocument } from "../image/reference/spec.ts";
 import type { Paths } from "../paths.ts";
 import { hasBlob, readBlob, sha256 } from "../store/blobs.ts";
 import type { Db } from "../store/database.ts";
 import { layerArchiveSize } from "../store/images.ts";
 import { layerPath } from "../store/layers.ts";
-import { digestLayer } from "./layer.ts";
+import { digestLayer } from "./session/layer.ts";
 
 export const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar";
 export const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";

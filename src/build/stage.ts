@@ -1,24 +1,25 @@
 /** One stage: its base, then one instruction after the other. What changes files becomes a layer, the rest is noted. */
 import { EngineError } from "../errors.ts";
-import { layerDirectories } from "../image/rootfs-view.ts";
+import { layerDirectories } from "../image/layer/rootfs-view.ts";
 import { SyscallError } from "../sys/errno.ts";
-import { type CachedLayer, cacheKey, chainOf } from "./cache.ts";
-import { copyStep } from "./copy-step.ts";
-import type { StageInstruction } from "./instruction.ts";
-import { NewLayer } from "./layer.ts";
-import { DockerfileError } from "./lines.ts";
-import { applyMetadata, type MetadataInstruction } from "./metadata.ts";
-import { lookUpUser } from "./owner.ts";
-import { parseInstruction } from "./parse.ts";
-import { dropPending, isUnsealed, makeUnsealed, settlePending, type Unsealed } from "./pending.ts";
-import { Destination } from "./place.ts";
-import type { Vertex } from "./progress.ts";
-import { runStep } from "./run-step.ts";
-import { Scope, type ScopeInputs } from "./scope.ts";
-import type { BuildSession } from "./session.ts";
-import type { OpenSource } from "./sources.ts";
-import type { Stage } from "./stages.ts";
-import { pushLayer, pushMetadata, type StageState } from "./state.ts";
+import { type CachedLayer, cacheKey, chainOf } from "./cache/cache.ts";
+import type { StageInstruction } from "./dockerfile/instruction.ts";
+import { DockerfileError } from "./dockerfile/lines.ts";
+import { parseInstruction } from "./dockerfile/parse.ts";
+import { Scope, type ScopeInputs } from "./dockerfile/scope.ts";
+import type { Stage } from "./dockerfile/stages.ts";
+import { Destination } from "./files/place.ts";
+import { NewLayer } from "./session/layer.ts";
+import { dropPending, settlePending } from "./session/pending.ts";
+import type { Vertex } from "./session/progress.ts";
+import type { BuildSession } from "./session/session.ts";
+import type { OpenSource } from "./session/sources.ts";
+import { pushLayer, pushMetadata, type StageState } from "./session/state.ts";
+import { isUnsealed, makeUnsealed, type Unsealed } from "./session/unsealed.ts";
+import { copyStep } from "./steps/copy-step.ts";
+import { applyMetadata, type MetadataInstruction } from "./steps/metadata.ts";
+import { lookUpUser } from "./steps/owner.ts";
+import { runStep } from "./steps/run-step.ts";
 
 export interface StageRequest {
 	readonly session: BuildSession;

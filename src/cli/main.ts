@@ -4,15 +4,16 @@
  */
 
 import { Engine } from "../engine/engine.ts";
+import { openSettled } from "../engine/settle/reconcile.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
 import { exitNow } from "../sys/process.ts";
-import type { Context } from "./command.ts";
-import { bootWords, isInit, stayAlive } from "./first-process.ts";
-import { FlagError } from "./flags.ts";
-import { engineOptions, type GlobalOptions, programName, readGlobal } from "./global.ts";
-import { renderGroupHelp } from "./help.ts";
-import { complain, print } from "./output.ts";
+import { bootWords, isInit, stayAlive } from "./boot/first-process.ts";
+import type { Context } from "./command/command.ts";
+import { engineOptions, type GlobalOptions, programName, readGlobal } from "./command/global.ts";
+import { renderGroupHelp } from "./command/help.ts";
+import { FlagError } from "./flags/flags.ts";
+import { complain, print } from "./output/output.ts";
 import { groupOf, groupRows, hasMember, isVerb, memberRows, tree, verbRows } from "./tree.ts";
 
 const USAGE = 125;
@@ -69,7 +70,7 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 	if (options.debug) enableDebug();
 	const [name, member] = rest;
 	if (options.version) {
-		const { versionLine } = await import("./version.ts");
+		const { versionLine } = await import("./system/version.ts");
 		print(`${versionLine(program)}\n`);
 		return 0;
 	}
@@ -166,9 +167,9 @@ function contextOf(program: string, global: GlobalOptions): Context {
 		global,
 		program,
 		engine: () => {
-			engine ??= Engine.open(engineOptions(global.root, global.run));
+			engine ??= openSettled(engineOptions(global.root, global.run));
 			return engine;
 		},
-		quietEngine: () => Engine.openQuietly(engineOptions(global.root, global.run)),
+		quietEngine: () => Engine.open(engineOptions(global.root, global.run)),
 	};
 }

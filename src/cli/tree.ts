@@ -1,6 +1,6 @@
 /** The command tree: names, one line each for the overview, and where each is loaded from. */
 import { type CommandDef, defineCommand } from "citty";
-import { leaf } from "./command.ts";
+import { leaf } from "./command/command.ts";
 
 /** `path` is how the command was called: "ps", "container ls". */
 type Load = (path?: string) => Promise<CommandDef>;
@@ -15,36 +15,48 @@ const entry = (summary: string, load: Load): Entry => ({ summary, load });
 /** Verbs; those under `container` and `image` are reached through their noun too. */
 const VERBS = {
 	attach: entry("Attach local standard input, output, and error streams to a running container", async (path) =>
-		leaf((await import("./attach.ts")).attach, path),
+		leaf((await import("./container/attach.ts")).attach, path),
 	),
 	boot: entry(
 		"Be the first process of a machine: mounts, modules, network, and the containers it is there for",
-		async (path) => leaf((await import("./boot.ts")).boot, path),
+		async (path) => leaf((await import("./boot/boot.ts")).boot, path),
 	),
-	build: entry("Build an image from a Dockerfile", async (path) => leaf((await import("./build.ts")).build, path)),
-	create: entry("Create a new container", async (path) => leaf((await import("./create.ts")).createCommand, path)),
-	exec: entry("Execute a command in a running container", async (path) => leaf((await import("./exec.ts")).exec, path)),
-	images: entry("List images", async (path) => leaf((await import("./images.ts")).images, path)),
-	info: entry("Display system-wide information", async (path) => leaf((await import("./info.ts")).info, path)),
+	build: entry("Build an image from a Dockerfile", async (path) =>
+		leaf((await import("./build/build.ts")).build, path),
+	),
+	create: entry("Create a new container", async (path) =>
+		leaf((await import("./container/create.ts")).createCommand, path),
+	),
+	exec: entry("Execute a command in a running container", async (path) =>
+		leaf((await import("./container/exec.ts")).exec, path),
+	),
+	images: entry("List images", async (path) => leaf((await import("./image/ls.ts")).images, path)),
+	info: entry("Display system-wide information", async (path) => leaf((await import("./system/info.ts")).info, path)),
 	inspect: entry("Return low-level information on NanoContainer objects", async (path) =>
-		leaf((await import("./inspect.ts")).inspect, path),
+		leaf((await import("./system/inspect.ts")).inspect, path),
 	),
-	kill: entry("Kill one or more running containers", async (path) => leaf((await import("./kill.ts")).kill, path)),
+	kill: entry("Kill one or more running containers", async (path) =>
+		leaf((await import("./container/kill.ts")).kill, path),
+	),
 	load: entry("Load an image from a tar archive or STDIN", async (path) =>
-		leaf((await import("./load.ts")).load, path),
+		leaf((await import("./image/load.ts")).load, path),
 	),
-	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./logs.ts")).logs, path)),
-	ps: entry("List containers", async (path) => leaf((await import("./ps.ts")).ps, path)),
-	pull: entry("Download an image from a registry", async (path) => leaf((await import("./pull.ts")).pull, path)),
-	rm: entry("Remove one or more containers", async (path) => leaf((await import("./rm.ts")).rm, path)),
-	rmi: entry("Remove one or more images", async (path) => leaf((await import("./rmi.ts")).rmi, path)),
+	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./container/logs.ts")).logs, path)),
+	ps: entry("List containers", async (path) => leaf((await import("./container/ls.ts")).ps, path)),
+	pull: entry("Download an image from a registry", async (path) => leaf((await import("./image/pull.ts")).pull, path)),
+	rm: entry("Remove one or more containers", async (path) => leaf((await import("./container/rm.ts")).rm, path)),
+	rmi: entry("Remove one or more images", async (path) => leaf((await import("./image/rm.ts")).rmi, path)),
 	run: entry("Create and run a new container from an image", async (path) =>
-		leaf((await import("./run.ts")).run, path),
+		leaf((await import("./container/run.ts")).run, path),
 	),
-	start: entry("Start one or more stopped containers", async (path) => leaf((await import("./start.ts")).start, path)),
-	stop: entry("Stop one or more running containers", async (path) => leaf((await import("./stop.ts")).stop, path)),
+	start: entry("Start one or more stopped containers", async (path) =>
+		leaf((await import("./container/start.ts")).start, path),
+	),
+	stop: entry("Stop one or more running containers", async (path) =>
+		leaf((await import("./container/stop.ts")).stop, path),
+	),
 	version: entry("Show the NanoContainer version information", async (path) =>
-		leaf((await import("./version.ts")).version, path),
+		leaf((await import("./system/version.ts")).version, path),
 	),
 } satisfies Record<string, Entry>;
 
@@ -60,13 +72,13 @@ interface Group {
 
 const inspectOf = (type: "container" | "image"): Entry =>
 	entry(`Display detailed information on one or more ${type}s`, async () =>
-		leaf((await import("./inspect.ts")).inspectOnly(type)),
+		leaf((await import("./system/inspect.ts")).inspectOnly(type)),
 	);
 
 const BUILDER = {
 	build: VERBS.build,
-	du: entry("Show build cache usage", async (path) => leaf((await import("./builder.ts")).du, path)),
-	prune: entry("Remove build cache", async (path) => leaf((await import("./builder.ts")).prune, path)),
+	du: entry("Show build cache usage", async (path) => leaf((await import("./build/builder.ts")).du, path)),
+	prune: entry("Remove build cache", async (path) => leaf((await import("./build/builder.ts")).prune, path)),
 };
 
 const GROUPS: Readonly<Record<string, Group>> = {
@@ -105,7 +117,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 		summary: "Manage NanoContainer",
 		members: {
 			check: entry("Check every blob and layer against its digest, and the records against the disk", async () =>
-				leaf((await import("./system-check.ts")).systemCheck),
+				leaf((await import("./system/check.ts")).systemCheck),
 			),
 			info: VERBS.info,
 		},
@@ -116,7 +128,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 /** Started by the monitor, not by people. */
 const internal = defineCommand({
 	meta: { name: "internal", hidden: true },
-	subCommands: { reap: async () => leaf((await import("./internal.ts")).reapCommand) },
+	subCommands: { reap: async () => leaf((await import("./system/internal.ts")).reapCommand) },
 });
 
 type Loaders = Record<string, () => Promise<CommandDef>>;

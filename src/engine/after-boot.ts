@@ -5,7 +5,7 @@
  * may be anything, and go.
  */
 
-import { wantedBlobs } from "../image/sweep.ts";
+import { wantedBlobs } from "../image/record/sweep.ts";
 import type { Paths } from "../paths.ts";
 import { ensureRoot, ensureRun } from "../store/blobs.ts";
 import { forgetUncertainResults } from "../store/build-cache.ts";

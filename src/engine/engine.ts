@@ -14,7 +14,6 @@ import type { Fd } from "../sys/fd.ts";
 import { lockByte } from "../sys/file.ts";
 import { existsSync } from "../sys/fs.ts";
 import { effectiveUser, setUmask } from "../sys/process.ts";
-import { reconcile } from "./reconcile.ts";
 
 export interface EngineOptions {
 	readonly root: string;
@@ -40,15 +39,11 @@ export class Engine {
 		return this.#db;
 	}
 
-	/** Opens the state, and first of all settles what other commands left unfinished when they were killed. */
+	/**
+	 * Opens the state, and looks at no record: what commands that were killed left unfinished is settled by who opens it
+	 * for a command that works on them (settle/reconcile.ts), and not for the reaper, which is part of that.
+	 */
 	static async open(options: EngineOptions): Promise<Engine> {
-		const engine = await Engine.openQuietly(options);
-		await reconcile(engine);
-		return engine;
-	}
-
-	/** Without settling what was left: for the reaper, which is part of that, and for who may not need the records. */
-	static async openQuietly(options: EngineOptions): Promise<Engine> {
 		if (effectiveUser() !== 0) {
 			throw new EngineError("not-root", "NanoContainer must be run as root: it makes namespaces, mounts and devices");
 		}

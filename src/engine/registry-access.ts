@@ -1,5 +1,5 @@
 /** Registries as the configuration and the user's credentials let the engine talk to them. */
-import type { Reference } from "../image/reference.ts";
+import type { Reference } from "../image/reference/reference.ts";
 import { isInsecure, RegistryClient } from "../registry/client.ts";
 import type { Credentials } from "../registry/credentials.ts";
 

@@ -67,7 +67,7 @@ function unreachable(url: string, error: unknown): unknown {
 	return new Unreachable(`Get "${url}": ${reasonOf(error, url)}`, error);
 }
 
-/** For the first byte of an answer; a body that stands still is ended after IDLE_MS (src/image/download.ts). */
+/** For the first byte of an answer; a body that stands still is ended after IDLE_MS (src/image/pull/download.ts). */
 const ANSWER_MS = 30_000;
 
 const isWeb = (url: URL): boolean => url.protocol === "http:" || url.protocol === "https:";

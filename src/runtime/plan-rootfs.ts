@@ -6,12 +6,28 @@ import { MOUNT_ATTR_RDONLY, MS_PRIVATE, MS_REC } from "../sys/mount.ts";
 import type { Device, Mount, RuntimeConfig } from "./config.ts";
 import { bindOptions, mountOptions } from "./mounts.ts";
 import { type Operation, op } from "./operations.ts";
-import type { PlanInputs } from "./plan.ts";
 
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 
-export function rootfs(config: RuntimeConfig, inputs: PlanInputs): Operation[] {
+/** Where the parts of the root file system are. */
+export interface RootfsInputs {
+	/** Layer directories, top first, and the container's own. */
+	readonly layers: readonly string[];
+	readonly upper: string;
+	readonly work: string;
+	/** An empty directory of the host to mount the root file system on, in the new mount namespace. */
+	readonly mountpoint: string;
+	/** overlay takes layers one by one (Linux 6.5), not only as one string. */
+	readonly overlayLayersOneByOne: boolean;
+	/** The container's own layer is to become a layer of an image: overlay must not refer to those below from it. */
+	readonly plainOverlay?: boolean;
+	/** Mounts that the OCI configuration has no words for: those of build steps. */
+	readonly terminalSize: { readonly rows: number; readonly columns: number };
+	readonly furtherMounts?: readonly Operation[];
+}
+
+export function rootfs(config: RuntimeConfig, inputs: RootfsInputs): Operation[] {
 	const own = inputs.plainOverlay ? ["redirect_dir=off", "metacopy=off", "index=off"] : [];
 	const plan: Operation[] = [
 		...connectedTrees(config.mounts),

@@ -12,34 +12,21 @@ import { linkUpMessage } from "../sys/rtnetlink-message.ts";
 import { CLONE_FLAGS, type NamespaceKind, type RuntimeConfig } from "./config.ts";
 import { type Operation, op } from "./operations.ts";
 import { identity, program } from "./plan-identity.ts";
-import { rootfs } from "./plan-rootfs.ts";
+import { type RootfsInputs, rootfs } from "./plan-rootfs.ts";
 import { RLIMITS } from "./rlimits.ts";
 
 /** What the rest of the program has made ready for this container. */
-export interface PlanInputs {
+export interface PlanInputs extends RootfsInputs {
 	/** Strings and flags of the monitor's configuration. */
 	readonly monitor: Operation;
-	/** Layer directories, top first, and the container's own. */
-	readonly layers: readonly string[];
-	readonly upper: string;
-	readonly work: string;
-	/** An empty directory of the host to mount the root file system on, in the new mount namespace. */
-	readonly mountpoint: string;
-	/** overlay takes layers one by one (Linux 6.5), not only as one string. */
-	readonly overlayLayersOneByOne: boolean;
 	/** cgroup.procs files that init joins by itself (cgroup v1; on v2 it is born in its cgroup). */
 	readonly cgroupJoins: readonly string[];
 	/** Messages for the inside of a bridged network, and how many; undefined without one. */
 	readonly network: { readonly messages: Uint8Array; readonly count: number; readonly text: string } | undefined;
 	/** What is done from outside while init mounts; undefined: nothing that init would have to wait for. */
 	readonly meanwhile: string | undefined;
-	readonly terminalSize: { readonly rows: number; readonly columns: number };
 	/** --init */
 	readonly initProcess: boolean;
-	/** The container's own layer is to become a layer of an image: overlay must not refer to those below from it. */
-	readonly plainOverlay?: boolean;
-	/** Mounts that the OCI configuration has no words for: those of build steps. */
-	readonly furtherMounts?: readonly Operation[];
 }
 
 /** All namespaces but cgroup's are made by clone3(2) itself. */

@@ -12,8 +12,8 @@ import {
 	statSync,
 	writeFileSync,
 } from "node:fs";
-import { TarReader } from "../../src/image/tar-reader.ts";
-import { LayerWriter } from "../../src/image/unpack.ts";
+import { LayerWriter } from "../../src/image/layer/unpack.ts";
+import { TarReader } from "../../src/image/tar/reader.ts";
 import { paxRecords, type TarFile, tarOf, withChecksum } from "../registry.ts";
 
 const dir = mkdtempSync("/tmp/nc-hostile-");

@@ -1,4 +1,4 @@
-/** The rules of the layout (ARCHITECTURE.md): ranks, import bans, file length, forbidden words. */
+/** The rules of the layout (ARCHITECTURE.md): ranks, rooms, circles, import bans, file length, forbidden words. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -22,33 +22,109 @@ const MAX_LINES = 250;
 /** Tables and option lists, which a split would not make clearer. */
 const LONGER: Readonly<Record<string, number>> = {
 	"src/runtime/operation-texts.ts": 260,
-	"src/image/unpack.ts": 350,
-	"src/build/lint.ts": 280,
-	"src/build/parse.ts": 260,
+	"src/image/layer/unpack.ts": 350,
+	"src/build/dockerfile/lint.ts": 280,
+	"src/build/dockerfile/parse.ts": 260,
 	"native/monitor.c": 430,
 	"native/ops_mount.c": 350,
 	"native/stdio.c": 280,
-	"native/ops_process.c": 260,
 };
 
 const files = [...new Bun.Glob("src/**/*.ts").scanSync({ cwd: ROOT })].sort();
 const text = (file: string): string => readFileSync(`${ROOT}/${file}`, "utf8");
 const folderOf = (file: string): string => /^src\/([^/]+)\//.exec(file)?.[1] ?? "";
 const importsOf = (file: string): string[] =>
-	[...text(file).matchAll(/(?:from|import\(|import)\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+	[...text(file).matchAll(/(?:from|import\(|import|require\()\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+/** The files of src/ that a file names, types included. */
+const neighbours = (file: string): string[] =>
+	importsOf(file)
+		.filter((path) => path.startsWith("."))
+		.map((path) => normalize(join(dirname(file), path)))
+		.filter((target) => target.startsWith("src/"));
 
 test("a file imports its own folder, lower ranks and rank 0", () => {
 	const wrong: string[] = [];
 	for (const file of files) {
 		const folder = folderOf(file);
-		for (const path of importsOf(file).filter((name) => name.startsWith("."))) {
-			const target = normalize(join(dirname(file), path));
-			if (target.startsWith("build/") || file === "src/main.ts") continue;
+		if (file === "src/main.ts") continue;
+		for (const target of neighbours(file)) {
 			const other = folderOf(target);
 			if (other !== folder && (RANKS[other] ?? 0) >= (RANKS[folder] ?? 0)) wrong.push(`${file} imports ${target}`);
 		}
 	}
 	expect(wrong).toEqual([]);
+});
+
+/** Rooms of a folder in their order, lowest first, as ARCHITECTURE.md has it; "" is what lies in the folder itself. */
+function roomsOf(folder: string): string[] {
+	const row = new RegExp(`^\\| \`src/${folder}\` \\| (.*) \\|$`, "m").exec(
+		text("ARCHITECTURE.md").split("## Rooms")[1] ?? "",
+	);
+	return [...(row?.[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name = ""]) => (name.endsWith(".ts") ? "" : name));
+}
+const MAX_FILES = 25;
+
+test("a file opens what lies in its own room or in those below", () => {
+	const wrong: string[] = [];
+	for (const folder of ["cli", "engine", "build", "image"]) {
+		const order = roomsOf(folder);
+		const roomOf = (file: string): number =>
+			order.indexOf(new RegExp(`^src/${folder}/(?:([^/]+)/)?[^/]+$`).exec(file)?.[1] ?? "");
+		for (const file of files.filter((name) => folderOf(name) === folder)) {
+			if (roomOf(file) < 0) wrong.push(`${file} is in a room that ARCHITECTURE.md does not name`);
+			for (const target of neighbours(file)) {
+				if (folderOf(target) === folder && roomOf(target) > roomOf(file)) wrong.push(`${file} opens ${target}`);
+			}
+		}
+	}
+	expect(wrong).toEqual([]);
+});
+
+test("no corridor has more than some twenty-five doors", () => {
+	const corridors = Map.groupBy(files, (file) => dirname(file));
+	expect([...corridors].filter(([, inside]) => inside.length > MAX_FILES).map(([path]) => path)).toEqual(["src/sys"]);
+});
+
+/** The members of each circle of a graph: those that can be reached from themselves. */
+function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
+	const reaches = (from: string): boolean => {
+		const seen = new Set<string>();
+		const next = [...(graph.get(from) ?? [])];
+		for (let at = next.pop(); at !== undefined; at = next.pop()) {
+			if (at === from) return true;
+			if (seen.has(at)) continue;
+			seen.add(at);
+			next.push(...(graph.get(at) ?? []));
+		}
+		return false;
+	};
+	return [...graph.keys()].filter(reaches);
+}
+
+test("no file needs one that needs it, types included", () => {
+	expect(circles(new Map(files.map((file) => [file, neighbours(file)])))).toEqual([]);
+});
+
+test("no .c needs one that needs it: headers may declare what all share", () => {
+	for (const folder of ["native", "native/start"]) {
+		const sources = [...new Bun.Glob(`${folder}/*.c`).scanSync({ cwd: ROOT })];
+		const bare = (file: string) => text(file).replace(/\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\.)*"/g, "");
+		/** Functions begin at the first column, and have their name before a parenthesis. */
+		const defines = new Map(
+			sources.flatMap((file) =>
+				[...bare(file).matchAll(/^(?!static|typedef)[a-z][\w *]*?\b(\w+)\([^;]*?\)\s*\{/gm)].map(
+					([, name = ""]) => [name, file] as const,
+				),
+			),
+		);
+		const uses = sources.map((file) => {
+			const words = new Set(bare(file).match(/\b\w+(?=\()|\bop_\w+/g));
+			const needed = [...words].flatMap((word) => defines.get(word) ?? []).filter((other) => other !== file);
+			return [file, needed] as const;
+		});
+		expect(defines.size).toBeGreaterThan(10);
+		expect(circles(new Map(uses))).toEqual([]);
+	}
 });
 
 const only = (module: string, folder: string) =>
@@ -66,7 +142,11 @@ test("only cli ends the process", () => {
 test("the engine calls no program but a credential helper and git", () => {
 	const wrong = files.filter((file) => /Bun\.spawn|child_process|Bun\.\$/.test(text(file)));
 	// git for contexts that are repositories, if it is there; make-embedded runs when this program is built.
-	expect(wrong).toEqual(["src/build/remote.ts", "src/image/make-embedded.ts", "src/registry/credentials.ts"]);
+	expect(wrong).toEqual([
+		"src/build/steps/remote.ts",
+		"src/image/embedded/make-embedded.ts",
+		"src/registry/credentials.ts",
+	]);
 });
 
 test("files are short and say what they are", () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { globPattern } from "../../../src/build/glob.ts";
-import { IgnoreRules, parseIgnoreFile } from "../../../src/build/ignore.ts";
+import { globPattern } from "../../../src/build/files/glob.ts";
+import { IgnoreRules, parseIgnoreFile } from "../../../src/build/files/ignore.ts";
 
 const ignored = (file: string, ...paths: string[]): string[] => {
 	const rules = new IgnoreRules(parseIgnoreFile(file));

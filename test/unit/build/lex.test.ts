@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { expandWord, expandWords } from "../../../src/build/lex.ts";
+import { expandWord, expandWords } from "../../../src/build/dockerfile/lex.ts";
 
 const values: Readonly<Record<string, string>> = { a: "1", p: "foo.tar.gz", empty: "", two: "x y" };
 const lexing = { escapeChar: "\\", lookup: (name: string) => values[name] };

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { parsePort } from "../../../src/build/metadata.ts";
-import { parseChmod } from "../../../src/build/mode.ts";
-import { parseDockerfile } from "../../../src/build/parse.ts";
-import { parseDuration } from "../../../src/build/parse-health.ts";
-import { cleanPath, contextPath, resolvePath } from "../../../src/build/path.ts";
-import { planStages } from "../../../src/build/stages.ts";
+import { parseDockerfile } from "../../../src/build/dockerfile/parse.ts";
+import { parseDuration } from "../../../src/build/dockerfile/parse-health.ts";
+import { planStages } from "../../../src/build/dockerfile/stages.ts";
+import { parseChmod } from "../../../src/build/files/mode.ts";
+import { cleanPath, contextPath, resolvePath } from "../../../src/build/files/path.ts";
+import { parsePort } from "../../../src/build/steps/metadata.ts";
 import { CORPUS } from "../../build/corpus.ts";
 
 const none = new Map<string, string>();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { canonical, familiar, parseReference, splitFamiliar } from "../../../src/image/reference.ts";
+import { canonical, familiar, parseReference, splitFamiliar } from "../../../src/image/reference/reference.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { Header } from "tar";
-import type { TarEntry } from "../../../src/image/tar-header.ts";
-import { TarReader } from "../../../src/image/tar-reader.ts";
-import { encodeHeader, endOfArchive, type OutEntry, padding, plainEntry } from "../../../src/image/tar-writer.ts";
+import type { TarEntry } from "../../../src/image/tar/header.ts";
+import { TarReader } from "../../../src/image/tar/reader.ts";
+import { encodeHeader, endOfArchive, type OutEntry, padding, plainEntry } from "../../../src/image/tar/writer.ts";
 
 /** What the reader sees of what the writer wrote. */
 function roundTrip(entry: OutEntry, data: Uint8Array): { entry: TarEntry; data: Buffer } {

@@ -1,0 +1,161 @@
+/** The build context and the Dockerfile: a directory, an archive or a Dockerfile on standard input, a URL, a git URL. */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { relative, resolve } from "node:path";
+import { type ParsedDockerfile, parseDockerfile } from "../../build/dockerfile/parse.ts";
+import { IgnoreRules, parseIgnoreFile } from "../../build/files/ignore.ts";
+import { Tree } from "../../build/files/tree.ts";
+import type { LocalContext } from "../../build/session/options.ts";
+import { cloneRepository, HEAD_BYTES, isGit, looksLikeArchive, unpackStream } from "../../build/steps/remote.ts";
+import { EngineError, messageOf } from "../../errors.ts";
+import type { Paths } from "../../paths.ts";
+import { stagingDirectory } from "../../store/staging.ts";
+import { errnoText } from "../../sys/errno.ts";
+import { openDir, readWhole } from "../../sys/file.ts";
+import { removeTree } from "../../sys/tree.ts";
+
+export interface BuildInputs extends Disposable {
+	readonly dockerfile: ParsedDockerfile;
+	readonly dockerfileName: string;
+	readonly dockerfileText: string;
+	readonly context: LocalContext;
+}
+
+/** `file` is -f: relative to the working directory, "-" for standard input, or in the context. */
+export async function readContext(paths: Paths, where: string, file: string | undefined): Promise<BuildInputs> {
+	if (where === "-" && file === "-") {
+		throw new EngineError("usage", "invalid argument: can't use stdin for both build context and dockerfile");
+	}
+	const source = await openSource(paths, where);
+	try {
+		const { directory, given } = source;
+		const { text, name, ignoreNames } = readDockerfile(directory, file, given);
+		return {
+			dockerfile: parseDockerfile(text),
+			dockerfileName: name,
+			dockerfileText: text,
+			context: { directory, ignore: readIgnore(directory, ignoreNames) },
+			[Symbol.dispose]: () => source.dispose(),
+		};
+	} catch (error) {
+		source.dispose();
+		throw error;
+	}
+}
+
+interface Opened {
+	readonly directory: string;
+	/** The Dockerfile itself came instead of a context. */
+	readonly given?: string;
+	dispose(): void;
+}
+
+async function openSource(paths: Paths, where: string): Promise<Opened> {
+	if (where === "-") return fromStream(paths, Bun.stdin.stream());
+	if (isGit(where)) {
+		const staging = stagingDirectory(paths);
+		try {
+			return { directory: await cloneRepository(where, staging), dispose: () => removeTree(staging) };
+		} catch (error) {
+			removeTree(staging);
+			throw error;
+		}
+	}
+	if (/^https?:\/\//.test(where)) return fromStream(paths, await download(where));
+	const directory = resolve(where);
+	const stat = statSync(directory, { throwIfNoEntry: false });
+	if (!stat) throw new EngineError("usage", `unable to prepare context: path "${where}" not found`);
+	if (stat.isDirectory()) return { directory, dispose() {} };
+	return fromStream(paths, Bun.file(directory).stream());
+}
+
+async function download(url: string): Promise<AsyncIterable<Uint8Array>> {
+	try {
+		const response = await fetch(url);
+		if (!response.ok) throw new Error(`the server answers ${response.status}`);
+		if (!response.body) throw new Error("the server sends nothing");
+		return response.body;
+	} catch (error) {
+		throw new EngineError("failed", `unable to prepare context: Get "${url}": ${messageOf(error)}`);
+	}
+}
+
+const MAX_DOCKERFILE = 16 * 1024 * 1024;
+
+/** An archive becomes a directory of ours; what is none is a Dockerfile, with nothing beside it. */
+async function fromStream(paths: Paths, stream: AsyncIterable<Uint8Array>): Promise<Opened> {
+	const directory = stagingDirectory(paths);
+	const dispose = () => removeTree(directory);
+	const rest = stream[Symbol.asyncIterator]();
+	/** At least so many bytes, if there are. */
+	const read = async (wanted: number): Promise<Buffer> => {
+		const chunks: Uint8Array[] = [];
+		for (let got = 0; got < wanted; ) {
+			const next = await rest.next();
+			if (next.done) break;
+			chunks.push(new Uint8Array(next.value));
+			got += next.value.length;
+		}
+		return Buffer.concat(chunks);
+	};
+	try {
+		const head = await read(HEAD_BYTES);
+		if (await looksLikeArchive(head)) {
+			await unpackStream(joined(head, rest), directory);
+			return { directory, dispose };
+		}
+		const text = Buffer.concat([head, await read(MAX_DOCKERFILE)]);
+		if (text.length > MAX_DOCKERFILE)
+			throw new EngineError("usage", "what was sent is neither an archive nor a Dockerfile");
+		return { directory, given: text.toString(), dispose };
+	} catch (error) {
+		dispose();
+		throw error;
+	}
+}
+
+async function* joined(head: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+	yield head;
+	for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
+}
+
+function readDockerfile(directory: string, file: string | undefined, given: string | undefined) {
+	if (given !== undefined) return { text: given, name: "Dockerfile", ignoreNames: [".dockerignore"] };
+	if (file === "-") {
+		return { text: readWhole(0).toString(), name: "Dockerfile", ignoreNames: [".dockerignore"] };
+	}
+	const outside = file !== undefined && existsSync(file) ? resolve(file) : undefined;
+	const inside = file ?? "Dockerfile";
+	const beside = outside === undefined ? undefined : relative(directory, outside);
+	const name = beside === undefined || beside.startsWith("..") ? inside : beside;
+	const text =
+		outside !== undefined && (beside?.startsWith("..") ?? false)
+			? readOutside(outside)
+			: (readInside(directory, name) ?? (file === undefined ? readInside(directory, "dockerfile") : undefined));
+	if (text === undefined) {
+		throw new EngineError("usage", `failed to read dockerfile: open ${name}: no such file or directory`);
+	}
+	return { text, name, ignoreNames: [`${name}.dockerignore`, ".dockerignore"] };
+}
+
+function readOutside(path: string): string {
+	try {
+		return readFileSync(path, "utf8");
+	} catch (error) {
+		const { errno = 0 } = error as NodeJS.ErrnoException;
+		throw new EngineError("usage", `failed to read dockerfile: open ${path}: ${errnoText(Math.abs(errno))}`);
+	}
+}
+
+/** Links of a context lead nowhere else. */
+function readInside(directory: string, name: string): string | undefined {
+	using tree = new Tree(openDir(directory), { keepsOwners: false });
+	return tree.isFile(name) ? tree.read(name)?.toString() : undefined;
+}
+
+function readIgnore(directory: string, names: readonly string[]): IgnoreRules {
+	for (const name of names) {
+		const text = readInside(directory, name);
+		if (text !== undefined) return new IgnoreRules(parseIgnoreFile(text));
+	}
+	return new IgnoreRules([]);
+}

@@ -1,0 +1,238 @@
+/** The flags that `run` and `create` share, and what they mean for the engine. */
+
+import type { CreateOptions } from "../../engine/container/create.ts";
+import { EngineError } from "../../errors.ts";
+import type { ContainerConfig, HostConfig } from "../../store/container-record.ts";
+import { bool, choice, hidden, integer, list, listOf, text, type Values, value } from "../flags/flags.ts";
+import { parseEnv, parseLabels, readEnvFiles } from "../flags/parse-env.ts";
+import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "../flags/parse-host.ts";
+import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "../flags/parse-size.ts";
+import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
+import { explainFlag } from "./explain.ts";
+
+/** The grammar of mounts, for a command line that has some. */
+const mounts = () => require("../flags/parse-mount.ts") as typeof import("../flags/parse-mount.ts");
+
+export const CONTAINER_FLAGS = {
+	"add-host": listOf("Add a custom host-to-IP mapping (host:ip)", "list", parseExtraHost),
+	attach: list("Attach to STDIN, STDOUT or STDERR", "a"),
+	"cap-add": list("Add Linux capabilities"),
+	"cap-drop": list("Drop Linux capabilities"),
+	"cgroup-parent": choice("Optional parent cgroup for the container", ""),
+	cidfile: text("Write the container ID to the file"),
+	"cpu-period": integer("Limit CPU CFS (Completely Fair Scheduler) period"),
+	"cpu-quota": integer("Limit CPU CFS (Completely Fair Scheduler) quota"),
+	"cpu-shares": integer("CPU shares (relative weight)", "c"),
+	cpus: value("Number of CPUs", "decimal", parseCpus),
+	"cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
+	"cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
+	...DEVICE_FLAGS,
+	dns: listOf("Set custom DNS servers", "list", parseDns),
+	"dns-opt": hidden(list("Set DNS options")),
+	"dns-option": list("Set DNS options"),
+	"dns-search": listOf("Set custom DNS search domains", "list", parseDnsSearch),
+	domainname: choice("Container NIS domain name", ""),
+	entrypoint: text("Overwrite the default ENTRYPOINT of the image"),
+	env: listOf("Set environment variables", "list", (given) => parseEnv(given), "e"),
+	"env-file": list("Read in a file of environment variables"),
+	explain: explainFlag(),
+	"group-add": list("Add additional groups to join"),
+	hostname: text("Container host name", "h"),
+	init: bool("Run an init inside the container that forwards signals and reaps processes"),
+	interactive: bool("Keep STDIN open even if not attached", "i"),
+	ip: choice("IPv4 address (e.g., 172.30.100.104)", ""),
+	label: list("Set meta data on a container", "l"),
+	"label-file": list("Read in a line delimited file of labels"),
+	"log-driver": value("Logging driver for the container: json-file or none", "string", parseLogDriver),
+	"mac-address": choice("Container MAC address (e.g., 92:d0:c6:0a:29:33)", ""),
+	memory: value("Memory limit", "bytes", parseBytes, "m"),
+	"memory-reservation": value("Memory soft limit", "bytes", parseBytes),
+	"memory-swap": value(
+		"Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+		"bytes",
+		parseBytesOrUnlimited,
+	),
+	mount: listOf("Attach a filesystem mount to the container", "mount", (given) => mounts().parseMount(given)),
+	name: text("Assign a name to the container"),
+	net: hidden(listOf("Connect a container to a network", "network", parseNetwork)),
+	network: listOf("Connect a container to a network: bridge, none or host", "network", parseNetwork),
+	"oom-kill-disable": bool("Disable OOM Killer"),
+	"oom-score-adj": integer("Tune host's OOM preferences (-1000 to 1000)"),
+	"pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
+	platform: text("Set platform if server is multi-platform capable"),
+	privileged: bool("Give extended privileges to this container"),
+	pull: choice('Pull image before running ("always", "missing", "never")', "missing"),
+	quiet: bool("Suppress the pull output", "q"),
+	"read-only": bool("Mount the container's root filesystem as read only"),
+	rm: bool("Automatically remove the container and its associated anonymous volumes when it exits"),
+	"security-opt": listOf("Security Options", "list", parseSecurityOpt),
+	"shm-size": value("Size of /dev/shm", "bytes", parseBytes),
+	"stop-signal": text("Signal to stop the container"),
+	"stop-timeout": integer("Timeout (in seconds) to stop a container"),
+	sysctl: listOf("Sysctl options", "map", parseSysctl),
+	tmpfs: list("Mount a tmpfs directory"),
+	tty: bool("Allocate a pseudo-TTY", "t"),
+	ulimit: listOf("Ulimit options", "ulimit", parseUlimit),
+	user: text("Username or UID (format: <name|uid>[:<group|gid>])", "u"),
+	volume: list("Bind mount a volume", "v"),
+	workdir: text("Working directory inside the container", "w"),
+};
+
+/** docker's, in docker-cli's order, that wait for later. */
+export const CONTAINER_NOT_YET: readonly string[] =
+	"annotation blkio-weight-device cgroupns cpu-count cpu-percent cpu-rt-period cpu-rt-runtime disable-content-trust expose gpus health-cmd health-interval health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation kernel-memory link link-local-ip log-opt memory-swappiness network-alias net-alias no-healthcheck pid publish/p publish-all/P restart runtime storage-opt use-api-socket userns uts volume-driver volumes-from".split(
+		" ",
+	);
+
+export type ContainerFlags = Values<typeof CONTAINER_FLAGS>;
+/** A name, or docker's long form, of which only the name means something here. */
+function parseNetwork(text: string): string {
+	const fields = text.includes("=") ? text.split(",") : [`name=${text}`];
+	const other = fields.find((field) => !field.startsWith("name="));
+	if (other !== undefined) throw new Error(`network option "${other}" is not supported`);
+	const name = fields[0]?.slice("name=".length) ?? "";
+	if (name === "default") return "bridge";
+	if (["bridge", "none", "host"].includes(name)) return name;
+	throw new Error(`network "${name}" is not supported: use bridge, none or host`);
+}
+
+function parseLogDriver(name: string): "json-file" | "none" {
+	if (name === "json-file" || name === "none") return name;
+	throw new Error(`logging driver "${name}" is not supported: use json-file or none`);
+}
+
+function parseSecurityOpt(option: string): string {
+	if (/^no-new-privileges([:=](true|false))?$/.test(option) || /^seccomp[:=]./.test(option)) return option;
+	// What these ask for is how it is: no container is confined by either.
+	if (/^(apparmor[:=]unconfined|label[:=]disable|systempaths[:=]unconfined)$/.test(option)) return option;
+	if (/^(apparmor|label|systempaths)[:=]/.test(option)) throw new Error(`security option "${option}" is not supported`);
+	throw new Error(`invalid --security-opt: "${option}"`);
+}
+
+function attachedStreams(flags: ContainerFlags, detached: boolean): ContainerConfig["attach"] {
+	const streams = flags.attach.map((name) => {
+		const stream = name.toLowerCase();
+		if (stream !== "stdin" && stream !== "stdout" && stream !== "stderr") {
+			throw new EngineError("usage", "valid streams are STDIN, STDOUT and STDERR");
+		}
+		return stream;
+	});
+	if (streams.length) return streams;
+	if (detached) return [];
+	return flags.interactive ? ["stdin", "stdout", "stderr"] : ["stdout", "stderr"];
+}
+
+/** What the user asked for, with docker's defaults. */
+export function createOptions(flags: ContainerFlags, args: readonly string[], detached: boolean): CreateOptions {
+	const [image = "", ...command] = args;
+	const networks = [...flags.network, ...flags.net];
+	if (networks.length > 1) {
+		const twice = networks.find((name, i) => networks.indexOf(name) !== i);
+		if (twice !== undefined) throw new EngineError("usage", `network "${twice}" is specified multiple times`);
+		const names = networks.toSorted().join(", ");
+		throw new EngineError("invalid", `Container cannot be connected to network endpoints: ${names}`);
+	}
+	const network = networks[0] ?? "bridge";
+	if (flags.ip && network !== "bridge") {
+		throw new EngineError(
+			"usage",
+			"invalid config for network: user specified IP address is supported only on the bridge network",
+		);
+	}
+	return {
+		image,
+		command,
+		name: flags.name,
+		entrypoint: flags.entrypoint,
+		env: [...readEnvFiles(flags["env-file"]), ...flags.env.flat()],
+		labels: parseLabels(flags.label, flags["label-file"]),
+		user: flags.user,
+		workingDir: flags.workdir,
+		hostname: flags.hostname,
+		domainname: flags.domainname,
+		macAddress: flags["mac-address"],
+		tty: flags.tty,
+		openStdin: flags.interactive,
+		attach: attachedStreams(flags, detached),
+		stopSignal: flags["stop-signal"],
+		stopTimeout: flags["stop-timeout"],
+		volumeLabels: volumeLabels(flags.mount),
+		host: hostConfig(flags, network),
+	};
+}
+
+function volumeLabels(mounts: ContainerFlags["mount"]): CreateOptions["volumeLabels"] {
+	const all: Record<string, Readonly<Record<string, string>>> = {};
+	for (const { mount, labels } of mounts) if (mount.source) all[mount.source] = labels;
+	return all;
+}
+
+/** Mistakes in these are told by docker's engine, without the command's usage. */
+function asked<T>(texts: readonly string[], parse: (text: string) => T): T[] {
+	try {
+		return texts.map(parse);
+	} catch (error) {
+		throw new EngineError("invalid", (error as Error).message);
+	}
+}
+
+const DEFAULT_SHM = 64 * 1024 * 1024;
+
+function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
+	const volumes = asked(flags.volume, (given) => mounts().parseVolume(given));
+	const binds = volumes.map(({ source, destination, readonly, options }) =>
+		[source, destination, [...(readonly ? ["ro"] : []), ...options].join(",")].filter(Boolean).join(":"),
+	);
+	return {
+		autoRemove: flags.rm,
+		binds,
+		capAdd: [...flags["cap-add"]],
+		capDrop: [...flags["cap-drop"]],
+		cgroupParent: flags["cgroup-parent"],
+		deviceCgroupRules: [...flags["device-cgroup-rule"]],
+		devices: [...flags.device],
+		dns: [...flags.dns],
+		dnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],
+		dnsSearch: [...flags["dns-search"]],
+		extraHosts: [...flags["add-host"]],
+		groupAdd: [...flags["group-add"]],
+		init: flags.init,
+		ip: flags.ip,
+		logDriver: flags["log-driver"] ?? "json-file",
+		mounts: [
+			...volumes,
+			...flags.mount.map(({ mount }) => mount),
+			...asked(flags.tmpfs, (given) => mounts().parseTmpfs(given)),
+		],
+		networkMode,
+		oomScoreAdj: checkOomScore(flags["oom-score-adj"] ?? 0),
+		privileged: flags.privileged,
+		readonlyRootfs: flags["read-only"],
+		resources: {
+			memory: flags.memory,
+			memorySwap: flags["memory-swap"],
+			memoryReservation: flags["memory-reservation"],
+			oomKillDisable: flags["oom-kill-disable"] || undefined,
+			nanoCpus: flags.cpus,
+			cpuShares: flags["cpu-shares"],
+			cpuQuota: flags["cpu-quota"],
+			cpuPeriod: flags["cpu-period"],
+			cpusetCpus: flags["cpuset-cpus"],
+			cpusetMems: flags["cpuset-mems"],
+			pidsLimit: flags["pids-limit"],
+			blkioWeight: flags["blkio-weight"] || undefined,
+			deviceIo: deviceIo(flags),
+		},
+		securityOpt: [...flags["security-opt"]],
+		shmSize: flags["shm-size"] || DEFAULT_SHM,
+		sysctls: flags.sysctl.length ? Object.fromEntries(flags.sysctl) : {},
+		ulimits: flags.ulimit.filter(({ name }, i) => flags.ulimit.findLastIndex((other) => other.name === name) === i),
+	};
+}
+
+function checkOomScore(score: number): number {
+	if (score < -1000 || score > 1000) {
+		throw new EngineError("invalid", `Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
+	}
+	return score;
+}

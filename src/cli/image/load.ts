@@ -1,0 +1,46 @@
+/** `load` */
+import { createReadStream } from "node:fs";
+import { loadArchive } from "../../engine/image/load.ts";
+import { EngineError } from "../../errors.ts";
+import { isTerminal } from "../../sys/terminal.ts";
+import type { Command } from "../command/command.ts";
+import { bool, text } from "../flags/flags.ts";
+import { complain, print } from "../output/output.ts";
+
+const flags = {
+	input: text("Read from tar archive file, instead of STDIN", "i"),
+	quiet: bool("Suppress the load output", "q"),
+};
+
+export const load: Command<typeof flags> = {
+	name: "load",
+	aliases: ["image load", "load"],
+	usage: "[OPTIONS]",
+	summary: "Load an image from a tar archive or STDIN",
+	flags,
+	notYet: ["platform"],
+	args: { min: 0, max: 0 },
+	run: async (context, { flags }) => {
+		const { input } = flags;
+		if (input === undefined && isTerminal(0)) {
+			complain("requested load from stdin, but stdin is empty\n");
+			return 1;
+		}
+		for (const { id, names } of await loadArchive(await context.engine(), archiveOf(input))) {
+			if (names.length === 0) print(`Loaded image ID: ${id}\n`);
+			for (const name of names) print(`Loaded image: ${name}\n`);
+		}
+		return 0;
+	},
+};
+
+/** The bytes of the archive; a file that cannot be read is told in docker's words. */
+export async function* archiveOf(path: string | undefined): AsyncGenerator<Uint8Array> {
+	try {
+		yield* path === undefined ? Bun.stdin.stream() : createReadStream(path);
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (path === undefined || code === undefined) throw error;
+		throw new EngineError("usage", `open ${path}: ${code === "ENOENT" ? "no such file or directory" : code}`);
+	}
+}

@@ -1,0 +1,33 @@
+/** `system check`: is everything that is stored as it should be? */
+import { checkStore } from "../../engine/system/check.ts";
+import type { Command } from "../command/command.ts";
+import { bool } from "../flags/flags.ts";
+import { print } from "../output/output.ts";
+
+const flags = { repair: bool("Mend what can be mended, and remove what belongs to nothing") };
+
+export const systemCheck: Command<typeof flags> = {
+	name: "system check",
+	aliases: [],
+	usage: "[OPTIONS]",
+	summary: "Check every blob and layer against its digest, and the records against the disk",
+	flags,
+	args: { min: 0, max: 0 },
+	run: async (context, { flags }) => {
+		const began = performance.now();
+		let found = 0;
+		let left = 0;
+		const checked = await checkStore(await context.engine(), async ({ what, repair }) => {
+			found++;
+			const mended = flags.repair ? repair?.() : undefined;
+			if (!mended?.done) left++;
+			print(`${what}${mended ? `\n  ${mended.done ? mended.said : `not mended: ${mended.said}`}` : ""}\n`);
+		});
+		const { blobs, layers, images, containers } = checked;
+		const seconds = ((performance.now() - began) / 1000).toFixed(1);
+		const counts = `${blobs} blobs, ${layers} layers, ${images} images, ${containers} containers in ${seconds} s`;
+		print(`${found === 0 ? "No problem" : `${found} problem${found === 1 ? "" : "s"}`}: ${counts}\n`);
+		if (left > 0 && !flags.repair) print("Run 'system check --repair' to mend what can be mended\n");
+		return left > 0 ? 1 : 0;
+	},
+};

@@ -1,0 +1,68 @@
+/** `version` and `--version`. */
+
+import licences from "../../../build/licences" with { type: "file" };
+import { kernelRelease } from "../../sys/kernel.ts";
+import { nodeFs } from "../../sys/node.ts";
+import type { Command } from "../command/command.ts";
+import { bool, text } from "../flags/flags.ts";
+import { print } from "../output/output.ts";
+import { renderTemplate } from "../output/template.ts";
+
+declare const NANOCONTAINER_VERSION: string;
+declare const NANOCONTAINER_COMMIT: string;
+
+export const VERSION = NANOCONTAINER_VERSION;
+const ARCH = process.arch === "arm64" ? "arm64" : "amd64";
+
+/** docker's line, for scripts read the version out of it; under its own name the program tells what it runs on, too. */
+export const versionLine = (program: string): string =>
+	program === "docker"
+		? `Docker version ${VERSION}, build ${NANOCONTAINER_COMMIT}`
+		: `NanoContainer version ${VERSION}, build ${NANOCONTAINER_COMMIT}, Bun ${Bun.version}, Linux ${kernelRelease()}`;
+
+const flags = {
+	format: text("Format output using a custom template", "f"),
+	licenses: bool("Print the licence notices of everything that this file carries"),
+};
+
+export const version: Command<typeof flags> = {
+	name: "version",
+	aliases: [],
+	usage: "[OPTIONS]",
+	summary: "Show the NanoContainer version information",
+	flags,
+	args: { min: 0, max: 0 },
+	run: (_, { flags }) => {
+		if (flags.licenses) {
+			print(nodeFs().readFileSync(licences, "utf8"));
+			return 0;
+		}
+		const facts = {
+			Version: VERSION,
+			ApiVersion: "1.48",
+			GitCommit: NANOCONTAINER_COMMIT,
+			Bun: Bun.version,
+			Os: "linux",
+			Arch: ARCH,
+			KernelVersion: kernelRelease(),
+		};
+		const document = {
+			Client: { ...facts, Context: "default" },
+			Server: { ...facts, Platform: { Name: "NanoContainer" } },
+		};
+		if (flags.format !== undefined) {
+			print(`${renderTemplate(flags.format === "json" ? "{{json .}}" : flags.format, document)}\n`);
+			return 0;
+		}
+		const row = (name: string, value: string) => ` ${`${name}:`.padEnd(18)} ${value}\n`;
+		const block =
+			row("Version", VERSION) +
+			row("Git commit", NANOCONTAINER_COMMIT) +
+			row("Bun version", Bun.version) +
+			row("OS/Arch", `linux/${ARCH}`);
+		print(
+			`Client:\n${block}\nServer: NanoContainer (no daemon: the same program)\n${block}${row("Kernel", kernelRelease())}`,
+		);
+		return 0;
+	},
+};

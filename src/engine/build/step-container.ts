@@ -1,0 +1,66 @@
+/** A build step as a container that is never recorded: docker's defaults, and what the build's flags say. Pure. */
+import type { RunStep } from "../../build/session/host.ts";
+import { type Container, type HostConfig, NEW_STATE } from "../../store/container-record.ts";
+
+const DEFAULT_SHM = 64 * 1024 * 1024;
+/** BuildKit's name for where steps run. */
+const HOSTNAME = "buildkitsandbox";
+
+export function stepContainer(id: string, step: RunStep, interactive: boolean, tty: boolean): Container {
+	const host: HostConfig = {
+		autoRemove: true,
+		binds: [],
+		capAdd: [],
+		capDrop: [],
+		cgroupParent: step.cgroupParent,
+		deviceCgroupRules: [],
+		devices: [],
+		dns: [],
+		dnsOptions: [],
+		dnsSearch: [],
+		extraHosts: [...step.addHosts],
+		groupAdd: [],
+		init: false,
+		ip: "",
+		logDriver: "none",
+		mounts: [],
+		networkMode: step.network,
+		oomScoreAdj: 0,
+		privileged: step.privileged,
+		readonlyRootfs: false,
+		resources: { ...step.resources },
+		securityOpt: [],
+		shmSize: step.shmSize ?? DEFAULT_SHM,
+		sysctls: {},
+		ulimits: [...step.ulimits],
+	};
+	return {
+		id,
+		name: id,
+		created: 0,
+		config: {
+			image: "",
+			imageId: "",
+			entrypoint: null,
+			cmd: [...step.args],
+			env: [...step.env],
+			user: step.user,
+			workingDir: step.workingDir,
+			labels: {},
+			hostname: HOSTNAME,
+			domainname: "",
+			macAddress: "",
+			tty,
+			openStdin: interactive,
+			stdinOnce: interactive,
+			attach: ["stdout", "stderr"],
+			stopSignal: "",
+			stopTimeout: null,
+			exposedPorts: [],
+			volumes: [],
+			platform: "",
+			host,
+		},
+		state: NEW_STATE,
+	};
+}

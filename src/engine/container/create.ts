@@ -1,0 +1,226 @@
+/** `create`: options and an image → a container on record. Nothing runs, nothing is mounted. */
+import { EngineError } from "../../errors.ts";
+import type { ImageConfig } from "../../image/reference/spec.ts";
+import { parseMac } from "../../network/ipam.ts";
+import { parseSignal } from "../../runtime/signals.ts";
+import { availableCapabilities } from "../../security/available.ts";
+import { containerCapabilities } from "../../security/capabilities.ts";
+import {
+	type Container,
+	type ContainerConfig,
+	type HostConfig,
+	type MountPoint,
+	NEW_STATE,
+} from "../../store/container-record.ts";
+import { insertContainer } from "../../store/containers.ts";
+import type { ImageRecord } from "../../store/images.ts";
+import { copyRootAttributes, layerPath } from "../../store/layers.ts";
+import { ensureVolume, useVolume } from "../../store/volumes.ts";
+import { mkdirSync } from "../../sys/fs.ts";
+import { nodeOs } from "../../sys/node.ts";
+import type { Engine } from "../engine.ts";
+import { checkName, newId, newName, shortId } from "../identifiers.ts";
+import { mergeEnvironment } from "../plan/environment.ts";
+import { limits, mountRules } from "../plan/lazy.ts";
+import { removeContainer } from "../settle/erase.ts";
+import { inheritedLabels } from "./own-labels.ts";
+
+export interface CreateOptions {
+	readonly image: string;
+	/** Arguments after the image; empty: the image's. */
+	readonly command: readonly string[];
+	readonly name: string | undefined;
+	/** undefined: the image's; "": none. */
+	readonly entrypoint: string | undefined;
+	/** NAME=value */
+	readonly env: readonly string[];
+	readonly labels: Readonly<Record<string, string>>;
+	readonly user: string | undefined;
+	readonly workingDir: string | undefined;
+	readonly hostname: string | undefined;
+	readonly domainname: string;
+	readonly macAddress: string;
+	readonly tty: boolean;
+	readonly openStdin: boolean;
+	readonly attach: ContainerConfig["attach"];
+	readonly stopSignal: string | undefined;
+	readonly stopTimeout: number | undefined;
+	/** Volume → labels, for those that are made for this container. */
+	readonly volumeLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
+	readonly host: HostConfig;
+}
+
+export interface Created {
+	readonly container: Container;
+	/** "Your kernel does not support …" */
+	readonly warnings: readonly string[];
+}
+
+export function create(
+	engine: Engine,
+	image: { readonly record: ImageRecord; readonly config: ImageConfig },
+	options: CreateOptions,
+): Created {
+	const id = newId();
+	const { resources, warnings } = checked(engine, options.host.resources);
+	const mounts = withImageVolumes(options.host.mounts, image.config);
+	const config = containerConfig(id, image, { ...options, host: { ...options.host, mounts, resources } });
+	validate(config);
+	// Whoever finds the record, an `rm -f` by name, waits until the container is whole.
+	using _lock = engine.lockId(id);
+	// On record first: what a kill leaves between the two is a container whose directories are made at its start, not
+	// directories that belong to nobody.
+	const container = record(engine, id, options.name, config, options.volumeLabels);
+	try {
+		ensureDirectories(engine, container, () => image.record.layers);
+	} catch (error) {
+		removeContainer(engine, container);
+		throw error;
+	}
+	return { container, warnings };
+}
+
+function checked(engine: Engine, asked: HostConfig["resources"]) {
+	for (const limit of Object.values(asked)) {
+		if (limit !== undefined) return limits().checkResources(asked, engine.cgroups);
+	}
+	return { resources: asked, warnings: [] };
+}
+
+/** Makes the container's own directories, unless they are there. */
+export function ensureDirectories(engine: Engine, container: Container, layers: () => readonly string[]): void {
+	const files = engine.paths.container(container.id);
+	mkdirSync(files.work, { recursive: true, mode: 0o700 });
+	if (mkdirSync(files.upper, { recursive: true, mode: 0o755 }) === undefined) return; // it was there
+	const all = layers();
+	const topmost = all[all.length - 1];
+	if (topmost !== undefined) copyRootAttributes(layerPath(engine.paths, topmost), files.upper);
+}
+
+function record(
+	engine: Engine,
+	id: string,
+	name: string | undefined,
+	config: ContainerConfig,
+	volumeLabels: CreateOptions["volumeLabels"],
+): Container {
+	return engine.transaction(() => {
+		const taken = (candidate: string) =>
+			engine.db.query("SELECT 1 FROM containers WHERE name = ?").get(candidate) !== null;
+		const container: Container = {
+			id,
+			name: name === undefined ? newName(taken) : checkName(name),
+			created: Date.now(),
+			config,
+			state: NEW_STATE,
+		};
+		insertContainer(engine.db, container);
+		for (const mount of config.host.mounts) {
+			if (mount.type !== "volume") continue;
+			ensureVolume(engine.db, {
+				name: mount.source,
+				created: Date.now(),
+				anonymous: mount.anonymous,
+				labels: volumeLabels[mount.source] ?? {},
+			});
+			useVolume(engine.db, mount.source, id);
+		}
+		return container;
+	});
+}
+
+/** A VOLUME of the image becomes an anonymous volume, unless the user mounts something there. */
+function withImageVolumes(mounts: readonly MountPoint[], image: ImageConfig): MountPoint[] {
+	const all = mounts.map((mount) =>
+		mount.type === "volume" && mount.source === "" ? { ...mount, source: newId(), anonymous: true } : mount,
+	);
+	for (const destination of Object.keys(image.config?.Volumes ?? {})) {
+		const clean = destination.replace(/\/+$/, "") || "/";
+		if (clean === "/" || all.some((mount) => mount.destination === clean)) continue;
+		all.push({
+			type: "volume",
+			source: newId(),
+			destination: clean,
+			readonly: false,
+			options: [],
+			anonymous: true,
+			createSource: false,
+			listed: true,
+		});
+	}
+	return all;
+}
+
+function containerConfig(
+	id: string,
+	{
+		record: image,
+		config: { config: defaults, os, architecture, variant },
+	}: { record: ImageRecord; config: ImageConfig },
+	options: CreateOptions,
+): ContainerConfig {
+	const ownEntrypoint = options.entrypoint !== undefined;
+	const entrypoint = ownEntrypoint
+		? options.entrypoint
+			? [options.entrypoint]
+			: null
+		: (defaults?.Entrypoint ?? null);
+	const cmd = options.command.length || ownEntrypoint ? options.command : (defaults?.Cmd ?? []);
+	return {
+		image: options.image,
+		imageId: image.id,
+		entrypoint: entrypoint && [...entrypoint],
+		cmd: [...cmd],
+		env: mergeEnvironment(defaults?.Env ?? [], options.env),
+		user: options.user ?? defaults?.User ?? "",
+		workingDir: options.workingDir ?? defaults?.WorkingDir ?? "",
+		labels: { ...inheritedLabels(defaults?.Labels), ...options.labels },
+		hostname: options.hostname ?? (options.host.networkMode === "host" ? nodeOs().hostname() : shortId(id)),
+		domainname: options.domainname,
+		macAddress: options.macAddress,
+		tty: options.tty,
+		openStdin: options.openStdin,
+		stdinOnce: options.openStdin && options.attach.includes("stdin"),
+		attach: options.attach,
+		stopSignal: options.stopSignal ?? defaults?.StopSignal ?? "",
+		stopTimeout: options.stopTimeout ?? null,
+		exposedPorts: Object.keys(defaults?.ExposedPorts ?? {}),
+		volumes: Object.keys(defaults?.Volumes ?? {}),
+		platform: [os || "linux", architecture, variant].filter(Boolean).join("/"),
+		host: options.host,
+	};
+}
+
+function validate(config: ContainerConfig): void {
+	const { host } = config;
+	if ((config.entrypoint?.length ?? 0) + config.cmd.length === 0) {
+		throw new EngineError("invalid", "no command specified");
+	}
+	if (config.workingDir && !config.workingDir.startsWith("/")) {
+		throw new EngineError(
+			"invalid",
+			`the working directory '${config.workingDir}' is invalid, it needs to be an absolute path`,
+		);
+	}
+	if (config.stopSignal && parseSignal(config.stopSignal) === undefined) {
+		throw new EngineError("invalid", `Invalid signal: ${config.stopSignal}`);
+	}
+	if (config.hostname.length > 63) throw new EngineError("invalid", `invalid hostname: ${config.hostname}`);
+	if (config.macAddress && !parseMac(config.macAddress)) {
+		throw new EngineError("invalid", `invalid MAC address: ${config.macAddress}`);
+	}
+	if (config.macAddress && host.networkMode === "host") {
+		throw new EngineError("invalid", "conflicting options: mac-address and the network mode");
+	}
+	if (host.mounts.length) mountRules().checkMounts(host.mounts);
+	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
+	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);
+	if (host.capAdd.length || host.capDrop.length) {
+		const { privileged, capAdd: add, capDrop: drop } = host;
+		containerCapabilities({ privileged, add, drop }, availableCapabilities());
+	}
+	for (const text of [...config.env, ...config.cmd, ...(config.entrypoint ?? []), ...Object.values(config.labels)]) {
+		if (text.includes("\0"))
+			throw new EngineError("invalid", "a NUL character is in the command, environment or labels");
+	}
+}

@@ -1,0 +1,95 @@
+/** `ps`: which containers, by docker's filters. Pure, but for the store. */
+import { EngineError } from "../../errors.ts";
+import type { ListedContainer } from "../../store/container-record.ts";
+import { findContainer, listContainers } from "../../store/containers.ts";
+import { getImage } from "../../store/images.ts";
+import type { Engine } from "../engine.ts";
+import { findImage } from "../image/find.ts";
+
+export interface ListOptions {
+	readonly all: boolean;
+	/** The last so many, in any state. */
+	readonly last: number | undefined;
+	/** key → values: values of one key mean "or", keys mean "and"; several labels mean "and". */
+	readonly filters: ReadonlyMap<string, readonly string[]>;
+}
+
+type Test = (container: ListedContainer, value: string, engine: Engine) => boolean;
+
+const STATUSES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
+
+/** docker's word for a stored status. */
+export const shownStatus = (container: Pick<ListedContainer, "state">): string =>
+	container.state.status === "starting" ? "created" : container.state.status;
+
+function labelMatches(labels: Readonly<Record<string, string>>, value: string): boolean {
+	const equals = value.indexOf("=");
+	if (equals < 0) return Object.hasOwn(labels, value);
+	return labels[value.slice(0, equals)] === value.slice(equals + 1);
+}
+
+function nameMatches(name: string, pattern: string): boolean {
+	try {
+		const regex = new RegExp(pattern);
+		return regex.test(name) || regex.test(`/${name}`);
+	} catch {
+		throw new EngineError("invalid", `invalid filter 'name=${pattern}': error parsing regexp`);
+	}
+}
+
+const FILTERS: Readonly<Record<string, Test>> = {
+	id: (container, value) => container.id.startsWith(value),
+	name: (container, value) => nameMatches(container.name, value),
+	label: (container, value) => labelMatches(container.config.labels, value),
+	status: (container, value) => {
+		if (!STATUSES.includes(value)) {
+			throw new EngineError("invalid", `invalid filter 'status=${value}': invalid value for state: ${value}`);
+		}
+		return shownStatus(container) === value;
+	},
+	exited: (container, value) => {
+		if (!/^-?\d+$/.test(value)) throw new EngineError("invalid", `invalid filter 'exited=${value}'`);
+		return container.state.status === "exited" && container.state.exitCode === Number(value);
+	},
+	// The image itself under any name, and what was built on it.
+	ancestor: (container, value, engine) => {
+		const image = findImage(engine, value);
+		if (!image) return false;
+		if (container.config.imageId === image.id) return true;
+		const layers = getImage(engine.db, container.config.imageId)?.layers ?? [];
+		return layers.length > image.layers.length && image.layers.every((layer, i) => layers[i] === layer);
+	},
+	before: (container, value, engine) => container.created < findContainer(engine.db, value).created,
+	since: (container, value, engine) => container.created > findContainer(engine.db, value).created,
+	volume: (container, value) =>
+		container.config.host.mounts.some((mount) => mount.source === value || mount.destination === value),
+	network: (container, value) => container.config.host.networkMode === value,
+	expose: (container, value) => container.config.exposedPorts.includes(value.includes("/") ? value : `${value}/tcp`),
+	publish: () => false, // nothing is published yet
+	health: (_, value) => oneOf("health", value, ["none", "starting", "healthy", "unhealthy"]) === "none",
+	"is-task": (_, value) => ["false", "0"].includes(oneOf("is-task", value, ["true", "false", "1", "0"])),
+	isolation: (_, value) => value === "" || value === "default",
+};
+
+function oneOf(key: string, value: string, allowed: readonly string[]): string {
+	if (allowed.includes(value)) return value;
+	throw new EngineError("invalid", `invalid filter '${key}=${value}'`);
+}
+
+export function list(engine: Engine, options: ListOptions): ListedContainer[] {
+	for (const key of options.filters.keys()) {
+		if (!Object.hasOwn(FILTERS, key)) throw new EngineError("invalid", `invalid filter '${key}'`);
+	}
+	const anyState = options.all || options.last !== undefined || options.filters.has("status");
+	const found = listContainers(engine.db).filter(
+		(container) => (anyState || container.state.status === "running") && matches(engine, container, options.filters),
+	);
+	return options.last === undefined ? found : found.slice(0, options.last);
+}
+
+function matches(engine: Engine, container: ListedContainer, filters: ListOptions["filters"]): boolean {
+	return [...filters].every(([key, values]) => {
+		const test = (value: string) => FILTERS[key]?.(container, value, engine) ?? false;
+		return key === "label" ? values.every(test) : values.some(test);
+	});
+}

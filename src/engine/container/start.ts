@@ -1,0 +1,189 @@
+/**
+ * The story of a start: what a container needs is taken step by step, each beside its undo, and recorded before it is
+ * taken, so that whoever comes after a kill -9 finds it.
+ *
+ *   record → address → cgroup → monitor and new process → files → plan → devices, veth pair → program runs → record
+ */
+import type { Membership } from "../../cgroup/driver.ts";
+import { cgroupPath } from "../../cgroup/path.ts";
+import { EngineError, messageOf } from "../../errors.ts";
+import { FIRST_PLAN_FD, Launch, type Launched } from "../../runtime/launch.ts";
+import type { Attachment } from "../../runtime/monitor.ts";
+import type { Operation } from "../../runtime/operations.ts";
+import { cloneFlags } from "../../runtime/plan.ts";
+import type { Container, ContainerState } from "../../store/container-record.ts";
+import { updateState } from "../../store/containers.ts";
+import { getImage } from "../../store/images.ts";
+import { putLiveRecord } from "../../store/live-records.ts";
+import { BRIDGE, releaseAddresses } from "../../store/networks.ts";
+import { openDir } from "../../sys/file.ts";
+import { mkdirSync, rmSync } from "../../sys/fs.ts";
+import { startTime } from "../../sys/process.ts";
+import type { Engine } from "../engine.ts";
+import type { BridgeLease } from "../network/endpoint.ts";
+import { writeNamesFiles } from "../network/names-files.ts";
+import { layersOf, monitorOf, planOf } from "../plan/container-plan.ts";
+import { resourcesOf } from "../plan/devices.ts";
+import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
+import { network, volumes } from "../plan/lazy.ts";
+import { namespacesOf } from "../plan/oci-config.ts";
+import { release } from "../settle/reap.ts";
+import { ensureDirectories } from "./create.ts";
+
+export interface Started extends Launched {
+	readonly container: Container;
+	readonly plan: readonly Operation[];
+}
+
+export interface StartOptions {
+	/** The caller's streams; undefined: detached. */
+	readonly attachment: Attachment | undefined;
+	readonly terminalSize: { readonly rows: number; readonly columns: number };
+	/** The container, if the caller has just made it. */
+	readonly known?: Container;
+}
+
+/** Starts a container that doesn't run. Undone completely if it fails. */
+export function start(engine: Engine, id: string, options: StartOptions): Started {
+	using lock = engine.lock(id, options.known);
+	const { container } = lock;
+	if (!container) throw new EngineError("not-found", `No such container: ${id}`);
+	if (container.state.status === "running") throw new EngineError("conflict", `container ${id} is already running`);
+	if (container.state.status === "removing") {
+		throw new EngineError("conflict", "container is marked for removal and cannot be started");
+	}
+	const claimed = claim(engine, container);
+	let launch: Launch | undefined;
+	try {
+		const membership = prepare(engine, claimed.container);
+		launch = begin(engine, claimed.container, membership, options);
+		const plan = complete(engine, claimed.container, membership, options);
+		const launched = launch.run(plan, (pid) => doFromOutside(engine, claimed.container, claimed.lease, pid));
+		const running = recordRunning(engine, claimed.container, launched);
+		return { ...launched, container: running, plan };
+	} catch (error) {
+		launch?.[Symbol.dispose]();
+		const told = inDockersWords(error);
+		undo(engine, claimed.container, told);
+		throw told;
+	}
+}
+
+/** A program that cannot be executed is told in the words of docker's four layers, which scripts look for. */
+function inDockersWords(error: unknown): unknown {
+	if (!(error instanceof EngineError) || !error.message.startsWith("exec")) return error;
+	if (error.code !== "command-not-found" && error.code !== "command-not-executable") return error;
+	const text = `failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ${error.message}: unknown`;
+	return new EngineError(error.code, text, { cause: error });
+}
+
+/** Records what will be taken (address, cgroup, link), and who is at it. */
+function claim(engine: Engine, container: Container): { container: Container; lease: BridgeLease | undefined } {
+	return engine.transaction(() => {
+		const lease = container.config.host.networkMode === BRIDGE ? network().leaseAddress(engine, container) : undefined;
+		const state: ContainerState = {
+			...container.state,
+			status: "starting",
+			monitor: { pid: process.pid, startTime: startTime(process.pid) ?? 0 },
+			cgroup: engine.cgroups ? cgroupPath(container.config.host.cgroupParent, container.id) : "",
+			network: lease?.state ?? null,
+			oomKilled: false,
+			error: "",
+		};
+		updateState(engine.db, container.id, state);
+		return { container: { ...container, state }, lease };
+	});
+}
+
+/** What the new process is born into: its directories, its cgroup. */
+function prepare(engine: Engine, container: Container): Membership | undefined {
+	const { id, config, state } = container;
+	const files = engine.paths.container(id);
+	mkdirSync(engine.paths.live(id), { recursive: true, mode: 0o700 });
+	ensureDirectories(engine, container, () => getImage(engine.db, config.imageId)?.layers ?? []);
+	rmSync(files.exit, { force: true });
+	return engine.cgroups?.create(state.cgroup, resourcesOf(config.host));
+}
+
+/** The process itself: from here on the kernel is busy with its namespaces. */
+function begin(
+	engine: Engine,
+	container: Container,
+	membership: Membership | undefined,
+	options: StartOptions,
+): Launch {
+	using cgroup = membership?.directory === undefined ? undefined : openDir(membership.directory);
+	return new Launch({
+		header: {
+			cloneFlags: cloneFlags(namespacesOf(container.config.host)),
+			cgroupFd: cgroup ? FIRST_PLAN_FD : -1,
+			pidNamespaceFd: -1,
+		},
+		monitor: monitorOf(engine, container),
+		fds: cgroup ? [cgroup.number] : [],
+		attachment: options.attachment,
+	});
+}
+
+/** Everything short of running it: devices, files, volumes, and the plan. */
+function complete(engine: Engine, container: Container, membership: Membership | undefined, options: StartOptions) {
+	checkCgroups(engine, container);
+	doBeforehand(engine, container);
+	const files = engine.paths.container(container.id);
+	writeNamesFiles(container, files, container.state.network);
+	if (container.config.host.mounts.length) {
+		volumes().prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
+	}
+	return planOf(engine, container, membership, options);
+}
+
+/** Without cgroups its devices cannot be restricted: then no container may make device nodes. */
+function checkCgroups(engine: Engine, { config }: Container): void {
+	if (engine.cgroups || config.host.privileged) return;
+	throw new EngineError(
+		"unsupported",
+		"No cgroup file system is mounted, so a container's devices cannot be restricted: mount cgroup2 on /sys/fs/cgroup, or use --privileged",
+	);
+}
+
+function recordRunning(engine: Engine, container: Container, { pid, monitorPid, root }: Launched): Container {
+	const reference = (n: number) => ({ pid: n, startTime: startTime(n) ?? 0 });
+	const state: ContainerState = {
+		...container.state,
+		status: "running",
+		init: reference(pid),
+		monitor: reference(monitorPid),
+		root,
+		startedAt: Date.now(),
+		finishedAt: null,
+		exitCode: 0,
+	};
+	engine.transaction(() => updateState(engine.db, container.id, state));
+	const running = { ...container, state };
+	putLiveRecord(engine.paths, running);
+	return running;
+}
+
+/** docker leaves a container that would not start as "created", with its error. */
+function undo(engine: Engine, container: Container, error: unknown): void {
+	release(engine, container);
+	const exitCode =
+		error instanceof EngineError && error.code === "command-not-found"
+			? 127
+			: error instanceof EngineError && error.code === "command-not-executable"
+				? 126
+				: 128;
+	const state: ContainerState = {
+		...container.state,
+		status: "created",
+		monitor: null,
+		network: null,
+		cgroup: "",
+		exitCode,
+		error: messageOf(error),
+	};
+	engine.transaction(() => {
+		releaseAddresses(engine.db, container.id);
+		updateState(engine.db, container.id, state);
+	});
+}

@@ -1,0 +1,117 @@
+/** `stop`, and the waiting for an end that `rm -f` and `restart` share. */
+import { EngineError } from "../../errors.ts";
+import { MonitorClient, type MonitorEvent } from "../../runtime/monitor.ts";
+import { parseSignal, SIGKILL, SIGTERM } from "../../runtime/signals.ts";
+import type { Container } from "../../store/container-record.ts";
+import { findContainer } from "../../store/containers.ts";
+import { pidfdKill, pidfdOpen, poll, startTime } from "../../sys/process.ts";
+import type { Engine } from "../engine.ts";
+import { reap } from "../settle/reap.ts";
+
+const DEFAULT_TIMEOUT = 10;
+const NO_KEYS = new Uint8Array();
+
+/** Sends the stop signal, waits, and kills. `timeout` is in seconds; -1 waits for ever. */
+export async function stop(
+	engine: Engine,
+	nameOrId: string,
+	options: { readonly timeout: number | undefined; readonly signal: string | undefined },
+): Promise<void> {
+	const container = settled(engine, findContainer(engine.db, nameOrId));
+	if (container?.state.status !== "running") return;
+	const name = options.signal || container.config.stopSignal;
+	const signal = name ? parseSignal(name) : SIGTERM;
+	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${name}`);
+	const timeout = options.timeout ?? container.config.stopTimeout ?? DEFAULT_TIMEOUT;
+	if (timeout === 0) return killAndWait(engine, container);
+	await endAndReap(engine, container, signal, timeout);
+}
+
+/** A container that is being started comes to run, or not, in a moment: what it is then counts. undefined: it is gone. */
+function settled(engine: Engine, container: Container): Container | undefined {
+	if (container.state.status !== "starting") return container;
+	using lock = engine.lock(container.id);
+	return lock.container;
+}
+
+/** Kills it and returns at once: whoever waits for its end sees to the rest. */
+export function killAtOnce({ state: { init } }: Pick<Container, "state">): void {
+	using pidfd = init && startTime(init.pid) === init.startTime ? pidfdOpen(init.pid) : undefined;
+	if (pidfd) pidfdKill(pidfd.number, SIGKILL);
+}
+
+/** Kills it and returns when it has been reaped. */
+export async function killAndWait(engine: Engine, container: Container): Promise<void> {
+	await endAndReap(engine, container, SIGKILL, -1);
+}
+
+async function endAndReap(engine: Engine, container: Container, signal: number, timeout: number): Promise<void> {
+	const { init } = container.state;
+	using pidfd = init && startTime(init.pid) === init.startTime ? pidfdOpen(init.pid) : undefined;
+	using monitor = MonitorClient.connect(engine.paths.live(container.id));
+	// With the lease the end is ours to tidy: no reaper process has to start.
+	monitor?.attach({ detachKeys: NO_KEYS, lease: true });
+	if (pidfd) {
+		pidfdKill(pidfd.number, signal);
+		const ended = await within(timeout, monitor, pidfd.number);
+		if (!ended) {
+			pidfdKill(pidfd.number, SIGKILL);
+			await within(-1, monitor, pidfd.number);
+		}
+	}
+	reap(engine, container.id);
+	monitor?.reaped();
+}
+
+const STEP_MS = 1000;
+
+/** Whether it ended within so many seconds. The monitor says so when the end has been recorded. */
+async function within(seconds: number, monitor: MonitorClient | undefined, pidfd: number): Promise<boolean> {
+	const deadline = seconds < 0 ? Number.POSITIVE_INFINITY : performance.now() + seconds * 1000;
+	for (;;) {
+		const left = deadline - performance.now();
+		if (left <= 0) return false;
+		const step = Math.ceil(Math.min(left, STEP_MS));
+		if (!monitor) {
+			if (poll(pidfd, step)) return true; // a pidfd is readable when its process has ended
+		} else {
+			const event: MonitorEvent | undefined = monitor.nextWithin(step);
+			if (event?.type === "exited" || event?.type === "closed") return true;
+		}
+		await Bun.sleep(0); // signals to this command have their turn
+	}
+}
+
+/** `kill`: sends a signal to the container's first process. */
+export function kill(engine: Engine, nameOrId: string, signalName: string): void {
+	const signal = parseSignal(signalName);
+	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${signalName}`);
+	let container: Container;
+	try {
+		const found = findContainer(engine.db, nameOrId);
+		container = settled(engine, found) ?? found;
+	} catch (error) {
+		if (!(error instanceof EngineError)) throw error;
+		throw new EngineError(error.code, `cannot kill container: ${nameOrId}: ${error.message}`);
+	}
+	const { init } = container.state;
+	using pidfd = container.state.status === "running" && init ? pidfdOpen(init.pid) : undefined;
+	if (!init || !pidfd || startTime(init.pid) !== init.startTime) {
+		throw new EngineError(
+			"not-running",
+			`cannot kill container: ${nameOrId}: container ${container.id} is not running`,
+		);
+	}
+	pidfdKill(pidfd.number, signal);
+	// docker's kill returns when a killed container has stopped.
+	if (signal === SIGKILL) awaitReaped(engine, container, pidfd.number);
+}
+
+function awaitReaped(engine: Engine, container: Container, pidfd: number): void {
+	using monitor = MonitorClient.connect(engine.paths.live(container.id));
+	monitor?.attach({ detachKeys: NO_KEYS, lease: true });
+	if (monitor) while (!["exited", "closed"].includes(monitor.nextBlocking().type));
+	else poll(pidfd, -1);
+	reap(engine, container.id);
+	monitor?.reaped();
+}

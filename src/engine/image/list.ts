@@ -1,0 +1,97 @@
+/** `images`: a row for each name of each image, by docker's filters. */
+import { EngineError } from "../../errors.ts";
+import { splitFamiliar } from "../../image/reference/reference.ts";
+import { containersOfImage } from "../../store/containers.ts";
+import { digestsOf, type ImageRecord, listImages, tagsOf } from "../../store/images.ts";
+import type { Engine } from "../engine.ts";
+import { configOf, findImage } from "./find.ts";
+
+export interface ImageRow {
+	readonly id: string;
+	readonly repository: string;
+	readonly tag: string;
+	readonly digest: string;
+	readonly created: number;
+	readonly size: number;
+	readonly containers: number;
+}
+
+const KEYS = ["dangling", "label", "before", "since", "reference", "until"];
+
+export function listImageRows(
+	engine: Engine,
+	options: { readonly pattern: string | undefined; readonly filters: ReadonlyMap<string, readonly string[]> },
+): ImageRow[] {
+	for (const key of options.filters.keys()) {
+		if (!KEYS.includes(key)) throw new EngineError("invalid", `invalid filter '${key}'`);
+	}
+	return listImages(engine.db)
+		.filter((image) => imageMatches(engine, image, options.filters))
+		.flatMap((image) => rowsOf(engine, image))
+		.filter((row) => rowMatches(row, options.pattern, options.filters));
+}
+
+function rowsOf(engine: Engine, image: ImageRecord): ImageRow[] {
+	const containers = containersOfImage(engine.db, image.id).length;
+	const base = { id: image.id, created: image.created, size: image.size, containers };
+	const digests = digestsOf(engine.db, image.id).map(splitFamiliar);
+	const tags = tagsOf(engine.db, image.id).map(splitFamiliar);
+	const rows = tags.map(({ repository, tag }) => ({
+		...base,
+		repository,
+		tag,
+		digest: digests.find((entry) => entry.repository === repository)?.digest ?? "",
+	}));
+	if (rows.length) return rows;
+	if (digests.length) return digests.map(({ repository, digest }) => ({ ...base, repository, tag: "", digest }));
+	return [{ ...base, repository: "", tag: "", digest: "" }];
+}
+
+function imageMatches(engine: Engine, image: ImageRecord, filters: ReadonlyMap<string, readonly string[]>): boolean {
+	const dangling = filters.get("dangling")?.[0];
+	if (dangling !== undefined && !["true", "false", "1", "0"].includes(dangling)) {
+		throw new EngineError("invalid", `invalid filter 'dangling=${dangling}'`);
+	}
+	if (
+		dangling !== undefined &&
+		(tagsOf(engine.db, image.id).length === 0) !== (dangling === "true" || dangling === "1")
+	)
+		return false;
+	const labels = configOf(image).config?.Labels ?? {};
+	for (const value of filters.get("label") ?? []) {
+		const [key = "", wanted] = value.split(/=(.*)/s);
+		if (!Object.hasOwn(labels, key) || (wanted !== undefined && labels[key] !== wanted)) return false;
+	}
+	const createdOf = (name: string): number => {
+		const found = findImage(engine, name);
+		if (!found) throw new EngineError("not-found", `No such image: ${name}`);
+		return found.created;
+	};
+	const before = filters.get("before")?.[0];
+	if (before !== undefined && image.created >= createdOf(before)) return false;
+	const since = filters.get("since")?.[0];
+	if (since !== undefined && image.created <= createdOf(since)) return false;
+	const until = filters.get("until")?.[0];
+	return until === undefined || image.created < Date.parse(until);
+}
+
+/** A glob over the familiar name; "*" stops at "/". Without a tag in it, every tag fits. */
+function globMatches(pattern: string, { repository, tag }: ImageRow): boolean {
+	const source = pattern
+		.replace(/[.+^${}()|\\]/g, "\\$&")
+		.replace(/\*/g, "[^/]*")
+		.replace(/\?/g, "[^/]");
+	if (!repository) return false;
+	const regex = new RegExp(`^${source}$`);
+	return regex.test(`${repository}:${tag}`) || regex.test(repository);
+}
+
+function rowMatches(
+	row: ImageRow,
+	pattern: string | undefined,
+	filters: ReadonlyMap<string, readonly string[]>,
+): boolean {
+	if (pattern !== undefined && !globMatches(pattern, row)) return false;
+	const references = filters.get("reference");
+	return references === undefined || references.some((reference) => globMatches(reference, row));
+}

@@ -1,0 +1,95 @@
+/**
+ * The story of start.ts backwards: what ends when a container ends. Called by whoever learns of the end first (the
+ * command that waits for it, the reaper that the monitor starts, the next command), and repeatable: each step is fine
+ * with having been done.
+ */
+
+import { debug } from "../../log.ts";
+import { exitCodeOf } from "../../runtime/signals.ts";
+import type { Container, ContainerState } from "../../store/container-record.ts";
+import { updateState } from "../../store/containers.ts";
+import { dropLiveName } from "../../store/live-records.ts";
+import { releaseAddresses } from "../../store/networks.ts";
+import { readFileSync } from "../../sys/fs.ts";
+import { startTime } from "../../sys/process.ts";
+import { removeTree } from "../../sys/tree.ts";
+import type { Engine } from "../engine.ts";
+import { removeEnded } from "./erase.ts";
+
+/** No monitor recorded how it ended. */
+const UNKNOWN_EXIT = 255;
+
+/** `known`: the container as it was when it started. */
+export function reap(engine: Engine, id: string, known?: Container): void {
+	using lock = engine.lock(id, known);
+	if (lock.container) reapLocked(engine, lock.container);
+}
+
+/** The same for who holds the container's lock already. */
+export function reapLocked(engine: Engine, container: Container): void {
+	const { id } = container;
+	if (container.state.status !== "running" && container.state.status !== "starting") return;
+	if (stillOurs(container.state)) return;
+	debug("reap", () => id.slice(0, 12));
+	if (container.config.host.autoRemove) {
+		release(engine, container);
+		removeEnded(engine, container);
+		return;
+	}
+	const state = endOf(engine, id, container.state);
+	release(engine, container);
+	engine.transaction(() => {
+		releaseAddresses(engine.db, id);
+		updateState(engine.db, id, state);
+	});
+}
+
+/**
+ * Who learned of an end may come late: the container may have been started again since. What lives, or is being started
+ * by a command that lives, has not ended.
+ */
+function stillOurs({ status, init, monitor }: ContainerState): boolean {
+	const claim = status === "starting" ? monitor : init;
+	return claim !== null && startTime(claim.pid) === claim.startTime;
+}
+
+/** What the monitor wrote when init ended, and what the kernel counted. */
+function endOf(engine: Engine, id: string, before: ContainerState): ContainerState {
+	const record = readExit(engine.paths.container(id).exit);
+	const oomKilled = before.cgroup !== "" && (engine.cgroups?.oomKilled(before.cgroup) ?? false);
+	return {
+		...before,
+		status: before.status === "starting" ? "created" : "exited",
+		init: null,
+		monitor: null,
+		root: null,
+		network: null,
+		cgroup: "",
+		exitCode: record ? exitCodeOf(record.status) : UNKNOWN_EXIT,
+		error:
+			record || before.status === "starting"
+				? before.error
+				: "the monitor was killed, nobody saw how the container ended",
+		finishedAt: before.status === "starting" ? null : (record?.at ?? Date.now()),
+		oomKilled,
+	};
+}
+
+/** Takes back from the kernel and the run directory what start() got. */
+export function release(engine: Engine, container: Container): void {
+	const { id, state } = container;
+	// Only a killed monitor leaves processes: the rest of a pid namespace ends with its init.
+	if (state.cgroup) engine.cgroups?.remove(state.cgroup);
+	removeTree(engine.paths.live(id));
+	dropLiveName(engine.paths, container);
+}
+
+/** "<wait status> <seconds>.<nanoseconds>" (native/monitor.c, record_exit). */
+function readExit(path: string): { status: number; at: number } | undefined {
+	try {
+		const [status, at] = readFileSync(path, "latin1").trim().split(" ").map(Number);
+		return status === undefined || at === undefined ? undefined : { status, at: Math.round(at * 1000) };
+	} catch {
+		return undefined;
+	}
+}

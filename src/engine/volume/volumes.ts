@@ -1,0 +1,90 @@
+/** Volumes of a container at its start: their directories, and the image's content in those that are new. */
+import { EngineError } from "../../errors.ts";
+import { openRootfsView } from "../../image/layer/rootfs-view.ts";
+import type { Container, MountPoint } from "../../store/container-record.ts";
+import { volumeIsLive } from "../../store/volumes.ts";
+import { copyTree } from "../../sys/copy-tree.ts";
+import { Fd } from "../../sys/fd.ts";
+import { lockByte, O_DIRECTORY, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../../sys/file.ts";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "../../sys/fs.ts";
+import { nodeFs } from "../../sys/node.ts";
+import { statFd } from "../../sys/stat.ts";
+import { removeTree } from "../../sys/tree.ts";
+import type { Engine } from "../engine.ts";
+
+/** Makes what the container's mounts need on the host. `directories` are its own upper and its layers, top first. */
+export function prepareMounts(engine: Engine, container: Container, directories: readonly string[]): void {
+	for (const mount of container.config.host.mounts) {
+		if (mount.type === "bind") prepareBind(mount);
+		if (mount.type === "volume") prepareVolume(engine, container.id, mount, directories);
+	}
+}
+
+function prepareBind(mount: MountPoint): void {
+	if (existsSync(mount.source)) {
+		checkPropagation(mount);
+		return;
+	}
+	if (!mount.createSource) {
+		throw new EngineError(
+			"invalid",
+			`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
+		);
+	}
+	mkdirSync(mount.source, { recursive: true, mode: 0o755 });
+}
+
+/** Events pass to or from the host only where the host's own mount takes part (mount_namespaces(7), peer groups). */
+function checkPropagation({ source, options }: MountPoint): void {
+	const wanted = options.find((option) => /^r?(shared|slave)$/.test(option))?.replace(/^r/, "");
+	if (wanted === undefined) return;
+	const path = nodeFs().realpathSync(source);
+	const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+		.split("\n")
+		.map((line) => line.split(" "))
+		.filter((fields) => fields[4] && `${path}/`.startsWith(fields[4] === "/" ? "/" : `${fields[4]}/`));
+	const fields = mounts.reduce<string[]>(
+		(best, one) => ((one[4]?.length ?? 0) >= (best[4]?.length ?? 0) ? one : best),
+		[],
+	);
+	const optional = fields.slice(6, fields.indexOf("-"));
+	const shared = optional.some((field) => field.startsWith("shared:"));
+	const slave = optional.some((field) => field.startsWith("master:"));
+	if (shared || (wanted === "slave" && slave)) return;
+	const kind = wanted === "shared" ? "a shared" : "a shared or slave";
+	throw new EngineError("invalid", `path ${source} is mounted on ${fields[4]} but it is not ${kind} mount`);
+}
+
+/**
+ * An empty volume is filled once from the image's directory, whose owner and mode it takes.
+ */
+function prepareVolume(engine: Engine, containerId: string, mount: MountPoint, directories: readonly string[]): void {
+	const data = engine.paths.volume(mount.source);
+	const parent = `${engine.paths.volumes}/${mount.source}`;
+	using _lock = lockByte(engine.paths.volumeLocks, Bun.hash(mount.source) >> 1n);
+	mkdirSync(parent, { recursive: true, mode: 0o755 });
+	if (existsSync(data)) {
+		if (mount.options.includes("nocopy") || readdirSync(data).length > 0) return;
+		// While a container has it mounted, it is that container's to change under our hands: then it stays empty.
+		if (volumeIsLive(engine.db, mount.source, containerId)) return;
+	}
+	// Made aside and renamed: one that was half filled when we were killed would never be filled again. rename(2)
+	// replaces an empty directory.
+	const aside = `${parent}/.filling`;
+	removeTree(aside);
+	mkdirSync(aside, { mode: 0o755 });
+	if (!mount.options.includes("nocopy")) fill(aside, mount.destination, directories);
+	renameSync(aside, data);
+}
+
+function fill(directory: string, destination: string, layers: readonly string[]): void {
+	using view = openRootfsView(layers);
+	const flags = O_RDONLY | O_DIRECTORY;
+	const source = tryOpenat2(view.number, destination, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (source < 0) return; // the image has nothing there
+	using from = new Fd(source);
+	copyTree(from.number, directory);
+	const { mode, uid, gid } = statFd(from.number);
+	nodeFs().chownSync(directory, uid, gid);
+	nodeFs().chmodSync(directory, mode & 0o7777);
+}

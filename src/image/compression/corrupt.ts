@@ -1,0 +1,5 @@
+/** What every decoder says of data that it cannot read. */
+import { EngineError } from "../../errors.ts";
+
+export const corrupt = (cause: unknown): EngineError =>
+	new EngineError("failed", "The layer's compressed data is corrupt", { cause });

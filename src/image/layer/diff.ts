@@ -1,0 +1,234 @@
+/**
+ * An overlay upperdir → a changeset (image-spec layer.md) as a tar stream: overlay's marks become whiteouts. The reverse
+ * of src/image/layer/unpack.ts. The same directory always gives the same bytes, whenever it is asked: a layer's DiffID is the
+ * digest of them, and no copy has to be kept.
+ */
+import { trySyscall } from "../../sys/errno.ts";
+import {
+	AT_SYMLINK_NOFOLLOW,
+	O_DIRECTORY,
+	O_NOFOLLOW,
+	O_RDONLY,
+	openat2,
+	openDir,
+	readLinkAt,
+} from "../../sys/file.ts";
+import { namesIn } from "../../sys/fs.ts";
+import {
+	type FileStat,
+	S_IFBLK,
+	S_IFCHR,
+	S_IFDIR,
+	S_IFIFO,
+	S_IFLNK,
+	S_IFREG,
+	setTime,
+	statAt,
+	typeOf,
+} from "../../sys/stat.ts";
+import { nameText } from "../../sys/text.ts";
+import { listXattrs, listXattrsOfOpen, removeXattr } from "../../sys/xattr.ts";
+import type { EntryType } from "../tar/header.ts";
+import { encodeHeader, endOfArchive, type OutEntry, padding } from "../tar/writer.ts";
+
+const OVERLAY = "trusted.overlay.";
+const OPAQUE = `${OVERLAY}opaque`;
+const CHUNK = 1024 * 1024;
+
+export interface DiffOptions {
+	/** Times later than this become it: SOURCE_DATE_EPOCH, in seconds. Files are changed to match. */
+	readonly clampTo?: number;
+	/**
+	 * Only files have a time: to compare two unpackings of an archive, which need not say when a directory that it takes
+	 * for granted was made.
+	 */
+	readonly timesOfFilesOnly?: boolean;
+}
+
+export interface DiffSummary {
+	/** Bytes of the files. */
+	size: number;
+	entries: number;
+}
+
+/**
+ * Feeds the archive of `directory` to `sink`. The chunk is good only during the call. The directory is a layer of ours:
+ * overlay's bookkeeping besides opaque marks is taken off it on the way.
+ */
+export function writeChangeset(
+	directory: string,
+	sink: (chunk: Uint8Array) => void,
+	options: DiffOptions = {},
+): DiffSummary {
+	using root = openDir(directory);
+	const walk = new Walk(sink, options);
+	walk.directory(root.number, NOTHING);
+	walk.end();
+	return walk.summary;
+}
+
+/** Type of an archive's entry by the type bits of a mode; sockets have none. */
+export const NODE_TYPES: Readonly<Record<number, EntryType>> = {
+	[S_IFREG]: "file",
+	[S_IFDIR]: "directory",
+	[S_IFLNK]: "symlink",
+	[S_IFCHR]: "char",
+	[S_IFBLK]: "block",
+	[S_IFIFO]: "fifo",
+};
+
+class Walk {
+	readonly #sink: (chunk: Uint8Array) => void;
+	readonly #options: DiffOptions;
+	/** First names of files that have several. */
+	readonly #linked = new Map<string, Buffer>();
+	/** The archive as far as it is not handed on: many small files go in one chunk. */
+	readonly #buffer = Buffer.allocUnsafe(CHUNK);
+	#length = 0;
+	readonly summary: DiffSummary = { size: 0, entries: 0 };
+
+	constructor(sink: (chunk: Uint8Array) => void, options: DiffOptions) {
+		this.#sink = sink;
+		this.#options = options;
+	}
+
+	directory(dir: number, prefix: Buffer): void {
+		for (const name of namesIn(dir).sort(Buffer.compare)) this.#entry(dir, prefix, name);
+	}
+
+	end(): void {
+		this.#write(endOfArchive());
+		this.#flush();
+	}
+
+	/** `name` ends with a NUL. */
+	#entry(dir: number, prefix: Buffer, name: Uint8Array): void {
+		const stat = statAt(dir, name);
+		const type = NODE_TYPES[typeOf(stat.mode)];
+		if (type === undefined) return; // a socket: tar has none, and it means nothing without its listener
+		const bare = name.subarray(0, -1);
+		if (type === "char" && stat.major === 0 && stat.minor === 0) {
+			this.#emit(this.#whiteout(Buffer.concat([prefix, WHITEOUT, bare]), stat));
+			return;
+		}
+		const path = Buffer.concat([prefix, bare]);
+		if (type === "file") {
+			this.#file(dir, name, path, stat);
+			return;
+		}
+		const directory = type === "directory";
+		using self = directory ? openat2(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : undefined;
+		const xattrs = this.#xattrs(self ? listXattrsOfOpen(self.number) : listXattrs(dir, name), dir, name);
+		const first = stat.links > 1 && !directory ? this.#linked.get(stat.inode) : undefined;
+		if (stat.links > 1 && !first && !directory) this.#linked.set(stat.inode, path);
+		const below = directory ? Buffer.concat([path, SLASH]) : path;
+		this.#emit({
+			...this.#owned(dir, name, stat),
+			path: below,
+			type: first ? "link" : type,
+			size: 0,
+			linkpath: first ?? (type === "symlink" ? readLinkAt(dir, name) : NOTHING),
+			devMajor: type === "char" || type === "block" ? stat.major : 0,
+			devMinor: type === "char" || type === "block" ? stat.minor : 0,
+			xattrs: first ? NO_XATTRS : xattrs.kept,
+		});
+		if (!self) return;
+		if (xattrs.opaque) this.#emit(this.#whiteout(Buffer.concat([below, OPAQUE_MARK]), stat));
+		this.directory(self.number, below);
+	}
+
+	#file(dir: number, name: Uint8Array, path: Buffer, stat: FileStat): void {
+		const first = stat.links > 1 ? this.#linked.get(stat.inode) : undefined;
+		const entry = { ...this.#owned(dir, name, stat), path, devMajor: 0, devMinor: 0 };
+		if (first) {
+			this.#emit({ ...entry, type: "link", size: 0, linkpath: first, xattrs: NO_XATTRS });
+			return;
+		}
+		if (stat.links > 1) this.#linked.set(stat.inode, path);
+		using file = openat2(dir, name, O_RDONLY | O_NOFOLLOW);
+		const { kept } = this.#xattrs(listXattrsOfOpen(file.number), dir, name);
+		this.#emit({ ...entry, type: "file", size: stat.size, linkpath: NOTHING, xattrs: kept });
+		this.#content(file.number, name, stat.size);
+	}
+
+	#owned(dir: number, name: Uint8Array, stat: FileStat) {
+		return { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, mtime: this.#mtime(dir, name, stat) };
+	}
+
+	#emit(entry: OutEntry): void {
+		this.summary.entries++;
+		this.#write(encodeHeader(entry));
+	}
+
+	#write(bytes: Uint8Array): void {
+		if (this.#length + bytes.length > CHUNK) this.#flush();
+		if (bytes.length > CHUNK) {
+			this.#sink(bytes);
+			return;
+		}
+		this.#buffer.set(bytes, this.#length);
+		this.#length += bytes.length;
+	}
+
+	#flush(): void {
+		if (this.#length) this.#sink(this.#buffer.subarray(0, this.#length));
+		this.#length = 0;
+	}
+
+	#whiteout(path: Buffer, { mtimeSeconds }: FileStat): OutEntry {
+		const { clampTo = Number.POSITIVE_INFINITY, timesOfFilesOnly } = this.#options;
+		return {
+			path,
+			type: "file",
+			mode: 0,
+			uid: 0,
+			gid: 0,
+			size: 0,
+			mtime: timesOfFilesOnly ? 0 : Math.min(mtimeSeconds, clampTo),
+			linkpath: NOTHING,
+			devMajor: 0,
+			devMinor: 0,
+			xattrs: NO_XATTRS,
+		};
+	}
+
+	#xattrs(kept: Map<string, Uint8Array>, dir: number, name: Uint8Array) {
+		if (kept.size === 0) return { kept, opaque: false };
+		const opaque = kept.get(OPAQUE)?.[0] === 0x79;
+		for (const key of [...kept.keys()]) {
+			if (!key.startsWith(OVERLAY)) continue;
+			kept.delete(key);
+			if (key !== OPAQUE) removeXattr(dir, name, key);
+		}
+		return { kept, opaque };
+	}
+
+	#mtime(dir: number, name: Uint8Array, stat: FileStat): number {
+		const { clampTo, timesOfFilesOnly } = this.#options;
+		if (timesOfFilesOnly && typeOf(stat.mode) === S_IFDIR) return 0;
+		const own = stat.mtimeSeconds;
+		if (clampTo === undefined || own <= clampTo) return own;
+		setTime(dir, name, { mtimeSeconds: clampTo, mtimeNs: 0 }, AT_SYMLINK_NOFOLLOW);
+		return clampTo;
+	}
+
+	/** Read to where it goes. */
+	#content(file: number, name: Uint8Array, size: number): void {
+		for (let left = size; left > 0; ) {
+			if (this.#length === CHUNK) this.#flush();
+			const room = Math.min(CHUNK - this.#length, left);
+			const n = trySyscall("read", file, this.#buffer.subarray(this.#length), room);
+			if (n <= 0) throw new Error(`${nameText(name)} changed while it was read`);
+			this.#length += n;
+			left -= n;
+		}
+		this.summary.size += size;
+		this.#write(padding(size));
+	}
+}
+
+const WHITEOUT = Buffer.from(".wh.");
+const OPAQUE_MARK = Buffer.from(".wh..wh..opq");
+const SLASH = Buffer.from("/");
+const NOTHING = Buffer.alloc(0);
+const NO_XATTRS: ReadonlyMap<string, Uint8Array> = new Map();

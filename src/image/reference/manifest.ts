@@ -1,0 +1,130 @@
+/** From a name to the manifest of the image for a platform (distribution-spec; image-spec image-index.md, manifest.md). */
+import { EngineError } from "../../errors.ts";
+import { failureOf, type RegistryClient } from "../../registry/client.ts";
+import { sha256 } from "../../store/blobs.ts";
+import { choosePlatform, formatPlatform, hostPlatform } from "./platform.ts";
+import { type Descriptor, Index, Manifest, MEDIA, type Platform, parseDocument } from "./spec.ts";
+
+const MAX_DOCUMENT = 8 * 1024 * 1024;
+
+export interface Document {
+	readonly bytes: Uint8Array;
+	readonly mediaType: string;
+	readonly digest: string;
+}
+
+const ACCEPT = [MEDIA.ociIndex, MEDIA.ociManifest, MEDIA.dockerIndex, MEDIA.dockerManifest, MEDIA.schema1Signed];
+
+/** What a tag or digest stands for: a manifest, or an index of several. */
+export async function fetchManifest(client: RegistryClient, reference: string, name: string): Promise<Document> {
+	const { bytes, response } = await client.read(
+		`manifests/${reference}`,
+		{ Accept: ACCEPT.join(", ") },
+		"manifest",
+		MAX_DOCUMENT,
+		async (answer) => {
+			if (!answer.ok) throw await failureOf(answer, name, "manifest");
+		},
+	);
+	const digest = sha256(bytes);
+	if (reference.startsWith("sha256:") && digest !== reference) {
+		throw new EngineError("failed", `manifest verification failed for digest ${reference}`);
+	}
+	return { bytes, digest, mediaType: response.headers.get("content-type")?.split(";")[0]?.trim() ?? "" };
+}
+
+/** A document by its descriptor, verified. */
+export async function fetchDocument(
+	client: RegistryClient,
+	path: string,
+	what: string,
+	name: string,
+	accept: readonly string[],
+	descriptor: Descriptor,
+): Promise<Uint8Array> {
+	const headers: Record<string, string> = accept.length ? { Accept: accept.join(", ") } : {};
+	const { bytes } = await client.read(path, headers, what, MAX_DOCUMENT, async (answer) => {
+		if (!answer.ok) throw await failureOf(answer, name, what);
+	});
+	if (sha256(bytes) !== descriptor.digest) {
+		throw new EngineError("failed", `${what} verification failed for digest ${descriptor.digest}`);
+	}
+	return bytes;
+}
+
+/** From an index to the manifest for the platform. */
+export async function resolveManifest(
+	client: RegistryClient,
+	top: Document,
+	name: string,
+	platform: Platform | undefined,
+): Promise<{ manifest: Manifest; bytes: Uint8Array }> {
+	const text = new TextDecoder().decode(top.bytes);
+	const kind = kindOf(top.mediaType, text, name);
+	if (kind === "schema1") {
+		throw new EngineError(
+			"unsupported",
+			`${name} has a manifest of the old schema 1, which is not supported: push the image again with a newer docker`,
+		);
+	}
+	if (kind === "manifest") return { manifest: parseDocument(Manifest, text, `manifest of ${name}`), bytes: top.bytes };
+	const index = parseDocument(Index, text, `index of ${name}`);
+	const wanted = platform ?? hostPlatform();
+	const chosen = choosePlatform(index, wanted);
+	if (!chosen) {
+		throw new EngineError(
+			"not-found",
+			`no matching manifest for ${formatPlatform(wanted)} in the manifest list entries`,
+		);
+	}
+	const accept = [MEDIA.ociManifest, MEDIA.dockerManifest];
+	const bytes = await fetchDocument(client, `manifests/${chosen.digest}`, "manifest", name, accept, chosen);
+	return { manifest: parseDocument(Manifest, new TextDecoder().decode(bytes), `manifest of ${name}`), bytes };
+}
+
+/** By its type, its own word, and its content: they must agree, or one of two readers sees another image (CVE-2021-41190). */
+function kindOf(mediaType: string, text: string, name: string): "index" | "manifest" | "schema1" {
+	const { schemaVersion, manifests, layers, config, mediaType: own } = parseLoosely(text);
+	if (mediaType === MEDIA.schema1 || mediaType === MEDIA.schema1Signed || schemaVersion === 1) return "schema1";
+	const said = KINDS[mediaType];
+	const ownKind = typeof own === "string" ? KINDS[own] : undefined;
+	const seen = manifests !== undefined ? "index" : "manifest";
+	const both = manifests !== undefined && (layers !== undefined || config !== undefined);
+	if (both || (said ?? seen) !== seen || (ownKind ?? seen) !== seen) {
+		throw new EngineError("failed", `The manifest of ${name} contradicts itself: is it an index or a manifest?`);
+	}
+	return seen;
+}
+
+const KINDS: Readonly<Record<string, "index" | "manifest">> = {
+	[MEDIA.ociIndex]: "index",
+	[MEDIA.dockerIndex]: "index",
+	[MEDIA.ociManifest]: "manifest",
+	[MEDIA.dockerManifest]: "manifest",
+};
+
+const CONFIG_TYPES = [
+	"",
+	"application/vnd.oci.image.config.v1+json",
+	"application/vnd.docker.container.image.v1+json",
+	"application/octet-stream",
+];
+const LAYER_TYPES =
+	/^(|application\/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+(gzip|zstd))?|application\/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?|application\/octet-stream)$/;
+
+/** Registries hold other things than images: charts, signatures, plugins. */
+export function checkMediaTypes(manifest: Manifest, name: string): void {
+	const strange = [
+		...(CONFIG_TYPES.includes(manifest.config.mediaType) ? [] : [manifest.config.mediaType]),
+		...manifest.layers.map(({ mediaType }) => mediaType).filter((type) => !LAYER_TYPES.test(type)),
+	];
+	if (strange[0]) throw new EngineError("unsupported", `${name} is not an image: it holds "${strange[0]}"`);
+}
+
+function parseLoosely(text: string): Record<string, unknown> {
+	try {
+		return JSON.parse(text) ?? {};
+	} catch {
+		return {};
+	}
+}
