@@ -22,6 +22,8 @@ const TEST: Readonly<Record<string, readonly string[]>> = {
 	procps: ["/usr/bin/pgrep"],
 	"docker.io": ["/usr/sbin/dockerd"],
 	podman: ["/usr/bin/podman"],
+	"golang-go": ["/usr/bin/go"],
+	"libarchive-tools": ["/usr/bin/bsdtar"],
 };
 
 const VM = { ...DEMO, "qemu-system-x86": ["/usr/bin/qemu-system-x86_64"] };

@@ -2,7 +2,8 @@
 import { createReadStream, renameSync } from "node:fs";
 import { EngineError } from "../../errors.ts";
 import { readArchive } from "../../image/archive/files.ts";
-import { type FoundImage, findImages } from "../../image/archive/read.ts";
+import type { FoundImage } from "../../image/archive/found.ts";
+import { findImages } from "../../image/archive/read.ts";
 import { verifyDiffId } from "../../image/layer/diff-id.ts";
 import { extractLayer } from "../../image/layer/extract.ts";
 import { blobsOfLayer } from "../../image/record/known-layers.ts";
@@ -28,7 +29,7 @@ export async function loadArchive(engine: Engine, source: AsyncIterable<Uint8Arr
 	sweepAbandoned(engine.paths);
 	const staging = stagingDirectory(engine.paths);
 	try {
-		const images = findImages(await readArchive(source, staging));
+		const images = await findImages(await readArchive(source, staging));
 		if (images.length === 0) throw new EngineError("failed", "invalid archive: it holds no image");
 		{
 			using _storing = holdStore(engine.paths);
@@ -79,7 +80,8 @@ async function storeLayer(
 ): Promise<void> {
 	const { db, paths } = engine;
 	const { digest, diffId, file } = layer;
-	await verifyFile(file, digest); // also of a layer that is here: the manifest speaks of this file
+	// Also of a layer that is here: the manifest speaks of this file.
+	if (!layer.verified) await verifyFile(file, digest);
 	// The same content, compressed twice in two ways: its layer is in hand, and only the blob is to be had.
 	const twin = [...layers.values()].includes(diffId);
 	const locks = held.use(await (twin ? lockBlob(paths, digest) : lockLayerAndBlob(paths, diffId, digest)));

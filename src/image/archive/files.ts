@@ -55,6 +55,7 @@ export class ArchiveFiles implements TarSink {
 	}
 
 	data(bytes: Uint8Array): void {
+		if (this.#fd < 0) return; // of an entry that is no file
 		for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at, bytes.length - at);
 	}
 

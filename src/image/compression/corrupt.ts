@@ -2,4 +2,4 @@
 import { EngineError } from "../../errors.ts";
 
 export const corrupt = (cause: unknown): EngineError =>
-	new EngineError("failed", "The layer's compressed data is corrupt", { cause });
+	new EngineError("failed", "The compressed data is corrupt", { cause });

@@ -39,13 +39,16 @@ const PLAIN_MODE = 0o755;
 const S_ISGID = 0o2000;
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
-/** Splits an entry's path into parent and name, cleaned of ".", "//" and inner ".."; undefined for the root itself. */
+/**
+ * Splits an entry's path into parent and name, cleaned of ".", "//" and "..": one that would climb above the root stays in
+ * it, as a process with that root directory would (path_resolution(7)). undefined for the root itself.
+ */
 export function splitPath(path: string): { parent: string; name: string } | undefined {
 	const parts: string[] = [];
 	for (const part of path.split("/")) {
 		if (part === "" || part === ".") continue;
-		if (part !== "..") parts.push(part);
-		else if (parts.pop() === undefined) throw new EngineError("failed", `The layer's entry "${path}" points outside`);
+		if (part === "..") parts.pop();
+		else parts.push(part);
 	}
 	const name = parts.pop();
 	return name === undefined ? undefined : { parent: parts.join("/"), name };
@@ -125,7 +128,7 @@ export class LayerWriter implements TarSink, Disposable {
 				this.#file = new Fd(fd);
 				this.#at = 0;
 				this.#bytes += entry.sparse?.size ?? entry.size;
-				if (this.#bytes > MAX_BYTES) throw new EngineError("failed", "The layer is too large");
+				if (this.#bytes > MAX_BYTES) throw new EngineError("failed", "The archive is too large");
 				return;
 			}
 			case "symlink":
@@ -158,7 +161,7 @@ export class LayerWriter implements TarSink, Disposable {
 			this.#at = offset + bytes.length;
 		} catch (error) {
 			if (error instanceof SyscallError)
-				throw new EngineError("failed", `Cannot write the layer: ${errnoText(error.errno)}`);
+				throw new EngineError("failed", `Cannot write what the archive holds: ${errnoText(error.errno)}`);
 			throw error;
 		}
 	}
@@ -212,7 +215,7 @@ export class LayerWriter implements TarSink, Disposable {
 		}
 		const hidden = name.slice(WHITEOUT.length);
 		if (hidden === "" || hidden === "." || hidden === "..") {
-			throw new EngineError("failed", `The layer's whiteout "${name}" names nothing`);
+			throw new EngineError("failed", `The archive's whiteout "${name}" names nothing`);
 		}
 		if (hidden.startsWith(WHITEOUT)) return; // aufs's own books
 		const made = trySyscall("mknodat", dir, pathArg(hidden), S_IFCHR, 0);
@@ -234,7 +237,7 @@ export class LayerWriter implements TarSink, Disposable {
 
 	#hardLink(entry: TarEntry, dir: number, name: string): void {
 		const target = splitPath(entry.linkpath);
-		if (!target) throw new EngineError("failed", `The layer's link "${entry.path}" points at its root`);
+		if (!target) throw new EngineError("failed", `The archive's link "${entry.path}" points at its root`);
 		using from = openInRoot(this.#root.number, pathArg(target.parent || "."), O_RDONLY | O_DIRECTORY);
 		syscall("linkat", `${entry.path} to ${entry.linkpath}`, from.number, pathArg(target.name), dir, pathArg(name), 0);
 	}

@@ -52,34 +52,48 @@ export async function fetchDocument(
 	return bytes;
 }
 
-/** From an index to the manifest for the platform. */
+/** Documents that are read on the way to one manifest: an index may list indexes (image-spec image-index.md). */
+const MAX_INDEXES = 16;
+
+/** From an index, or an index of indexes, to the manifest for the platform. */
 export async function resolveManifest(
 	client: RegistryClient,
 	top: Document,
 	name: string,
 	platform: Platform | undefined,
 ): Promise<{ manifest: Manifest; bytes: Uint8Array }> {
-	const text = new TextDecoder().decode(top.bytes);
-	const kind = kindOf(top.mediaType, text, name);
-	if (kind === "schema1") {
-		throw new EngineError(
-			"unsupported",
-			`${name} has a manifest of the old schema 1, which is not supported: push the image again with a newer docker`,
-		);
-	}
-	if (kind === "manifest") return { manifest: parseDocument(Manifest, text, `manifest of ${name}`), bytes: top.bytes };
-	const index = parseDocument(Index, text, `index of ${name}`);
 	const wanted = platform ?? hostPlatform();
-	const chosen = choosePlatform(index, wanted);
-	if (!chosen) {
-		throw new EngineError(
-			"not-found",
-			`no matching manifest for ${formatPlatform(wanted)} in the manifest list entries`,
-		);
+	const waiting: (Document | Descriptor)[] = [top];
+	for (let read = 0; waiting.length && read < MAX_INDEXES; read++) {
+		const next = waiting.shift() as Document | Descriptor;
+		const document = "bytes" in next ? next : await fetchListed(client, name, next);
+		const text = new TextDecoder().decode(document.bytes);
+		const kind = kindOf(document.mediaType, text, name);
+		if (kind === "schema1") {
+			throw new EngineError(
+				"unsupported",
+				`${name} has a manifest of the old schema 1, which is not supported: push the image again with a newer docker`,
+			);
+		}
+		if (kind === "manifest") {
+			return { manifest: parseDocument(Manifest, text, `manifest of ${name}`), bytes: document.bytes };
+		}
+		const index = parseDocument(Index, text, `index of ${name}`);
+		const chosen = choosePlatform(index, wanted);
+		// One without a platform may have the wanted one within.
+		waiting.unshift(...(chosen ? [chosen] : index.manifests.filter((one) => isIndex(one) && !one.platform)));
 	}
-	const accept = [MEDIA.ociManifest, MEDIA.dockerManifest];
-	const bytes = await fetchDocument(client, `manifests/${chosen.digest}`, "manifest", name, accept, chosen);
-	return { manifest: parseDocument(Manifest, new TextDecoder().decode(bytes), `manifest of ${name}`), bytes };
+	if (waiting.length) {
+		throw new EngineError("failed", `The index of ${name} leads through more than ${MAX_INDEXES} indexes`);
+	}
+	throw new EngineError("not-found", `no matching manifest for ${formatPlatform(wanted)} in the manifest list entries`);
+}
+
+const isIndex = ({ mediaType }: Descriptor): boolean => KINDS[mediaType] === "index";
+
+async function fetchListed(client: RegistryClient, name: string, descriptor: Descriptor): Promise<Document> {
+	const bytes = await fetchDocument(client, `manifests/${descriptor.digest}`, "manifest", name, ACCEPT, descriptor);
+	return { bytes, digest: descriptor.digest, mediaType: descriptor.mediaType };
 }
 
 /** By its type, its own word, and its content: they must agree, or one of two readers sees another image (CVE-2021-41190). */

@@ -34,7 +34,7 @@ export function parseReference(text: string): Reference {
 	const at = text.indexOf("@");
 	const digest = at < 0 ? undefined : text.slice(at + 1);
 	let name = at < 0 ? text : text.slice(0, at);
-	if (digest !== undefined && !DIGEST.test(digest)) throw invalid("invalid reference format");
+	if (digest !== undefined && !DIGEST.test(digest)) throw invalid(badDigest(text, digest));
 	if (name.length === ID_LENGTH && consistsOf(name, HEX_DIGITS)) {
 		throw invalid(`invalid repository name (${name}), cannot specify 64-byte hexadecimal strings`);
 	}
@@ -58,6 +58,12 @@ export function parseReference(text: string): Reference {
 	}
 	return { host, path, tag: tag ?? (digest ? undefined : "latest"), digest };
 }
+
+/** A digest of another registered algorithm (image-spec descriptor.md) is well-formed, but not for us. */
+const badDigest = (text: string, digest: string): string =>
+	/^sha512:[0-9a-f]{128}$/.test(digest)
+		? `"${text}" names a digest by sha512, which is not supported: only sha256 is`
+		: "invalid reference format";
 
 /** What most names are, and what takes no regular expression to see: letters and digits between slashes. */
 const isSimple = (path: string): boolean =>

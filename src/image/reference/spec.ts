@@ -10,6 +10,8 @@ export const MEDIA = {
 	ociManifest: "application/vnd.oci.image.manifest.v1+json",
 	dockerIndex: "application/vnd.docker.distribution.manifest.list.v2+json",
 	dockerManifest: "application/vnd.docker.distribution.manifest.v2+json",
+	ociLayer: "application/vnd.oci.image.layer.v1.tar",
+	dockerLayer: "application/vnd.docker.image.rootfs.diff.tar",
 	schema1: "application/vnd.docker.distribution.manifest.v1+json",
 	schema1Signed: "application/vnd.docker.distribution.manifest.v1+prettyjws",
 } as const;
@@ -18,7 +20,17 @@ const string = v.string();
 /** Go writes what is empty as "", null, or not at all. */
 const maybeString = v.nullish(string, "");
 
-export const digest = v.pipe(string, v.regex(/^sha256:[0-9a-f]{64}$/, "is not a sha256 digest"));
+/** image-spec descriptor.md, Digests: others than sha256 are allowed, and hardly anybody writes them. */
+export const digest = v.pipe(
+	string,
+	v.check(
+		(text) => !/^[a-z0-9+._-]+:/.test(text) || text.startsWith("sha256:"),
+		({ input }) => otherDigest(input),
+	),
+	v.regex(/^sha256:[0-9a-f]{64}$/, "is not a sha256 digest"),
+);
+export const otherDigest = (text: string): string =>
+	`is a digest by ${text.split(":")[0]}, which is not supported: only sha256 is`;
 const size = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const Descriptor = v.object({

@@ -1,10 +1,12 @@
 /**
- * One tar header block, and the extended headers that correct it: PAX records (pax(1)) and GNU long names. npm `tar`
- * decodes the block; PAX records are decoded here, because they hold bytes (file capabilities) and nanoseconds, which
- * its decoder turns into text and milliseconds.
+ * One tar header block, and the extended headers that correct it: PAX records (pax(1)) and GNU long names. npm `tar` has
+ * a decoder of blocks too. This is another, because that one takes an entry for a directory by a name which a long name
+ * may yet correct, gives up a whole archive for one time that is out of range, and turns bytes (file capabilities) into
+ * text and nanoseconds into milliseconds.
  */
-import { Header } from "tar/header";
-import { EngineError } from "../../errors.ts";
+import { malformed, SIZE_LIMIT } from "./malformed.ts";
+import { checksumHolds, decodeNumber } from "./number.ts";
+import { type Sparse, sparseOf } from "./sparse.ts";
 
 export type EntryType = "file" | "directory" | "symlink" | "link" | "char" | "block" | "fifo";
 
@@ -22,16 +24,10 @@ export interface TarEntry {
 	readonly devMajor: number;
 	readonly devMinor: number;
 	readonly xattrs: ReadonlyMap<string, Uint8Array>;
-	/** A sparse file: its whole size, and where the data that is there belongs. */
-	readonly sparse:
-		| { readonly size: number; readonly map: readonly (readonly [offset: number, length: number])[] | "in-data" }
-		| undefined;
+	readonly sparse: Sparse | undefined;
 }
 
 export type Pax = ReadonlyMap<string, Uint8Array>;
-
-export const malformed = (why: string): EngineError =>
-	new EngineError("failed", `The layer's tar archive is malformed: ${why}`);
 
 /** What kind of block it is: an entry, or an extended header for the next one(s). */
 export type BlockKind = "end" | "pax" | "global-pax" | "long-path" | "long-link" | "entry" | "other";
@@ -46,15 +42,35 @@ const TYPES: Readonly<Record<string, EntryType>> = {
 	"3": "char",
 	"4": "block",
 	"5": "directory",
+	D: "directory", // GNU's, with the names of what was in it as its data (tar manual, Dumpdir)
 	"6": "fifo",
 };
 
 export interface Block {
 	readonly kind: BlockKind;
 	readonly size: number;
-	readonly header: Header;
 	readonly flag: string;
 }
+
+/** pax(1), "ustar Interchange Format": where each field begins, and its length. */
+const FIELDS = {
+	mode: [100, 8],
+	uid: [108, 8],
+	gid: [116, 8],
+	size: [124, 12],
+	mtime: [136, 12],
+	devMajor: [329, 8],
+	devMinor: [337, 8],
+} as const;
+
+const numberIn = (raw: Buffer, name: keyof typeof FIELDS): number | undefined =>
+	decodeNumber(raw, FIELDS[name][0], FIELDS[name][1]);
+
+/** Of a field that harms nobody: what makes no sense is 0, and the content is kept. */
+const harmless = (raw: Buffer, name: keyof typeof FIELDS): number => {
+	const value = numberIn(raw, name);
+	return value === undefined || !Number.isSafeInteger(value) ? 0 : value;
+};
 
 /** A NUL-terminated field of a block. */
 function field(raw: Buffer, at: number, length: number): string {
@@ -64,37 +80,24 @@ function field(raw: Buffer, at: number, length: number): string {
 
 /** POSIX archives have a second field, for the directories before the name (GNU's have other things there). */
 function rawPath(raw: Buffer): string {
-	const prefix = raw.toString("latin1", 257, 263) === "ustar\0" ? field(raw, 345, 155) : "";
+	const star = raw.toString("latin1", 508, 512) === "tar\0"; // star(1) has times behind a shorter prefix
+	const prefix = raw.toString("latin1", 257, 263) === "ustar\0" ? field(raw, 345, star ? 131 : 155) : "";
 	return prefix ? `${prefix}/${field(raw, 0, 100)}` : field(raw, 0, 100);
 }
 
-const SIZE_LIMIT = 2 ** 43; // 8 TiB
+const KINDS: Readonly<Record<string, BlockKind>> = { x: "pax", g: "global-pax", L: "long-path", K: "long-link" };
 
 export function decodeBlock(bytes: Buffer): Block {
-	let header: Header;
-	try {
-		header = new Header(bytes);
-	} catch {
-		throw malformed("a header's number is impossible");
-	}
-	if (header.nullBlock) return { kind: "end", size: 0, header, flag: "" };
-	if (!header.cksumValid) throw malformed("a header's checksum is wrong");
+	if (bytes.every((byte) => byte === 0)) return { kind: "end", size: 0, flag: "" };
+	if (!checksumHolds(bytes)) throw malformed("a header's checksum is wrong");
 	const flag = String.fromCharCode(bytes[156] ?? 0);
-	const size = header.size ?? 0;
-	if (!Number.isSafeInteger(size) || size < 0 || size > SIZE_LIMIT) throw malformed("an entry's size is impossible");
-	const kind: BlockKind =
-		flag === "x"
-			? "pax"
-			: flag === "g"
-				? "global-pax"
-				: flag === "L"
-					? "long-path"
-					: flag === "K"
-						? "long-link"
-						: flag in TYPES
-							? "entry"
-							: "other";
-	return { kind, size, header, flag };
+	// What is only a header has no data, whatever it says (Go's archive/tar does the same).
+	const type = TYPES[flag];
+	const size = type === undefined || type === "file" || flag === "D" ? numberIn(bytes, "size") : 0;
+	if (size === undefined || !Number.isSafeInteger(size) || size < 0 || size > SIZE_LIMIT) {
+		throw malformed("an entry's size is impossible");
+	}
+	return { kind: KINDS[flag] ?? (type ? "entry" : "other"), size, flag };
 }
 
 /** Records "length key=value\n"; the length counts itself. Values are bytes. */
@@ -139,22 +142,27 @@ export function decodeLongName(bytes: Uint8Array): string {
 	return binary(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-/** "1700000000.123456789" → nanoseconds. */
-export function parsePaxTime(value: string): bigint | undefined {
-	const match = /^(-?)(\d{1,12})(?:\.(\d+))?$/.exec(value);
-	if (!match) return undefined;
-	const nanoseconds = BigInt(match[2] ?? "0") * 1_000_000_000n + BigInt((match[3] ?? "").slice(0, 9).padEnd(9, "0"));
-	return match[1] ? -nanoseconds : nanoseconds;
-}
-
-/** 2^33 seconds: the year 2242. A Date beyond its own range is not a number. */
+/** 2^33 seconds: the year 2242, and as far back. What lies outside, no file system keeps: docker stores 0. */
 const MAX_SECONDS = 2 ** 33;
 
-function headerTime(header: Header): bigint {
-	const seconds = Math.trunc((header.mtime?.getTime() ?? 0) / 1000);
-	if (!Number.isFinite(seconds) || Math.abs(seconds) > MAX_SECONDS) throw malformed("a time is impossible");
-	return BigInt(seconds) * 1_000_000_000n;
+const nanoseconds = (seconds: number): bigint =>
+	Math.abs(seconds) <= MAX_SECONDS ? BigInt(seconds) * 1_000_000_000n : 0n;
+
+/** "1700000000.123456789" → nanoseconds; undefined: there is none. */
+export function parsePaxTime(value: string): bigint | undefined {
+	const match = /^(-?)(\d+)(?:\.(\d*))?$/.exec(value);
+	if (!match) return value === "" ? undefined : 0n;
+	const whole = nanoseconds(Number(match[2]));
+	const part = BigInt((match[3] ?? "").slice(0, 9).padEnd(9, "0"));
+	return match[1] ? -(whole + part) : whole + part;
 }
+
+/** chown(2) takes numbers of 32 bits, the last of which means "leave it". */
+const MAX_ID = 2 ** 32 - 2;
+/** What the kernel shows for an owner that it has no number for (user_namespaces(7), overflowuid). */
+const NOBODY = 65534;
+
+const id = (value: number): number => (value >= 0 && value <= MAX_ID ? value : NOBODY);
 
 const XATTR = "SCHILY.xattr.";
 
@@ -166,7 +174,6 @@ export function makeEntry(
 	longPath: string | undefined,
 	longLink: string | undefined,
 ): TarEntry {
-	const { header } = block;
 	const get = (key: string): string | undefined => {
 		const value = pax.get(key);
 		return value && text(value);
@@ -174,8 +181,7 @@ export function makeEntry(
 	const number = (key: string, fallback: number): number => {
 		const value = get(key);
 		if (value === undefined || value === "") return fallback;
-		if (!/^\d{1,15}$/.test(value)) throw malformed(`PAX ${key} is not a number`);
-		return Number(value);
+		return /^-?\d+$/.test(value) ? Number(value) : Number.NaN;
 	};
 	// An empty value takes a record back (pax(1)).
 	const name = (key: string): string | undefined => (pax.get(key)?.length ? binary(pax.get(key) ?? raw) : undefined);
@@ -183,7 +189,7 @@ export function makeEntry(
 	const linkpath = name("linkpath") ?? longLink ?? field(raw, 157, 100);
 	if (path.includes("\0") || linkpath.includes("\0")) throw malformed("a name holds a NUL");
 	const size = number("size", block.size);
-	if (size > SIZE_LIMIT) throw malformed("an entry's size is impossible");
+	if (!Number.isSafeInteger(size) || size < 0 || size > SIZE_LIMIT) throw malformed("an entry's size is impossible");
 	const xattrs = new Map<string, Uint8Array>();
 	for (const [key, value] of pax) if (key.startsWith(XATTR)) xattrs.set(key.slice(XATTR.length), value);
 	let type = TYPES[block.flag] ?? "file";
@@ -191,57 +197,15 @@ export function makeEntry(
 	return {
 		path,
 		type,
-		mode: (header.mode ?? 0) & 0o7777,
-		uid: number("uid", header.uid ?? 0),
-		gid: number("gid", header.gid ?? 0),
-		size: type === "file" ? size : 0,
-		mtime: parsePaxTime(get("mtime") ?? "") ?? headerTime(header),
+		mode: harmless(raw, "mode") & 0o7777,
+		uid: id(number("uid", harmless(raw, "uid"))),
+		gid: id(number("gid", harmless(raw, "gid"))),
+		size: type === "file" || block.flag === "D" ? size : 0,
+		mtime: parsePaxTime(get("mtime") ?? "") ?? nanoseconds(harmless(raw, "mtime")),
 		linkpath,
-		devMajor: header.devmaj ?? 0,
-		devMinor: header.devmin ?? 0,
+		devMajor: harmless(raw, "devMajor"),
+		devMinor: harmless(raw, "devMinor"),
 		xattrs,
-		sparse: sparseOf(block, raw, get),
+		sparse: sparseOf(block.flag, raw, get),
 	};
-}
-
-/** GNU's three ways to say where a sparse file's data belongs (tar manual, Sparse Formats). */
-function sparseOf(block: Block, raw: Buffer, get: (key: string) => string | undefined): TarEntry["sparse"] {
-	const whole = (value: string | undefined): number => {
-		const size = Number(value);
-		if (!Number.isSafeInteger(size) || size < 0 || size > SIZE_LIMIT)
-			throw malformed("a sparse file's size is impossible");
-		return size;
-	};
-	if (block.flag === "S") return { size: whole(String(sparseNumber(raw, 483))), map: readSparseMap(raw, 386, 4) };
-	if (get("GNU.sparse.major") === "1") return { size: whole(get("GNU.sparse.realsize")), map: "in-data" };
-	const map = get("GNU.sparse.map") ?? (get("GNU.sparse.numblocks") === "0" ? "" : undefined);
-	if (map === undefined) return undefined;
-	if (map === "") return { size: whole(get("GNU.sparse.size")), map: [] };
-	const numbers = map.split(",").map(Number);
-	if (numbers.length % 2 || numbers.some((n) => !Number.isSafeInteger(n) || n < 0))
-		throw malformed("a sparse map is broken");
-	return { size: whole(get("GNU.sparse.size")), map: pairs(numbers) };
-}
-
-export function pairs(numbers: readonly number[]): [number, number][] {
-	return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i] ?? 0, numbers[2 * i + 1] ?? 0]);
-}
-
-/** Whether further blocks of an old GNU sparse map follow this one. */
-export const sparseContinues = (raw: Buffer, at: 482 | 504): boolean => raw[at] === 1;
-
-/** Pairs of 12-byte octal numbers; an empty one ends the list. */
-export function readSparseMap(raw: Buffer, at: number, count: number): [number, number][] {
-	const map: [number, number][] = [];
-	for (let i = 0; i < count && raw[at + 24 * i]; i++) {
-		map.push([sparseNumber(raw, at + 24 * i), sparseNumber(raw, at + 24 * i + 12)]);
-	}
-	return map;
-}
-
-function sparseNumber(raw: Buffer, at: number): number {
-	if ((raw[at] ?? 0) & 0x80) return Number(raw.readBigUInt64BE(at + 4)); // base 256
-	const n = Number.parseInt(raw.toString("latin1", at, at + 12).replace(/[\0 ].*$/s, ""), 8);
-	if (!Number.isSafeInteger(n) || n < 0) throw malformed("a sparse map is broken");
-	return n;
 }

@@ -2,19 +2,9 @@
  * A tar archive as it streams by: bytes are pushed in, entries and their data come out. Holds no more than one block
  * and one extended header.
  */
-import {
-	type Block,
-	decodeBlock,
-	decodeLongName,
-	decodePax,
-	makeEntry,
-	malformed,
-	type Pax,
-	pairs,
-	readSparseMap,
-	sparseContinues,
-	type TarEntry,
-} from "./header.ts";
+import { type Block, decodeBlock, decodeLongName, decodePax, makeEntry, type Pax, type TarEntry } from "./header.ts";
+import { malformed } from "./malformed.ts";
+import { checkMap, pairs, readSparseMap, sparseContinues } from "./sparse.ts";
 
 const BLOCK = 512;
 const MAX_EXTENDED_HEADER = 1024 * 1024;
@@ -226,15 +216,3 @@ export class TarReader {
 }
 
 const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
-
-/** Pieces must fit in the file, in order, and add up to the data that follows. */
-function checkMap(map: readonly (readonly [number, number])[], size: number, data: number): void {
-	let end = 0;
-	let total = 0;
-	for (const [offset, length] of map) {
-		if (offset < end || offset + length > size) throw malformed("a sparse map points outside its file");
-		end = offset + length;
-		total += length;
-	}
-	if (total !== data) throw malformed("a sparse map does not fit its data");
-}
