@@ -3,12 +3,14 @@
  * once and beside the others, the stages that it needs; what comes out is an image: a configuration and layers.
  */
 import { EngineError } from "../errors.ts";
+import { parsePlatform } from "../image/reference/platform.ts";
 import { parseDocument } from "../image/reference/spec.ts";
 import type { Paths } from "../paths.ts";
 import type { Db } from "../store/database.ts";
 import { sweepAbandoned } from "../store/staging.ts";
-import type { CacheRecord } from "./cache/cache-document.ts";
+import { type BuiltImage, finish } from "./built-image.ts";
 import {
+	located,
 	planStages,
 	resolveSource,
 	type Source,
@@ -17,25 +19,13 @@ import {
 	sourceNames,
 } from "./dockerfile/stages.ts";
 import type { BuildHost } from "./session/host.ts";
-import { BaseConfig, defaultsOf, type Platform, renderImageConfig } from "./session/image-config.ts";
+import { BaseConfig, defaultsOf, type Platform } from "./session/image-config.ts";
 import type { BuildOptions } from "./session/options.ts";
 import type { Progress } from "./session/progress.ts";
 import { BuildSession } from "./session/session.ts";
 import { type OpenSource, openContext, openLayers } from "./session/sources.ts";
-import { continueState, isoTime, type StageState, scratchState } from "./session/state.ts";
+import { continueState, type StageState, scratchState } from "./session/state.ts";
 import { buildStage } from "./stage.ts";
-
-export interface BuiltImage {
-	/** The image configuration as JSON text. */
-	readonly config: string;
-	/** DiffIDs, bottom first. */
-	readonly layers: readonly string[];
-	/** Digest of the base image's manifest: its layers' blobs are in the store. */
-	readonly baseManifest: string | undefined;
-	readonly platform: Platform;
-	/** What the steps have made or found, for who is to have the cache too. */
-	readonly cache: readonly CacheRecord[];
-}
 
 export async function build(
 	db: Db,
@@ -109,13 +99,15 @@ class StageRun {
 			const source = this.#tryResolve(stage, name);
 			if (source?.kind === "stage") this.stage(this.#at(source.index)).catch(() => {});
 		}
-		const platform = stage.platform === undefined ? options.platform : parsePlatformText(stage.platform);
+		const wanted = stage.platform;
+		const platform =
+			wanted === undefined ? options.platform : located(stage.from.range, () => parsePlatformText(wanted));
 		const base = await this.#base(stage.base, platform);
 		const scope = {
 			escapeChar: this.#plan.escapeChar,
 			buildArgs: options.buildArgs,
 			globalArgs: this.#plan.globalArgs,
-			platformArgs: new Map([...platformArgs(options.platform), ["TARGETSTAGE", stage.name ?? String(stage.index)]]),
+			platformArgs: this.#plan.automatic,
 		};
 		const name = this.#plan.stages.length > 1 || stage.name ? (stage.name ?? `stage-${stage.index}`) : "";
 		const title = `${options.prefix} ${name}`.trim();
@@ -215,10 +207,21 @@ class StageRun {
 	}
 }
 
+/** FROM --platform= */
 function parsePlatformText(text: string): Platform {
-	const [os = "", architecture = "", variant = ""] = text.split("/");
-	if (!os || !architecture) throw new EngineError("invalid", `"${text}": unknown operating system or architecture`);
-	return { os, architecture, variant };
+	const parts = text.split("/");
+	if (parts.length > 3) {
+		throw new EngineError(
+			"invalid",
+			`failed to parse platform ${text}: "${text}": cannot parse platform specifier: invalid argument`,
+		);
+	}
+	try {
+		return parsePlatform(text);
+	} catch (cause) {
+		const why = `"${text}": unknown operating system or architecture: invalid argument`;
+		throw new EngineError("invalid", `failed to parse platform ${text}: ${why}`, { cause });
+	}
 }
 
 function warnOfUnusedArgs({ options, consumedArgs, progress }: BuildSession, { globalArgs }: StagePlan): void {
@@ -227,19 +230,4 @@ function warnOfUnusedArgs({ options, consumedArgs, progress }: BuildSession, { g
 			!consumedArgs.has(name) && !globalArgs.has(name) && !/_PROXY$/i.test(name) && name !== "SOURCE_DATE_EPOCH",
 	);
 	if (unused.length) progress.warn(`One or more build-args [${unused.join(" ")}] were not consumed`);
-}
-
-function finish({ options, cache }: BuildSession, state: StageState): BuiltImage {
-	for (const [name, value] of options.labels) state.defaults.labels.set(name, value);
-	const last = state.history.at(-1)?.created;
-	const created = options.epoch !== undefined ? isoTime(options.epoch * 1000) : (last ?? isoTime(Date.now()));
-	const config = renderImageConfig({
-		defaults: state.defaults,
-		platform: state.platform,
-		diffIds: state.layers,
-		history: state.history,
-		created,
-	});
-	const { layers, baseManifest, platform } = state;
-	return { config, layers, baseManifest, platform, cache: cache.records };
 }

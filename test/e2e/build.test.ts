@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { BUILDKIT } from "../build/buildkit.ts";
 import { CORPUS, type Entry } from "../build/corpus.ts";
 import { Host, IMAGE, loopbackUp, type Result, settled, until } from "../fixture.ts";
 import { startRegistry, tarOf } from "../registry.ts";
@@ -42,7 +43,7 @@ const inImage = (image: string, command: string): Promise<string> =>
 		.then(({ stdout }) => stdout);
 
 describe("the corpus", () => {
-	for (const entry of CORPUS) {
+	for (const entry of [...CORPUS, ...BUILDKIT]) {
 		test(entry.name, async () => {
 			if (entry.fails) {
 				const { code, stderr } = await build(contextOf(entry.dockerfile, entry.files), ...(entry.flags ?? []));

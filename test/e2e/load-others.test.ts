@@ -240,7 +240,7 @@ describe("ADD of an archive", () => {
 		const dir = `${host.dir}/gnu`;
 		mkdirSync(`${dir}/s/${name}`, { recursive: true });
 		writeFileSync(`${dir}/s/${name}file`, "x\n");
-		Bun.spawnSync(["tar", "--format=gnu", "-C", `${dir}/s`, "-cf", `${dir}/t.tar`, name + "file"]);
+		Bun.spawnSync(["tar", "--format=gnu", "-C", `${dir}/s`, "-cf", `${dir}/t.tar`, `${name}file`]);
 		writeFileSync(`${dir}/Dockerfile`, "FROM nanocontainer/busybox\nADD t.tar /g/\n");
 		await host.ok("build", "-q", "-t", "gnu", dir);
 		expect(await host.ok("run", "--rm", "--network", "none", "gnu", "cat", `/g/${name}file`)).toBe("x");

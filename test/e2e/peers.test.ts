@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Parser, type ReadEntry } from "tar";
+import { BUILDKIT } from "../build/buildkit.ts";
 import { CORPUS, type Entry } from "../build/corpus.ts";
 import { Host, IMAGE, loopbackUp } from "../fixture.ts";
 import { Docker, podman, removeCgroups } from "../peers.ts";
@@ -115,7 +116,7 @@ async function treeOf(archive: Uint8Array): Promise<Record<string, string>> {
 }
 
 /** Entries whose words docker of Debian knows, with both of its builders. */
-const shared = CORPUS.filter(({ peers }) => peers);
+const shared = [...CORPUS, ...BUILDKIT].filter(({ peers }) => peers);
 
 describe("the same Dockerfile", () => {
 	test("enough of them are compared", () => expect(shared.length).toBeGreaterThanOrEqual(20));

@@ -8,6 +8,12 @@ export function closest(word: string, known: readonly string[]): string | undefi
 	return ranked[0] && ranked[0].distance <= 2 ? ranked[0].candidate : undefined;
 }
 
+/** Behind an error: " (did you mean cache?)", or nothing. */
+export function didYouMean(word: string, known: readonly string[]): string {
+	const meant = closest(word, known);
+	return meant === undefined ? "" : ` (did you mean ${meant}?)`;
+}
+
 /** Levenshtein's. */
 export function editDistance(a: string, b: string): number {
 	let row = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -44,6 +44,8 @@ export type MountType = "bind" | "cache" | "tmpfs" | "secret" | "ssh";
 
 /** `--mount=type=…,key=value` of RUN, not yet expanded. */
 export interface RunMount {
+	/** As it is written: it is read again when the step is carried out, with its variables. */
+	readonly text: string;
 	readonly type: MountType;
 	readonly options: Readonly<Record<string, string>>;
 }

@@ -6,7 +6,7 @@ import { EngineError } from "../../errors.ts";
  * nothing, as with docker. Throws for an array of other things.
  */
 export function jsonArray(text: string): string[] | undefined {
-	const array = /^\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*")*\]/s.exec(text)?.[0];
+	const array = firstArray(text);
 	if (array === undefined) return undefined;
 	let value: unknown;
 	try {
@@ -17,4 +17,15 @@ export function jsonArray(text: string): string[] | undefined {
 	if (!Array.isArray(value)) return undefined;
 	if (value.every((item) => typeof item === "string")) return value;
 	throw new EngineError("invalid", "When using JSON array syntax, arrays must be comprised of strings only");
+}
+
+/** Up to the bracket that closes the first one; brackets in strings are characters. */
+function firstArray(text: string): string | undefined {
+	if (!text.startsWith("[")) return undefined;
+	let depth = 0;
+	for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]]/gs)) {
+		if (token === "[") depth++;
+		else if (token === "]" && --depth === 0) return text.slice(0, index + 1);
+	}
+	return undefined;
 }

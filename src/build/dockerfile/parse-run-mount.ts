@@ -1,5 +1,6 @@
 /** `RUN --mount=type=…,key=value,…`: the keys each type has (Dockerfile reference, "RUN --mount"). Pure. */
 import { EngineError } from "../../errors.ts";
+import { didYouMean } from "./closest.ts";
 import type { MountType, RunMount } from "./instruction.ts";
 
 /** Other names of keys. */
@@ -21,6 +22,9 @@ const KEYS: Readonly<Record<MountType, readonly string[]>> = {
 };
 const FLAGS = ["readonly", "rw", "required"];
 
+/** All that may stand before a "=", for who mistyped one. */
+const WORDS = [...new Set(["type", ...Object.values(KEYS).flat(), ...Object.keys(ALIASES)])];
+
 const isType = (text: string): text is MountType => Object.hasOwn(KEYS, text);
 
 /** Fields separated by commas; a field in double quotes may hold some (RFC 4180). */
@@ -30,31 +34,48 @@ export function csvFields(text: string): string[] {
 	);
 }
 
-export function parseRunMount(text: string): RunMount {
+/**
+ * `expand`: when the step is carried out. Before that, values with variables are taken as they are, but for `from`, which
+ * must be known without.
+ */
+export function parseRunMount(text: string, expand: (word: string) => string = (word) => word): RunMount {
 	const pairs = csvFields(text).map((field) => {
 		const equals = field.indexOf("=");
 		const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
-		return { field, key: ALIASES[key] ?? key, value: equals < 0 ? undefined : field.slice(equals + 1) };
+		const value = equals < 0 ? undefined : field.slice(equals + 1);
+		if (key === "from" && value !== undefined && /\$./.test(value)) {
+			throw new EngineError("invalid", "'from' doesn't support variable expansion, define alias stage instead");
+		}
+		return { field, key: ALIASES[key] ?? key, value: value === undefined ? undefined : expand(value) };
 	});
 	const type = pairs.find(({ key }) => key === "type")?.value ?? "bind";
-	if (!isType(type)) throw new EngineError("invalid", `unsupported mount type "${type}"`);
+	if (type.includes("$")) {
+		// Known when the step is carried out; but for what must be built before.
+		const from = pairs.find(({ key }) => key === "from")?.value;
+		return { type: "bind", options: from === undefined ? {} : { from }, text };
+	}
+	if (!isType(type)) {
+		throw new EngineError("invalid", `unsupported mount type "${type}"${didYouMean(type, Object.keys(KEYS))}`);
+	}
 	const options: Record<string, string> = {};
 	for (const { field, key, value } of pairs) {
 		if (key === "type") continue;
-		if (!KEYS[type].includes(key)) throw new EngineError("invalid", `unexpected key '${key}' in '${field}'`);
+		if (!KEYS[type].includes(key)) {
+			throw new EngineError("invalid", `unexpected key '${key}' in '${field}'${didYouMean(key, WORDS)}`);
+		}
 		if (value === undefined && !FLAGS.includes(key)) {
 			throw new EngineError("invalid", `invalid field '${field}' must be a key=value pair`);
 		}
 		options[key] = value ?? "true";
 	}
 	check(type, options);
-	return { type, options };
+	return { type, options, text };
 }
 
 function check(type: MountType, options: Readonly<Record<string, string>>): void {
 	for (const flag of FLAGS) {
 		const value = options[flag];
-		if (value !== undefined && !/^(true|false|0|1)$/i.test(value)) {
+		if (value !== undefined && !value.includes("$") && !/^(true|false|0|1)$/i.test(value)) {
 			throw new EngineError("invalid", `invalid value for ${flag}: ${value}`);
 		}
 	}

@@ -3,7 +3,7 @@
  * worded as BuildKit words them.
  */
 import { EngineError } from "../../errors.ts";
-import { closest } from "./closest.ts";
+import { didYouMean } from "./closest.ts";
 import type { CommandLine, Instruction, NameValue, Run, RunMount, StageInstruction } from "./instruction.ts";
 import { jsonArray } from "./json-array.ts";
 import { expandWords } from "./lex.ts";
@@ -36,8 +36,7 @@ function parseLine(line: Line, escapeChar: string): Instruction {
 		new DockerfileError(`dockerfile parse error on line ${line.range.start}: ${message}`, line.range);
 	const parser = Object.hasOwn(PARSERS, line.keyword) ? PARSERS[line.keyword] : undefined;
 	if (!parser) {
-		const meant = closest(line.keyword, Object.keys(PARSERS));
-		throw fail(`unknown instruction: ${line.keyword}${meant ? ` (did you mean ${meant}?)` : ""}`);
+		throw fail(`unknown instruction: ${line.keyword}${didYouMean(line.keyword, Object.keys(PARSERS))}`);
 	}
 	if (line.rest === "" && line.keyword !== "ONBUILD" && line.keyword !== "CMD" && line.keyword !== "ENTRYPOINT") {
 		throw fail(
@@ -146,7 +145,7 @@ const run: Parser = (line, flags): Run => {
 	if (security !== "sandbox" && security !== "insecure") {
 		throw new EngineError("invalid", `security "${security}" is not valid`);
 	}
-	const mounts: RunMount[] = flags.all("mount").map(parseRunMount);
+	const mounts: RunMount[] = flags.all("mount").map((text) => parseRunMount(text));
 	return {
 		kind: "RUN",
 		...base(line),

@@ -2,10 +2,7 @@
 import { expandWord, expandWords, type Lexing } from "./lex.ts";
 
 /** Proxies that every RUN gets without an ARG; they are in no history and no cache key. */
-const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"].flatMap((name) => [
-	name,
-	name.toLowerCase(),
-]);
+const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
 export interface ScopeInputs {
 	readonly escapeChar: string;
@@ -37,11 +34,11 @@ export class Scope {
 		this.consumed = consumed;
 	}
 
-	/** `ARG name=value`; returns the value it has. */
-	declare(name: string, value: string | undefined): string | undefined {
+	/** `ARG name=value`; returns the value it has. The default is asked for only where nothing overrides it. */
+	declare(name: string, value: () => string | undefined): string | undefined {
 		const { buildArgs, globalArgs, platformArgs } = this.#inputs;
 		if (buildArgs.has(name)) this.consumed.add(name);
-		const chosen = buildArgs.get(name) ?? value ?? globalArgs.get(name) ?? platformArgs.get(name);
+		const chosen = buildArgs.get(name) ?? value() ?? globalArgs.get(name) ?? platformArgs.get(name);
 		if (chosen !== undefined) this.args.set(name, chosen);
 		return chosen;
 	}
@@ -65,11 +62,16 @@ export class Scope {
 	/** What a RUN step sees of them: ARGs, covered by ENV. In `hidden` what must leave no trace. */
 	environment(): { env: string[]; args: string[]; hidden: string[] } {
 		const args = [...this.args].filter(([name]) => !this.#env.has(name)).map(([name, value]) => `${name}=${value}`);
+		const { buildArgs } = this.#inputs;
 		const hidden = PROXIES.flatMap((name) => {
-			const value = this.#inputs.buildArgs.get(name);
+			const spellings = [name, name.toLowerCase()];
+			const value = spellings.map((one) => buildArgs.get(one)).find((one) => one !== undefined);
 			if (value === undefined) return [];
-			this.consumed.add(name);
-			return this.args.has(name) || this.#env.has(name) ? [] : [`${name}=${value}`];
+			// Programs look for either: both are set, whichever was given.
+			for (const one of spellings) if (buildArgs.has(one)) this.consumed.add(one);
+			return spellings
+				.filter((one) => !this.args.has(one) && !this.#env.has(one))
+				.map((one) => `${one}=${buildArgs.get(one) ?? value}`);
 		});
 		return { env: [...this.#env].map(([name, value]) => `${name}=${value}`), args, hidden };
 	}

@@ -3,6 +3,7 @@
  * interact"). Pure: no image is looked up.
  */
 import { EngineError } from "../../errors.ts";
+import { didYouMean } from "./closest.ts";
 import type { Arg, From, Instruction, StageInstruction } from "./instruction.ts";
 import { expandWord } from "./lex.ts";
 import { DockerfileError, type Range } from "./lines.ts";
@@ -31,6 +32,8 @@ export interface StagePlan {
 	readonly target: Stage;
 	/** Values of the ARGs before the first FROM. */
 	readonly globalArgs: ReadonlyMap<string, string>;
+	/** TARGETPLATFORM and its family, TARGETSTAGE among them. */
+	readonly automatic: ReadonlyMap<string, string>;
 	readonly escapeChar: string;
 }
 
@@ -46,10 +49,18 @@ export interface StageOptions {
 
 export function planStages(file: ParsedDockerfile, options: StageOptions): StagePlan {
 	const first = file.instructions.findIndex(({ kind }) => kind === "FROM");
-	if (first < 0) throw new EngineError("invalid", "no build stage in current context");
+	if (first < 0) {
+		const stray = file.instructions.find(({ kind }) => kind !== "ARG");
+		if (stray) throw new DockerfileError("no build stage in current context", stray.range);
+		throw new EngineError("invalid", "dockerfile contains no stages to build");
+	}
 	const { escapeChar } = file.directives;
-	const globalArgs = readGlobalArgs(file.instructions.slice(0, first), escapeChar, options);
-	const lookup = (name: string) => globalArgs.get(name) ?? options.platformArgs.get(name);
+	const automatic = new Map([...options.platformArgs, ["TARGETSTAGE", targetName(file, options.target)]]);
+	const globalArgs = readGlobalArgs(file.instructions.slice(0, first), escapeChar, {
+		...options,
+		platformArgs: automatic,
+	});
+	const lookup = (name: string) => globalArgs.get(name) ?? automatic.get(name);
 	const stages: Stage[] = [];
 	const scope = { lookup, escapeChar, contexts: options.contexts };
 	let own: StageInstruction[] = [];
@@ -59,7 +70,14 @@ export function planStages(file: ParsedDockerfile, options: StageOptions): Stage
 			stages.push(makeStage(instruction, stages, own, scope));
 		} else own.push(instruction);
 	}
-	return { stages, target: findTarget(stages, options.target), globalArgs, escapeChar };
+	return { stages, target: findTarget(stages, options.target), globalArgs, automatic, escapeChar };
+}
+
+/** What is asked for, or the last stage. */
+function targetName(file: ParsedDockerfile, wanted: string | undefined): string {
+	if (wanted) return wanted;
+	const last = file.instructions.findLast((one) => one.kind === "FROM");
+	return last?.kind === "FROM" ? (last.name ?? "") : "";
 }
 
 function readGlobalArgs(
@@ -74,18 +92,18 @@ function readGlobalArgs(
 			throw new DockerfileError("no build stage in current context", instruction.range);
 		}
 		for (const { name, value } of expandArgs(instruction, escapeChar, lookup)) {
-			const chosen = buildArgs.get(name) ?? value ?? platformArgs.get(name);
+			const chosen = buildArgs.get(name) ?? value() ?? platformArgs.get(name);
 			if (chosen !== undefined) values.set(name, chosen);
 		}
 	}
 	return values;
 }
 
-/** Names and default values of ARG, expanded. */
+/** Names of ARG, and default values, which are expanded when they are asked for: one that is overridden counts for nothing. */
 export function expandArgs({ args }: Arg, escapeChar: string, lookup: (name: string) => string | undefined) {
 	return args.map(({ name, value }) => ({
 		name: expandWord(name, { escapeChar, lookup }),
-		value: value === undefined ? undefined : expandWord(value, { escapeChar, lookup }),
+		value: () => (value === undefined ? undefined : expandWord(value, { escapeChar, lookup })),
 	}));
 }
 
@@ -117,7 +135,8 @@ function findTarget(stages: readonly Stage[], wanted: string | undefined): Stage
 	const byName = wanted === undefined ? stages.at(-1) : stages.findLast((stage) => stage.name === wanted.toLowerCase());
 	const found = byName ?? (/^\d+$/.test(wanted ?? "") ? stages[Number(wanted)] : undefined);
 	if (found) return found;
-	throw new EngineError("invalid", `target stage "${wanted}" could not be found`);
+	const names = stages.flatMap(({ name }) => name ?? []);
+	throw new EngineError("invalid", `target stage "${wanted}" could not be found${didYouMean(wanted ?? "", names)}`);
 }
 
 /** What `--from` names for a stage: a stage before it, by name or number, a named context, or an image. */
@@ -133,6 +152,13 @@ export function resolveSource(plan: StagePlan, stage: Stage, name: string, conte
 	if (found) return { kind: "stage", index: found.index };
 	if (stage.name === lower) {
 		throw new EngineError("invalid", `circular dependency detected on stage: ${name}`);
+	}
+	const later = plan.stages.find((other) => other.name === lower);
+	if (later) {
+		throw new EngineError(
+			"invalid",
+			`cannot copy from stage "${name}", it needs to be defined before current stage "${stage.name ?? stage.index}"`,
+		);
 	}
 	return name === "scratch" ? { kind: "scratch" } : { kind: "image", reference: name };
 }

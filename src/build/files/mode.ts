@@ -8,9 +8,13 @@ const S_IFMT = 0o170000;
 
 /** Returns what a file's mode (with its type) becomes. Throws EngineError for a text that is none. */
 export function parseChmod(text: string): (mode: number) => number {
-	if (/^[0-7]{1,5}$/.test(text)) {
-		const fixed = Number.parseInt(text, 8) & 0o7777;
-		return () => fixed;
+	if (/^\d+$/.test(text)) {
+		const fixed = /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : Number.NaN;
+		if (fixed <= 0o7777) return () => fixed;
+		throw new EngineError(
+			"invalid",
+			`invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`,
+		);
 	}
 	const clauses = text.split(",");
 	if (!clauses.every((clause) => /^[ugoa]*([+=-]([rwxXst]*|[ugo]))+$/.test(clause))) {

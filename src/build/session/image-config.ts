@@ -116,10 +116,12 @@ export function emptyDefaults(): Defaults {
 /** Defaults of a stage based on an image. */
 export function defaultsOf(base: BaseConfig): Defaults {
 	const config = base.config ?? {};
+	const env = new Map((config.Env ?? []).map(splitVariable));
+	if (!env.has("PATH")) env.set("PATH", DEFAULT_PATH); // BuildKit's rule: what is built always has one
 	return {
 		user: config.User ?? "",
 		exposedPorts: new Set(Object.keys(config.ExposedPorts ?? {})),
-		env: new Map((config.Env ?? []).map(splitVariable)),
+		env,
 		entrypoint: config.Entrypoint ?? undefined,
 		cmd: config.Cmd ?? undefined,
 		cmdIsOwn: false,

@@ -11,7 +11,7 @@ import type { Scope } from "../dockerfile/scope.ts";
 import type { Owner } from "../files/attributes.ts";
 import { globPattern } from "../files/glob.ts";
 import { parseChmod } from "../files/mode.ts";
-import { baseName, resolvePath } from "../files/path.ts";
+import { baseName, cleanPath, resolvePath } from "../files/path.ts";
 import { Destination } from "../files/place.ts";
 import { Tree } from "../files/tree.ts";
 import { NewLayer } from "../session/layer.ts";
@@ -58,10 +58,15 @@ export async function copyStep(
 		if (known) return known;
 		const isExcluded = ({ path }: SelectedSource) =>
 			instruction.exclude.length > 0 && settled.excluded(baseName(path)) && (source?.tree.isFile(path) ?? false);
-		const selected = source
-			? local.flatMap((path) => selectSources(source.tree, path, instruction.parents)).filter((one) => !isExcluded(one))
+		const found = source
+			? local.map((path) => selectSources(source.tree, path, instruction.parents).filter((one) => !isExcluded(one)))
 			: [];
-		if (selected.length > 1 && !settled.destination.endsWith("/")) throw mustBeDirectory(instruction.kind);
+		const selected = found.flat();
+		// A pattern may match nothing, and then it does not count. Of those that one matches the last remains, as with BuildKit.
+		const sources = found.filter((matches) => matches.length > 0).length + settled.sources.filter(isRemote).length;
+		if (sources + settled.heredocs.length > 1 && !settled.destination.endsWith("/")) {
+			throw mustBeDirectory(instruction.kind);
+		}
 		const content = source
 			? digestSources(
 					source.tree,
@@ -104,6 +109,7 @@ async function fill(
 	const { owner, chmod, destination, excluded } = settled;
 	using opened = new DisposableStack();
 	const into = (keepsOwners: boolean) => opened.use(new Destination(root.number, { owner, chmod, keepsOwners }));
+	if (instruction.parents && !selected.length) into(false).ensureDirectory(cleanPath(destination));
 	if (tree && selected.length) {
 		const unpack = instruction.kind === "ADD" && instruction.unpack !== false;
 		const plain: SelectedSource[] = [];
@@ -143,9 +149,9 @@ function settle(session: BuildSession, state: StageState, instruction: Copy, sco
 		name,
 		content: expand ? expandWord(content, { ...scope.lexing, escapeChar: "\\", noQuotes: true }) : content,
 	}));
-	if (sources.length + heredocs.length > 1 && !asked.endsWith("/")) throw mustBeDirectory(instruction.kind);
 	const clean = resolvePath(state.defaults.workingDir, asked);
-	const destination = /\/\.?$/.test(asked) || asked === "." ? `${clean.replace(/\/$/, "")}/` : clean;
+	// "" and "." are the working directory, also where nothing is there yet (--link).
+	const destination = /\/\.?$/.test(asked) || asked === "." || asked === "" ? `${clean.replace(/\/$/, "")}/` : clean;
 	const chown = instruction.chown === undefined ? undefined : scope.word(instruction.chown);
 	const owner = chown === undefined ? undefined : lookUpOwner(session, state, chown);
 	const chmodText = instruction.chmod === undefined ? undefined : scope.word(instruction.chmod);

@@ -100,11 +100,8 @@ export function applyMetadata(
 function declareArgs(instruction: Arg, scope: Scope, escapeChar: string): string[] {
 	return instruction.args.map((arg) => {
 		// One after the other: a later default may use an earlier argument.
-		const [{ name, value } = { name: arg.name, value: arg.value }] = expandArgs(
-			{ ...instruction, args: [arg] },
-			escapeChar,
-			(variable) => scope.lookup(variable),
-		);
+		const expanded = expandArgs({ ...instruction, args: [arg] }, escapeChar, (variable) => scope.lookup(variable));
+		const { name, value } = expanded[0] ?? { name: arg.name, value: () => arg.value };
 		const chosen = scope.declare(name, value);
 		return chosen === undefined ? name : `${name}=${chosen}`;
 	});

@@ -8,19 +8,32 @@ import type { StageState } from "../session/state.ts";
 
 /** Of --chown. "web" means the group of that name, or else the user's own. */
 export function lookUpOwner(session: BuildSession, state: StageState, text: string): Owner {
-	if (text.includes(":")) return lookUpUser(session, state, text);
-	try {
-		return lookUpUser(session, state, `${text}:${text}`);
-	} catch (error) {
-		if (!(error instanceof EngineError)) throw error;
-		return lookUpUser(session, state, text);
-	}
+	return text.includes(":") ? ownerNamed(session, state, text) : ownerNamed(session, state, `${text}:${text}`, text);
 }
 
-/** "name", "1000", "name:group", as USER has them. */
-export function lookUpUser(session: BuildSession, state: StageState, text: string): Owner {
+/** "name", "1000", "name:group", as USER has them. A name that the image does not know is root's, as with BuildKit. */
+export const lookUpUser = (session: BuildSession, state: StageState, text: string): Owner =>
+	ownerNamed(session, state, text);
+
+/** `otherwise`: another way to say it, if there is no such group. */
+function ownerNamed(session: BuildSession, state: StageState, text: string, otherwise?: string): Owner {
 	using root = openLayers(session.paths, state.layers);
-	const read = (path: string) => root.tree.read(path)?.toString() ?? "";
-	const { uid, gid } = resolveUser(text, read("etc/passwd"), read("etc/group"), []);
-	return { uid, gid };
+	const passwd = root.tree.read("etc/passwd")?.toString() ?? "";
+	const groups = root.tree.read("etc/group")?.toString() ?? "";
+	const resolve = (wanted: string): Owner | undefined => {
+		try {
+			return resolveUser(wanted, passwd, groups, []);
+		} catch (error) {
+			if (!(error instanceof EngineError)) throw error;
+			return undefined;
+		}
+	};
+	const found = resolve(text) ?? (otherwise === undefined ? undefined : resolve(otherwise));
+	if (found) return { uid: found.uid, gid: found.gid };
+	const [user = "", group = ""] = text.split(":");
+	const { uid, gid } = resolve(user) ?? { uid: 0, gid: 0 };
+	return { uid, gid: resolve(`0:${group}`)?.gid ?? (DIGITS_ONLY.test(user) ? uid : gid) };
 }
+
+/** A number's group is the same number, where the group that was named is not there. */
+const DIGITS_ONLY = /^\d+$/;

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { EngineError, messageOf } from "../../errors.ts";
 import { decompress, detectCompression } from "../../image/compression/decompress.ts";
 import { LayerWriter } from "../../image/layer/unpack.ts";
+import { checksumHolds } from "../../image/tar/number.ts";
 import { TarReader } from "../../image/tar/reader.ts";
 import { stagingDirectory } from "../../store/staging.ts";
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY, openDir, openInRoot, readLinkAt } from "../../sys/file.ts";
@@ -165,7 +166,7 @@ async function isArchive(found: Found): Promise<boolean> {
 /** What must be read of a file to know: bzip2 gives nothing before its first block is whole, which may be 900 kB. */
 export const HEAD_BYTES = 1 << 20;
 
-/** By content: the mark of tar at its place in the first block, compressed or not. */
+/** By content: whether the first block is a header of tar, compressed or not. */
 export async function looksLikeArchive(bytes: Uint8Array): Promise<boolean> {
 	const head = bytes.subarray(0, HEAD_BYTES);
 	const kind = detectCompression(head);
@@ -179,8 +180,11 @@ export async function looksLikeArchive(bytes: Uint8Array): Promise<boolean> {
 	} catch (error) {
 		if (error !== enough && !(error instanceof EngineError)) throw error; // cut off, or not what it seemed
 	}
-	return block.length >= MAGIC_BYTES && block.toString("latin1", 257, 262) === "ustar";
+	// A mark came with POSIX; before it, and with `tar --format=v7`, a header is known by its sum.
+	return block.length >= MAGIC_BYTES && isHeader(block.subarray(0, MAGIC_BYTES));
 }
+
+const isHeader = (block: Uint8Array): boolean => block[0] !== 0 && checksumHolds(block);
 
 /** Unpacks an archive, as it comes, into an empty directory of ours. */
 export async function unpackStream(bytes: AsyncIterable<Uint8Array>, directory: string): Promise<void> {

@@ -8,6 +8,7 @@ import { openDir, tryLockFile } from "../../sys/file.ts";
 import { removeTree } from "../../sys/tree.ts";
 import { digestSources } from "../cache/digest.ts";
 import type { RunMount } from "../dockerfile/instruction.ts";
+import { parseRunMount } from "../dockerfile/parse-run-mount.ts";
 import type { Scope } from "../dockerfile/scope.ts";
 import { contextPath, resolvePath } from "../files/path.ts";
 import { Destination } from "../files/place.ts";
@@ -31,9 +32,9 @@ export interface MountRequest {
 	readonly openFrom: OpenFrom;
 }
 
-export async function settleMount(request: MountRequest, { type, options }: RunMount): Promise<Mounted> {
+export async function settleMount(request: MountRequest, mount: RunMount): Promise<Mounted> {
 	const { session, state, scope } = request;
-	const expanded = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, scope.word(value)]));
+	const { type, options: expanded } = parseRunMount(mount.text, (word) => scope.word(word));
 	const isSet = (key: string) => /^(true|1)$/i.test(expanded[key] ?? "");
 	const isNot = (key: string) => /^(false|0)$/i.test(expanded[key] ?? "");
 	const target = resolvePath(state.defaults.workingDir, expanded["target"] ?? "");
@@ -99,12 +100,13 @@ async function cacheMount(
 ): Promise<Mounted> {
 	const id = options["id"] || target;
 	const sharing = options["sharing"] ?? "shared";
+	const beginning = beginningOf(options, owner);
 	const { session } = request;
 	const { paths, db } = session;
 	let lock: Fd | undefined;
 	let hex = "";
 	for (let number = 0; ; ) {
-		hex = new Bun.CryptoHasher("sha256").update(`${id}\0${number}`).digest("hex");
+		hex = new Bun.CryptoHasher("sha256").update(`${id}\0${beginning}${number}`).digest("hex");
 		transaction(db, paths, () => useCacheMount(db, hex, id));
 		mkdirSync(`${paths.buildMounts}/${hex}`, { recursive: true, mode: 0o700 });
 		lock = tryLockFile(`${paths.buildMounts}/${hex}/lock`, sharing === "shared");
@@ -122,9 +124,19 @@ async function cacheMount(
 	}
 	return {
 		mount: { kind: "directory", path: data, target, readonly },
-		described: ["cache", id, target, readonly],
+		described: ["cache", id, target, readonly, beginning],
 		release: () => lock[Symbol.dispose](),
 	};
+}
+
+/** What a cache begins with is part of which it is: with another owner or mode it is another, as with BuildKit. */
+function beginningOf(
+	{ mode, from, source }: Readonly<Record<string, string>>,
+	{ uid, gid }: { readonly uid: number; readonly gid: number },
+): string {
+	const bits = Number.parseInt(mode ?? "0755", 8);
+	const owned = uid || gid || bits !== 0o755 ? `${uid}:${gid}:${bits.toString(8)}\0` : "";
+	return from === undefined ? owned : `${owned}${from}:${source ?? ""}\0`;
 }
 
 /** Makes the directory of a cache mount, unless it is there: aside, so that who finds it finds it whole. */

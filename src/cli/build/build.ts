@@ -1,7 +1,8 @@
 /** `build`: reads what is asked for, builds, and puts the result where it is to go. */
 import { writeFileSync } from "node:fs";
-import type { BuiltImage } from "../../build/build.ts";
+import type { BuiltImage } from "../../build/built-image.ts";
 import { findingsAreErrors } from "../../build/dockerfile/lint.ts";
+import { parseDockerfile } from "../../build/dockerfile/parse.ts";
 import type { Platform } from "../../build/session/image-config.ts";
 import type { BuildOptions } from "../../build/session/options.ts";
 import { buildImage, type PullBase } from "../../engine/build/build.ts";
@@ -16,9 +17,9 @@ import { pullWithProgress } from "../image/pull.ts";
 import { complain, print } from "../output/output.ts";
 import { addInlineCache, exportCaches, openCaches, parseCachePlace } from "./cache-flags.ts";
 import { checkDockerfile, findingsOf, refuseFindings, summary } from "./check.ts";
-import { readContext } from "./context.ts";
+import { type BuildInputs, type OpenedContext, readContext } from "./context.ts";
 import { debugShell } from "./debug.ts";
-import { explainFailure } from "./failure.ts";
+import { explainFailure, explainUnreadable } from "./failure.ts";
 import { BUILD_FLAGS, BUILD_NOT_YET, type BuildFlags } from "./flags.ts";
 import { readNamedContexts, readSecrets } from "./inputs.ts";
 import { checkSeveral, deliver, parseOutputs } from "./output.ts";
@@ -45,7 +46,9 @@ export const build: Command<typeof BUILD_FLAGS> = {
 async function runBuild(context: Context, flags: BuildFlags, where: string): Promise<number> {
 	for (const tag of flags.tag) canonical(parseReference(tag)); // a bad name is told before the work
 	const engine = await context.engine();
-	using inputs = await readContext(engine.paths, where, flags.file);
+	using opened = await openContext(engine, where, flags.file);
+	const inputs = opened && readInputs(opened);
+	if (!inputs) return 1;
 	if (flags.check || (flags.call ?? "build") !== "build") return checkDockerfile(engine, inputs, flags);
 	const progress = buildProgress(flags.quiet ? "quiet" : flags.progress);
 	// Who sees nothing of them need not wait for them.
@@ -89,6 +92,29 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 		complain(summary(findings));
 	}
 	return 0;
+}
+
+/** undefined: it could not be read, and that has been told. */
+async function openContext(
+	engine: Engine,
+	where: string,
+	file: string | undefined,
+): Promise<OpenedContext | undefined> {
+	try {
+		return await readContext(engine.paths, where, file);
+	} catch (error) {
+		explainUnreadable(error);
+		return undefined;
+	}
+}
+
+function readInputs(opened: OpenedContext): BuildInputs | undefined {
+	try {
+		return { ...opened, dockerfile: parseDockerfile(opened.dockerfileText) };
+	} catch (error) {
+		explainFailure(error, opened, []);
+		return undefined;
+	}
 }
 
 /** "linux/amd64,linux/arm64", given once or several times; none: this machine's. */
@@ -146,7 +172,7 @@ const NETWORKS: Readonly<Record<string, "bridge" | "none" | "host">> = {
 
 function buildOptions(
 	flags: BuildFlags,
-	inputs: Awaited<ReturnType<typeof readContext>>,
+	inputs: BuildInputs,
 	ssh: ReadonlyMap<string, string>,
 ): Omit<BuildOptions, "cacheSources" | "platform" | "prefix" | "held" | "cancel"> {
 	const network = NETWORKS[flags.network];

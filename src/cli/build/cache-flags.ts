@@ -1,5 +1,5 @@
 /** `--cache-from` and `--cache-to`: where results of builds come from, and where they go. */
-import type { BuiltImage } from "../../build/build.ts";
+import type { BuiltImage } from "../../build/built-image.ts";
 import type { CacheSource } from "../../build/cache/cache.ts";
 import { withInlineCache } from "../../build/cache/cache-document.ts";
 import { type Progress, Vertices } from "../../build/session/progress.ts";

@@ -1,7 +1,7 @@
 /** The build context and the Dockerfile: a directory, an archive or a Dockerfile on standard input, a URL, a git URL. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { relative, resolve } from "node:path";
-import { type ParsedDockerfile, parseDockerfile } from "../../build/dockerfile/parse.ts";
+import type { ParsedDockerfile } from "../../build/dockerfile/parse.ts";
 import { IgnoreRules, parseIgnoreFile } from "../../build/files/ignore.ts";
 import { Tree } from "../../build/files/tree.ts";
 import type { LocalContext } from "../../build/session/options.ts";
@@ -13,15 +13,18 @@ import { errnoText } from "../../sys/errno.ts";
 import { openDir, readWhole } from "../../sys/file.ts";
 import { removeTree } from "../../sys/tree.ts";
 
-export interface BuildInputs extends Disposable {
-	readonly dockerfile: ParsedDockerfile;
+export interface OpenedContext extends Disposable {
 	readonly dockerfileName: string;
 	readonly dockerfileText: string;
 	readonly context: LocalContext;
 }
 
+export interface BuildInputs extends Omit<OpenedContext, typeof Symbol.dispose> {
+	readonly dockerfile: ParsedDockerfile;
+}
+
 /** `file` is -f: relative to the working directory, "-" for standard input, or in the context. */
-export async function readContext(paths: Paths, where: string, file: string | undefined): Promise<BuildInputs> {
+export async function readContext(paths: Paths, where: string, file: string | undefined): Promise<OpenedContext> {
 	if (where === "-" && file === "-") {
 		throw new EngineError("usage", "invalid argument: can't use stdin for both build context and dockerfile");
 	}
@@ -30,7 +33,6 @@ export async function readContext(paths: Paths, where: string, file: string | un
 		const { directory, given } = source;
 		const { text, name, ignoreNames } = readDockerfile(directory, file, given);
 		return {
-			dockerfile: parseDockerfile(text),
 			dockerfileName: name,
 			dockerfileText: text,
 			context: { directory, ignore: readIgnore(directory, ignoreNames) },
@@ -51,10 +53,13 @@ interface Opened {
 
 async function openSource(paths: Paths, where: string): Promise<Opened> {
 	if (where === "-") return fromStream(paths, Bun.stdin.stream());
-	if (isGit(where)) {
+	if (isGit(where) || isGithub(where)) {
 		const staging = stagingDirectory(paths);
 		try {
-			return { directory: await cloneRepository(where, staging), dispose: () => removeTree(staging) };
+			return {
+				directory: await cloneRepository(isGithub(where) ? `https://${where}` : where, staging),
+				dispose: () => removeTree(staging),
+			};
 		} catch (error) {
 			removeTree(staging);
 			throw error;
@@ -67,6 +72,9 @@ async function openSource(paths: Paths, where: string): Promise<Opened> {
 	if (stat.isDirectory()) return { directory, dispose() {} };
 	return fromStream(paths, Bun.file(directory).stream());
 }
+
+/** What docker has always taken without a scheme, unless there is such a directory. */
+const isGithub = (where: string): boolean => where.startsWith("github.com/") && !existsSync(where.split("#")[0] ?? "");
 
 async function download(url: string): Promise<AsyncIterable<Uint8Array>> {
 	try {
@@ -132,7 +140,7 @@ function readDockerfile(directory: string, file: string | undefined, given: stri
 			? readOutside(outside)
 			: (readInside(directory, name) ?? (file === undefined ? readInside(directory, "dockerfile") : undefined));
 	if (text === undefined) {
-		throw new EngineError("usage", `failed to read dockerfile: open ${name}: no such file or directory`);
+		throw new EngineError("not-found", `failed to read dockerfile: open ${name}: no such file or directory`);
 	}
 	return { text, name, ignoreNames: [`${name}.dockerignore`, ".dockerignore"] };
 }
@@ -142,7 +150,7 @@ function readOutside(path: string): string {
 		return readFileSync(path, "utf8");
 	} catch (error) {
 		const { errno = 0 } = error as NodeJS.ErrnoException;
-		throw new EngineError("usage", `failed to read dockerfile: open ${path}: ${errnoText(Math.abs(errno))}`);
+		throw new EngineError("not-found", `failed to read dockerfile: open ${path}: ${errnoText(Math.abs(errno))}`);
 	}
 }
 

@@ -2,8 +2,7 @@
 import { DockerfileError, type Range } from "../../build/dockerfile/lines.ts";
 import { EngineError } from "../../errors.ts";
 import { complain } from "../output/output.ts";
-import type { BuildInputs } from "./context.ts";
-import type {} from "./progress.ts";
+import type { OpenedContext } from "./context.ts";
 import type { Seen } from "./recorder.ts";
 
 const CONTEXT_LINES = 3;
@@ -11,7 +10,7 @@ const OUTPUT_LINES = 10;
 
 export function explainFailure(
 	error: unknown,
-	inputs: Pick<BuildInputs, "dockerfileName" | "dockerfileText">,
+	inputs: Pick<OpenedContext, "dockerfileName" | "dockerfileText">,
 	seen: readonly Seen[],
 ): void {
 	if (error instanceof DOMException && error.name === "AbortError") {
@@ -27,6 +26,12 @@ export function explainFailure(
 	const range = error instanceof DockerfileError ? error.range : (error as { range?: Range }).range;
 	if (range) complain(excerpt(inputs.dockerfileName, inputs.dockerfileText, range));
 	complain(`ERROR: failed to build: failed to solve: ${error.message}\n`);
+}
+
+/** A context or a Dockerfile that cannot be read: what is wrong with the command line, docker's client tells itself. */
+export function explainUnreadable(error: unknown): void {
+	if (!(error instanceof EngineError)) throw error;
+	complain(`ERROR: failed to build: ${error.code === "usage" ? "" : "failed to solve: "}${error.message}\n`);
 }
 
 /** The lines of a mistake, marked, with some around them. */

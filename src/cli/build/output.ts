@@ -1,7 +1,7 @@
 /** `--output`: where the result of a build goes. Without one, to the local images. */
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import type { BuiltImage } from "../../build/build.ts";
+import type { BuiltImage } from "../../build/built-image.ts";
 import type { Progress } from "../../build/session/progress.ts";
 import { Vertices } from "../../build/session/progress.ts";
 import { exportDirectory, exportTar } from "../../build/steps/rootfs-export.ts";

@@ -5,9 +5,14 @@ const REDRAW_MS = 100;
 const LOG_LINES = 4;
 
 const CSI = "\x1b[";
-const dim = (text: string): string => `${CSI}2m${text}${CSI}0m`;
-const blue = (text: string): string => `${CSI}34m${text}${CSI}0m`;
-const red = (text: string): string => `${CSI}31m${text}${CSI}0m`;
+/** NO_COLOR (no-color.org): any value but none. */
+const paint =
+	(code: number) =>
+	(text: string): string =>
+		process.env["NO_COLOR"] ? text : `${CSI}${code}m${text}${CSI}0m`;
+const dim = paint(2);
+const blue = paint(34);
+const red = paint(31);
 
 /** Returns the function that draws the last picture; from then on the terminal is others'. */
 export function picture(
@@ -44,10 +49,10 @@ function render(recorder: Recorder, width: number, last: boolean): string[] {
 	const total = seconds(performance.now() - recorder.begun);
 	const state = !last ? "" : failed ? " ERROR" : " FINISHED";
 	const head = `[+] Building ${total}s (${done}/${seen.length})${state}`;
-	return [head, ...seen.flatMap((one) => rowsOf(one, width))];
+	return [head, ...seen.flatMap((one) => rowsOf(one, width, last))];
 }
 
-function rowsOf(seen: Seen, width: number): string[] {
+function rowsOf(seen: Seen, width: number, last: boolean): string[] {
 	const { vertex, started, ended, outcome } = seen;
 	const time = `${seconds((ended ?? performance.now()) - started)}s`;
 	const mark = outcome?.kind === "cached" ? "CACHED " : outcome?.kind === "failed" ? "ERROR " : "";
@@ -55,8 +60,11 @@ function rowsOf(seen: Seen, width: number): string[] {
 	const name = fit(`${mark}${vertex.name}`, room);
 	const line = ` => ${name}${" ".repeat(Math.max(room - Bun.stringWidth(name), 0))}${time}`;
 	const colored = outcome?.kind === "failed" ? red(line) : ended === undefined ? line : blue(line);
-	if (ended !== undefined) return [colored];
-	const tail = seen.tail.slice(-LOG_LINES).map((text) => dim(` => => # ${fit(text, Math.max(width - 10, 10))}`));
+	const rest = Math.max(width - 10, 10);
+	// The last picture is not drawn over: its lines may be longer than the terminal is wide, and names can be copied.
+	const notes = () => seen.notes.map((text) => blue(` => => ${fit(text, last ? Number.POSITIVE_INFINITY : rest)}`));
+	if (ended !== undefined) return [colored, ...notes()];
+	const tail = seen.tail.slice(-LOG_LINES).map((text) => dim(` => => # ${fit(text, rest)}`));
 	return [colored, ...tail];
 }
 

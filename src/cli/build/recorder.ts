@@ -11,6 +11,8 @@ export interface Seen {
 	outcome: Outcome | undefined;
 	/** Its output, as far back as anybody will ask for. */
 	tail: string[];
+	/** What the program itself has said of it. */
+	readonly notes: string[];
 	readonly lines: Readonly<Record<"stdout" | "stderr", Lines>>;
 }
 
@@ -65,6 +67,7 @@ export class Recorder implements Progress {
 			ended: undefined,
 			outcome: undefined,
 			tail: [],
+			notes: [],
 			lines: { stdout: new Lines(), stderr: new Lines() },
 		};
 		this.#seen.set(vertex, seen);
@@ -79,7 +82,9 @@ export class Recorder implements Progress {
 
 	note(vertex: Vertex, text: string): void {
 		const seen = this.#seen.get(vertex);
-		if (seen) this.#line(seen, text, "stderr");
+		if (!seen) return;
+		seen.notes.push(text);
+		this.#line(seen, text, "stderr");
 	}
 
 	#line(seen: Seen, text: string, stream: "stdout" | "stderr"): void {

@@ -1,5 +1,7 @@
 /** `build`: gives a build what it needs of the engine, and records what comes out. */
-import { type BuiltImage, build } from "../../build/build.ts";
+
+import { build } from "../../build/build.ts";
+import type { BuiltImage } from "../../build/built-image.ts";
 import { renderManifest, storedLayers } from "../../build/manifest.ts";
 import type { BuildHost, SourceImage } from "../../build/session/host.ts";
 import type { Platform } from "../../build/session/image-config.ts";

@@ -1,6 +1,6 @@
 /** `--cache-to`: the results of a build, for builds elsewhere: to a directory or to a registry. */
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
-import type { BuiltImage } from "../../build/build.ts";
+import type { BuiltImage } from "../../build/built-image.ts";
 import { CACHE_CONFIG, type CacheRecord, renderCache } from "../../build/cache/cache-document.ts";
 import { OCI_MANIFEST } from "../../build/manifest.ts";
 import type { Reference } from "../../image/reference/reference.ts";

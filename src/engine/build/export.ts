@@ -1,5 +1,5 @@
 /** Built images that leave: as an archive, or to a registry. */
-import type { BuiltImage } from "../../build/build.ts";
+import type { BuiltImage } from "../../build/built-image.ts";
 import { type LayerDescriptor, OCI_MANIFEST, renderManifest, storedLayers } from "../../build/manifest.ts";
 import type { Platform } from "../../build/session/image-config.ts";
 import { type ArchivedImage, renderIndex } from "../../image/archive/write.ts";
