@@ -88,7 +88,9 @@ static int new_mount(struct op *o, const char *type, uint32_t first, unsigned at
 	int fs = (int)syscall(SYS_fsopen, type, NC_FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -errno;
-	long r = syscall(SYS_fsconfig, fs, NC_FSCONFIG_SET_STRING, "source", type, 0); /* what mount(8) shows */
+	/* The source is what mount(8) shows; a file system takes it once. */
+	int named = first < o->nstr && strncmp(op_text(o, first), "source=", 7) == 0;
+	long r = named ? 0 : syscall(SYS_fsconfig, fs, NC_FSCONFIG_SET_STRING, "source", type, 0);
 	for (uint32_t i = first; i < o->nstr && r >= 0; i++)
 		r = fs_option(fs, op_text(o, i));
 	if (r >= 0)

@@ -1,5 +1,5 @@
 /**
- * `bun run e2e [name]`: each suite of test/e2e and test/vm in network and mount namespaces of its own. What it calls the host is
+ * `bun run e2e [name]`: each suite of test/clients, test/e2e and test/vm in network and mount namespaces of its own. What it calls the host is
  * such a namespace; nothing outside is touched.
  */
 import { mkdirSync } from "node:fs";
@@ -13,7 +13,7 @@ export function e2e(names: readonly string[]): Tally {
 		return { passed: 0, failed: 1, skipped: 0 };
 	}
 	mkdirSync("build", { recursive: true });
-	const all = [...new Bun.Glob("test/{e2e,vm}/*.test.ts").scanSync()].sort();
+	const all = [...new Bun.Glob("test/{clients,e2e,vm}/*.test.ts").scanSync()].sort();
 	const chosen = names.length
 		? all.filter((file) => names.some((name) => file.includes(`/${name}`) || file === name))
 		: all;

@@ -224,10 +224,12 @@ function parsePlatformText(text: string): Platform {
 	}
 }
 
+/** Arguments that no Dockerfile need declare (BuildKit, "BuildKit built-in build args"). */
+const FOR_THE_BUILDER = /_PROXY$|^SOURCE_DATE_EPOCH$|^BUILDKIT_/i;
+
 function warnOfUnusedArgs({ options, consumedArgs, progress }: BuildSession, { globalArgs }: StagePlan): void {
 	const unused = [...options.buildArgs.keys()].filter(
-		(name) =>
-			!consumedArgs.has(name) && !globalArgs.has(name) && !/_PROXY$/i.test(name) && name !== "SOURCE_DATE_EPOCH",
+		(name) => !consumedArgs.has(name) && !globalArgs.has(name) && !FOR_THE_BUILDER.test(name),
 	);
 	if (unused.length) progress.warn(`One or more build-args [${unused.join(" ")}] were not consumed`);
 }

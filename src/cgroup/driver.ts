@@ -21,12 +21,23 @@ export interface CgroupDriver {
 	restrictDevices(path: CgroupPath, rules: readonly DeviceRule[]): void;
 	/** How a further process joins (exec). */
 	join(path: CgroupPath): Membership;
-	/** What the container sees at /sys/fs/cgroup, after create(); type "remount" changes the flags of one before. */
-	mounts(path: CgroupPath, readonly: boolean): { destination: string; type: string; options: readonly string[] }[];
+	/**
+	 * What the container sees at /sys/fs/cgroup, after create(): mounted in its own cgroup namespace, whose root its cgroup
+	 * is; or, in the host's (--cgroupns host), the same directories of the host. Type "remount" changes the flags of one before.
+	 */
+	mounts(path: CgroupPath, readonly: boolean, namespace: "own" | "host"): CgroupMount[];
 	/** Whether the kernel has killed for memory in it. */
 	oomKilled(path: CgroupPath): boolean;
 	/** Kills every process in it and removes it; repeatable. The kernel needs a moment to let the last process go, which is waited for. */
 	remove(path: CgroupPath): void;
+}
+
+export interface CgroupMount {
+	readonly destination: string;
+	readonly type: string;
+	readonly options: readonly string[];
+	/** For "bind": a directory of the host. */
+	readonly source?: string;
 }
 
 /** Relative to the root of a hierarchy: "nanocontainer/<id>". */
@@ -42,11 +53,19 @@ export interface Membership {
 export interface Hierarchies {
 	/** Mount point of the v2 tree. */
 	readonly unified: string | undefined;
-	/** Mount point of each v1 controller's tree. */
-	readonly v1: ReadonlyMap<string, string>;
+	readonly v1: readonly Tree[];
 }
 
-const V1_CONTROLLERS = ["cpu", "cpuacct", "cpuset", "memory", "pids", "freezer", "devices", "blkio", "hugetlb"];
+/** A tree of v1: one controller's, that of several, or a named one without any (systemd's). */
+export interface Tree {
+	readonly root: string;
+	/** "cpu", "cpuacct"; "name=systemd" */
+	readonly names: readonly string[];
+}
+
+/** Options of a mounted tree that say nothing of what is in it (cgroup-v1/cgroups.rst). */
+const NOT_NAMES =
+	/^(rw|ro|none|xattr|noprefix|clone_children|cpuset_v2_mode|favordynmods|nofavordynmods|release_agent=.*|seclabel)$/;
 
 const STANDARD_PLACE = "/sys/fs/cgroup";
 /** statfs(2) */
@@ -54,14 +73,14 @@ const CGROUP2_SUPER_MAGIC = 0x63677270;
 
 /** Finds the mounted hierarchies: one tree at the usual place, or what the list of mounts says. */
 export function hierarchies(): Hierarchies {
-	if (fileSystemType(STANDARD_PLACE) === CGROUP2_SUPER_MAGIC) return { unified: STANDARD_PLACE, v1: new Map() };
+	if (fileSystemType(STANDARD_PLACE) === CGROUP2_SUPER_MAGIC) return { unified: STANDARD_PLACE, v1: [] };
 	return hierarchiesIn(readFileSync("/proc/self/mountinfo", "utf8"));
 }
 
 /** The same out of proc(5)'s mountinfo. */
 export function hierarchiesIn(mountinfo: string): Hierarchies {
 	let unified: string | undefined;
-	const v1 = new Map<string, string>();
+	const v1: Tree[] = [];
 	for (const line of mountinfo.split("\n")) {
 		if (!line.includes(" - cgroup")) continue;
 		const [mount = "", fs = ""] = line.split(" - ");
@@ -70,9 +89,9 @@ export function hierarchiesIn(mountinfo: string): Hierarchies {
 		if (!point) continue;
 		if (type === "cgroup2") unified ??= point;
 		if (type === "cgroup") {
-			for (const word of superOptions.split(",")) {
-				if (V1_CONTROLLERS.includes(word) && !v1.has(word)) v1.set(word, point);
-			}
+			const names: string[] = [];
+			for (const word of superOptions.split(",")) if (!NOT_NAMES.test(word)) names.push(word);
+			if (!v1.some((tree) => tree.names.join() === names.join())) v1.push({ root: point, names });
 		}
 	}
 	return { unified, v1 };

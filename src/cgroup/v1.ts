@@ -1,56 +1,42 @@
 /**
- * cgroup v1 and hybrid hosts: a tree for each controller. A container gets a cgroup only in the trees that a limit of
- * its own needs: each join costs (the kernel waits for a grace period), and an unlimited cgroup limits nothing. On
- * hybrid hosts it is also born in the v2 tree, which counts its processes.
+ * cgroup v1 and hybrid hosts: a tree for each controller. A container has a cgroup of its own in every one of them, as
+ * docker has it: programs read their limits there (memory.limit_in_bytes), and what is in the root of a tree counts to
+ * the host. Joining costs one grace period of the kernel, however many trees are joined together. On hybrid hosts it is
+ * also born in the v2 tree, which counts its processes.
  */
 
 import { EngineError } from "../errors.ts";
 import { existsSync } from "../sys/fs.ts";
 import { restrictByController, restrictByProgram } from "./devices.ts";
 import { hasControl, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
-import type { CgroupDriver, CgroupPath, Hierarchies, Membership } from "./driver.ts";
+import type { CgroupDriver, CgroupMount, CgroupPath, Hierarchies, Membership, Tree } from "./driver.ts";
 import { type Resources, type Setting, settingsV1, WEIGHT_FILES } from "./resources.ts";
 
-export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
-	// cpu and cpuacct may be one tree.
-	const roots: string[] = [];
-	for (const root of v1.values()) if (!roots.includes(root)) roots.push(root);
-	/** The trees that hold a cgroup: known of one that was made here, looked for of others. */
-	let made: { readonly path: CgroupPath; readonly roots: readonly string[] } | undefined;
-	const rootsOf = (path: CgroupPath): readonly string[] =>
-		made?.path === path ? made.roots : roots.filter((root) => existsSync(`${root}/${path}`));
+export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
+	const rootOf = (controller: string): string | undefined =>
+		trees.find(({ names }) => names.includes(controller))?.root;
 	const membership = (path: CgroupPath): Membership => ({
 		directory: unified && `${unified}/${path}`,
-		procs: rootsOf(path).map((root) => `${root}/${path}/cgroup.procs`),
+		procs: trees.filter(({ root }) => existsSync(`${root}/${path}`)).map(({ root }) => `${root}/${path}/cgroup.procs`),
 	});
 	return {
 		version: 1,
 		restrictsInSteps: !unified,
-		controllers: new Set(v1.keys()),
-		hasIoWeight: () => WEIGHT_FILES[1].some((file) => hasControl(v1.get("blkio") ?? "", file)),
+		controllers: new Set(trees.flatMap(({ names }) => names)),
+		hasIoWeight: () => WEIGHT_FILES[1].some((file) => hasControl(rootOf("blkio") ?? "", file)),
 		create(path, resources: Resources) {
-			if (unified) makeDirectory(`${unified}/${path}`);
-			const used: string[] = [];
-			const use = (root: string | undefined) => root && !used.includes(root) && used.push(root);
 			try {
-				// It must be in this one whatever its limits are: restrictDevices() works on it.
-				const devices = unified ? undefined : v1.get("devices");
-				if (devices) makeDirectory(`${devices}/${path}`);
-				use(devices);
-				for (const setting of settingsV1(resources)) {
-					const root = v1.get(setting.controller);
-					apply(root, path, setting);
-					use(root);
-				}
+				if (unified) makeDirectory(`${unified}/${path}`);
+				for (const tree of trees) join(tree, path);
+				for (const setting of settingsV1(resources)) apply(rootOf(setting.controller), path, setting);
 			} catch (error) {
 				this.remove(path);
 				throw error;
 			}
-			made = { path, roots: used };
 			return membership(path);
 		},
 		restrictDevices(path, rules) {
-			const devices = v1.get("devices");
+			const devices = rootOf("devices");
 			if (unified) restrictByProgram(`${unified}/${path}`, rules);
 			else if (devices) restrictByController(`${devices}/${path}`, rules);
 			else
@@ -60,41 +46,72 @@ export function cgroupV1({ unified, v1 }: Hierarchies): CgroupDriver {
 				);
 		},
 		join: membership,
-		// Only trees in which it has a cgroup: in the others the root of its cgroup namespace is the host's.
-		mounts(path, readonly) {
+		mounts(path, readonly, namespace) {
 			const flags = ["nosuid", "noexec", "nodev"];
 			const mode = readonly ? "ro" : "rw";
-			const joined = rootsOf(path);
-			const places: ReturnType<CgroupDriver["mounts"]> = [];
-			for (const [controller, root] of v1) {
-				if (!joined.includes(root)) continue;
-				const destination = `/sys/fs/cgroup/${controller}`;
-				places.push({ destination, type: "cgroup", options: [...flags, mode, controller] });
-			}
 			return [
 				{ destination: "/sys/fs/cgroup", type: "tmpfs", options: [...flags, "mode=755"] },
-				...places,
-				...(unified ? [{ destination: "/sys/fs/cgroup/unified", type: "cgroup2", options: [...flags, mode] }] : []),
+				...trees.flatMap((tree) => mountsOf(tree, path, [...flags, mode], namespace)),
+				...(unified ? [unifiedMount(unified, path, [...flags, mode], namespace)] : []),
 				{ destination: "/sys/fs/cgroup", type: "remount", options: [...flags, mode] },
 			];
 		},
 		oomKilled(path) {
-			const memory = v1.get("memory");
+			const memory = rootOf("memory");
 			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
 		},
 		remove(path) {
-			for (const root of made?.path === path ? made.roots : roots) removeDirectory(`${root}/${path}`);
-			made = undefined;
+			for (const { root } of trees) removeDirectory(`${root}/${path}`);
 			if (unified) removeDirectory(`${unified}/${path}`);
 		},
 	};
+}
+
+/** A tree that may not be written (of a host that is a container itself) is left alone, unless a limit needs it. */
+function join({ root, names }: Tree, path: CgroupPath): void {
+	try {
+		makeDirectory(`${root}/${path}`);
+	} catch (error) {
+		if (!/^(EROFS|EACCES|EPERM)$/.test((error as NodeJS.ErrnoException).code ?? "")) throw error;
+		return;
+	}
+	if (names.includes("cpuset")) inheritCpuset(root, path);
+}
+
+/** At the names that programs look for: "cpu,cpuacct", and each controller by itself; "systemd". */
+function mountsOf(
+	{ root, names }: Tree,
+	path: CgroupPath,
+	options: readonly string[],
+	namespace: "own" | "host",
+): CgroupMount[] {
+	const joined = names.join(",");
+	const places = names.length > 1 ? [joined, ...names] : [joined.replace(/^name=/, "")];
+	const what = names.every((name) => name.startsWith("name=")) ? ["none", ...names] : names;
+	return places.map((place) => {
+		const destination = `/sys/fs/cgroup/${place}`;
+		return namespace === "host"
+			? { destination, type: "bind", source: `${root}/${path}`, options }
+			: { destination, type: "cgroup", options: [...options, ...what] };
+	});
+}
+
+function unifiedMount(
+	root: string,
+	path: CgroupPath,
+	options: readonly string[],
+	namespace: "own" | "host",
+): CgroupMount {
+	const destination = "/sys/fs/cgroup/unified";
+	return namespace === "host"
+		? { destination, type: "bind", source: `${root}/${path}`, options }
+		: { destination, type: "cgroup2", options };
 }
 
 function apply(root: string | undefined, path: CgroupPath, setting: Setting): void {
 	if (!root) return; // the engine has warned that this kernel lacks the controller
 	const dir = `${root}/${path}`;
 	makeDirectory(dir);
-	if (setting.controller === "cpuset") inheritCpuset(root, path);
 	try {
 		writeControl(`${dir}/${setting.file}`, setting.value);
 	} catch (error) {

@@ -37,13 +37,14 @@ export function cgroupV2(root: string): CgroupDriver {
 		},
 		restrictDevices: (path, rules) => restrictByProgram(dir(path), rules),
 		join: membership,
-		mounts: (_path, readonly) => [
-			{
-				destination: "/sys/fs/cgroup",
-				type: "cgroup2",
-				options: ["nosuid", "noexec", "nodev", readonly ? "ro" : "rw"],
-			},
-		],
+		mounts: (_path, readonly, namespace) => {
+			const options = ["nosuid", "noexec", "nodev", readonly ? "ro" : "rw"];
+			const destination = "/sys/fs/cgroup";
+			// Outside of a namespace of its own a container is shown the whole tree, as by docker.
+			return namespace === "host"
+				? [{ destination, type: "bind", source: root, options }]
+				: [{ destination, type: "cgroup2", options }];
+		},
 		oomKilled: (path) => /^oom_kill [1-9]/m.test(readControl(`${dir(path)}/memory.events`)),
 		remove: (path) => removeDirectory(dir(path)),
 	};

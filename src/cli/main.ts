@@ -14,7 +14,8 @@ import { engineOptions, type GlobalOptions, programName, readGlobal } from "./co
 import { renderGroupHelp } from "./command/help.ts";
 import { FlagError } from "./flags/flags.ts";
 import { complain, print } from "./output/output.ts";
-import { groupOf, groupRows, hasMember, isVerb, memberRows, tree, verbRows } from "./tree.ts";
+import { forTerminal } from "./output/terminal.ts";
+import { groupOf, hasMember, helpSections, isVerb, memberRows, tree } from "./tree.ts";
 
 const USAGE = 125;
 
@@ -54,7 +55,7 @@ function report(program: string, error: unknown, debug: boolean): number {
 		return USAGE;
 	}
 	if (error instanceof EngineError) {
-		complain(`${prefixOf(program, error)}${error.message}\n`);
+		complain(forTerminal(2, `${prefixOf(program, error)}${error.message}\n`));
 	} else {
 		// Not a failure that was foreseen: a bug, or the machine's. One sentence; the stack is for --debug.
 		complain(`${program}: ${messageOf(error)}\n`);
@@ -79,14 +80,23 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 	}
 	if (name === undefined) return showHelp(program);
 	const group = groupOf(name);
-	if (!group && !isVerb(name)) {
-		complain(`${program}: unknown command: ${program} ${name}\n\nRun '${program} --help' for more information\n`);
-		return 1;
-	}
+	if (!group && !isVerb(name)) return refuseCommand(program, name);
 	if (group && (member === undefined || !hasMember(group, member))) return showGroup(program, name, member);
 	const session = { context: contextOf(program, options), exitCode: 0 };
 	await runLeaf(rest, session);
 	return session.exitCode;
+}
+
+/** docker's that are not here yet are told apart from those that nobody has. */
+async function refuseCommand(program: string, name: string): Promise<number> {
+	const { COMMANDS_NOT_YET } = await import("./not-yet.ts");
+	const advice = Object.hasOwn(COMMANDS_NOT_YET, name) ? COMMANDS_NOT_YET[name] : undefined;
+	const why =
+		advice === undefined
+			? `unknown command: ${program} ${name}`
+			: `'${name}' is not supported by NanoContainer yet${advice ? `: ${advice}` : ""}`;
+	complain(`${program}: ${why}\n\nRun '${program} --help' for more information\n`);
+	return 1;
 }
 
 /** `help ps`, `--help ps`: the same as `ps --help`. */
@@ -122,7 +132,7 @@ function showHelp(program: string): number {
 		renderGroupHelp(
 			"A container engine in one file: no daemon, no tools, no libc",
 			`${program} [OPTIONS] COMMAND`,
-			[...verbRows(), ...groupRows()],
+			helpSections(),
 			[
 				"Global Options:",
 				"      --config string   Directory of the client's config.json (default ~/.docker)",
@@ -154,9 +164,12 @@ function showGroup(program: string, name: string, member: string | undefined): n
 		);
 		return 1;
 	}
-	const help = renderGroupHelp(group.summary, `${program} ${name} COMMAND`, memberRows(group), [
-		`Run '${program} ${name} COMMAND --help' for more information on a command.`,
-	]);
+	const help = renderGroupHelp(
+		group.summary,
+		`${program} ${name} COMMAND`,
+		[["Commands", memberRows(group)]],
+		[`Run '${program} ${name} COMMAND --help' for more information on a command.`],
+	);
 	(asked ? print : complain)(help);
 	return 0;
 }

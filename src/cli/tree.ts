@@ -112,7 +112,16 @@ const GROUPS: Readonly<Record<string, Group>> = {
 		aliases: { list: "ls", remove: "rm" },
 	},
 	builder: { summary: "Manage builds", members: BUILDER, aliases: {} },
-	buildx: { summary: "Build images, by the name of docker's plugin", members: BUILDER, aliases: { b: "build" } },
+	buildx: {
+		summary: "Build images, by the name of docker's plugin",
+		members: {
+			...BUILDER,
+			version: entry("Show the version of the builder", async (path) =>
+				leaf((await import("./system/version.ts")).buildxVersion, path),
+			),
+		},
+		aliases: { b: "build" },
+	},
 	system: {
 		summary: "Manage NanoContainer",
 		members: {
@@ -172,6 +181,21 @@ const rows = (members: Readonly<Record<string, Entry>>) =>
 export const isVerb = (name: string): boolean => name in VERBS || name in ALIASES || name === "internal";
 export const groupOf = (name: string): Group | undefined => (Object.hasOwn(GROUPS, name) ? GROUPS[name] : undefined);
 export const hasMember = (group: Group, name: string): boolean => name in group.members || name in group.aliases;
-export const verbRows = () => rows(VERBS);
 export const memberRows = (group: Group) => rows(group.members);
-export const groupRows = () => Object.entries(GROUPS).map(([name, { summary }]) => [name, summary] as const);
+
+/** docker's, in docker's order. */
+const COMMON = ["run", "exec", "ps", "build", "pull", "images", "version", "info"];
+/** What makes a machine of a kernel. */
+const MACHINE = ["boot"];
+
+/** docker's three groups, and the machine's. */
+export function helpSections() {
+	const verbs = rows(VERBS);
+	const named = (names: readonly string[]) => names.flatMap((name) => verbs.filter(([verb]) => verb === name));
+	return [
+		["Common Commands", named(COMMON)],
+		["Management Commands", Object.entries(GROUPS).map(([name, { summary }]) => [name, summary] as const)],
+		["Commands", verbs.filter(([verb]) => !COMMON.includes(verb) && !MACHINE.includes(verb))],
+		["Machine Commands", named(MACHINE)],
+	] as const;
+}

@@ -81,6 +81,7 @@ function mountOne(mount: Mount, tree: number): Operation[] {
 	}
 	if (mount.type !== "bind") {
 		const { attributes, data } = mountOptions(mount.options);
+		if (mount.source !== mount.type) data.unshift(`source=${mount.source}`);
 		return [
 			op.mkdir(destination, 0o755, "a place to mount on"),
 			op.mount(mount.type, destination, attributes, data, REASONS[destination] ?? "asked for", mount.asked ?? false),

@@ -52,14 +52,11 @@ function checkId(id: number): number {
 	return id;
 }
 
-/** By name before by number; nobody named is root. */
+/** What is a number is no name, also where somebody is called so; nobody named is root. */
 function userOf(users: readonly PasswdEntry[], text: string): PasswdEntry | undefined {
-	let byNumber: PasswdEntry | undefined;
-	for (const user of users) {
-		if (text !== "" && user.name === text) return user;
-		if (String(user.uid) === (text || "0")) byNumber ??= user;
-	}
-	return byNumber;
+	const number = text === "" ? 0 : isNumber(text) ? Number(text) : undefined;
+	for (const user of users) if (number === undefined ? user.name === text : user.uid === number) return user;
+	return undefined;
 }
 
 /**
@@ -76,11 +73,10 @@ export function resolveUser(spec: string, passwd: string, group: string, extra: 
 	}
 	const uid = checkId(entry?.uid ?? Number(userText || 0));
 	const groupId = (text: string): number => {
+		if (isNumber(text)) return checkId(Number(text));
 		const found = groups.find((g) => g.name === text);
-		if (!found && !isNumber(text)) {
-			throw new EngineError("failed", `Unable to find group ${text}: no matching entries in group file`);
-		}
-		return checkId(found?.gid ?? Number(text));
+		if (!found) throw new EngineError("failed", `Unable to find group ${text}: no matching entries in group file`);
+		return checkId(found.gid);
 	};
 	const gid = groupText ? groupId(groupText) : (entry?.gid ?? 0);
 	// The primary group is among them: without it, a program that drops its group could get around a negative entry in

@@ -43,6 +43,8 @@ export const HostConfig = v.object({
 	capAdd: strings,
 	capDrop: strings,
 	cgroupParent: string,
+	/** "host", or its own, as in records of before there was a choice. */
+	cgroupnsMode: v.optional(v.picklist(["private", "host"])),
 	devices: v.array(v.object({ host: string, container: string, permissions: string })),
 	dns: strings,
 	dnsOptions: strings,

@@ -1,11 +1,12 @@
 /** .dockerignore (Dockerfile reference, ".dockerignore files"): which paths of the context are left out. Pure. */
 import { EngineError } from "../../errors.ts";
-import { globPattern } from "./glob.ts";
+import { type GlobPattern, globPattern } from "./glob.ts";
 import { cleanPath } from "./path.ts";
 
 interface Rule {
-	readonly pattern: string;
-	readonly regexp: RegExp;
+	readonly pattern: GlobPattern;
+	/** The pattern of each name in it; undefined: "**". */
+	readonly names: readonly (GlobPattern | undefined)[];
 	/** `!pattern` */
 	readonly includes: boolean;
 }
@@ -17,7 +18,8 @@ export class IgnoreRules {
 		this.#rules = patterns.map((pattern) => {
 			const includes = pattern.startsWith("!");
 			const path = includes ? pattern.slice(1) : pattern;
-			return { pattern: path, regexp: globPattern(path), includes };
+			const names = includes ? path.split("/").map((name) => (name === "**" ? undefined : nameInPattern(name))) : [];
+			return { pattern: globPattern(path), names, includes };
 		});
 	}
 
@@ -33,31 +35,31 @@ export class IgnoreRules {
 		let ignored = false;
 		for (const rule of this.#rules) {
 			if (rule.includes !== ignored) continue; // it could only say what is so already
-			if (matchesOrParent(rule.regexp, path)) ignored = !rule.includes;
+			if (rule.pattern.testWithParents(path)) ignored = !rule.includes;
 		}
 		return ignored;
 	}
 
 	/** Whether something below an ignored directory may be included again, so that it has to be looked at. */
 	mayIncludeBelow(directory: string): boolean {
-		return this.#rules.some((rule) => {
-			if (!rule.includes) return false;
-			const names = rule.pattern.split("/");
-			const above = directory.split("/");
+		const above = directory.split("/");
+		return this.#rules.some(({ includes, names }) => {
+			if (!includes) return false;
 			return above.every((name, i) => {
-				const pattern = names[i];
-				if (names.slice(0, i + 1).includes("**")) return true;
-				return pattern !== undefined && globPattern(pattern).test(name) && names.length > above.length;
+				if (names.slice(0, i + 1).includes(undefined)) return true;
+				return (names[i]?.test(name) ?? false) && names.length > above.length;
 			});
 		});
 	}
 }
 
-function matchesOrParent(regexp: RegExp, path: string): boolean {
-	for (let end = path.length; end > 0; end = path.lastIndexOf("/", end - 1)) {
-		if (regexp.test(path.slice(0, end))) return true;
+/** One name of a path pattern; where a class holds a slash it is none, and anything may be below. */
+function nameInPattern(name: string): GlobPattern | undefined {
+	try {
+		return globPattern(name);
+	} catch {
+		return undefined;
 	}
-	return false;
 }
 
 /** The patterns of an ignore file. Throws EngineError for one that is malformed. */

@@ -85,7 +85,8 @@ export class Tree implements Disposable {
 	#match(base: string, patterns: readonly string[]): string[] {
 		const [pattern = "", ...rest] = patterns;
 		if (pattern === "**") return this.#matchDeep(base, patterns);
-		const names = hasGlob(pattern) ? this.#names(base).filter((name) => globPattern(pattern).test(name)) : [pattern];
+		const compiled = hasGlob(pattern) ? globPattern(pattern) : undefined;
+		const names = compiled ? this.#names(base).filter((name) => compiled.test(name)) : [pattern];
 		return names.flatMap((name) => {
 			const path = base ? `${base}/${name}` : name;
 			using place = this.#open(path);

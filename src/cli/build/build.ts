@@ -56,7 +56,8 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 	const platforms = readPlatforms(flags.platform);
 	const outputs = parseOutputs(flags);
 	if (platforms.length > 1) checkSeveral(outputs);
-	for (const text of flags["cache-to"]) parseCachePlace(text, "to");
+	const cacheTo = cachePlaces(flags);
+	for (const text of cacheTo) parseCachePlace(text, "to");
 	await using ssh = await openSsh(engine.paths, flags.ssh);
 	using held = new DisposableStack();
 	const cancel = cancelOnSignal();
@@ -70,11 +71,11 @@ async function runBuild(context: Context, flags: BuildFlags, where: string): Pro
 			const prefix = platforms.length > 1 ? formatPlatform(platform) : "";
 			const options = { ...buildOptions(flags, inputs, ssh.sockets), platform, prefix, cacheSources, held, cancel };
 			const image = await buildImage(engine, options, progress, pullBase(engine, context), debug);
-			images.push(addInlineCache(image, flags["cache-to"]));
+			images.push(addInlineCache(image, cacheTo));
 		}
 		const delivery = { outputs, tags: flags.tag, annotations: parsePairs(flags.annotation) };
 		id = await deliver(engine, context, images, delivery, progress);
-		await exportCaches(engine, context, images, flags["cache-to"], progress);
+		await exportCaches(engine, context, images, cacheTo, progress);
 	} catch (error) {
 		progress.close();
 		explainFailure(error, inputs, progress.seen);
@@ -115,6 +116,12 @@ function readInputs(opened: OpenedContext): BuildInputs | undefined {
 		explainFailure(error, opened, []);
 		return undefined;
 	}
+}
+
+/** --cache-to, and docker's older way to ask for the cache inside of the image. */
+function cachePlaces(flags: BuildFlags): readonly string[] {
+	const inline = parsePairs(flags["build-arg"], true).get("BUILDKIT_INLINE_CACHE") === "1";
+	return inline ? [...flags["cache-to"], "type=inline"] : flags["cache-to"];
 }
 
 /** "linux/amd64,linux/arm64", given once or several times; none: this machine's. */

@@ -10,6 +10,7 @@ import { parseTime } from "../flags/parse-time.ts";
 import { confirm } from "../output/confirm.ts";
 import { print } from "../output/output.ts";
 import { renderTable } from "../output/table.ts";
+import { forTerminal } from "../output/terminal.ts";
 import { ago, humanSize } from "../output/units.ts";
 
 type CacheRecord = ReturnType<typeof listCache>[number];
@@ -29,8 +30,8 @@ export const du: Command<typeof duFlags> = {
 	run: async (context, { flags }) => {
 		const until = untilOf(flags.filter);
 		const records = listCache(await context.engine()).filter(({ used }) => until === undefined || used < until);
-		if (flags.verbose) for (const record of records.toReversed()) print(`${verbose(record)}\n`);
-		else print(tableOf(records.toReversed()));
+		if (flags.verbose) for (const record of records.toReversed()) print(forTerminal(1, `${verbose(record)}\n`));
+		else print(forTerminal(1, tableOf(records.toReversed())));
 		const sum = (some: readonly CacheRecord[]) => some.reduce((total, { size }) => total + size, 0);
 		const free = records.filter(({ shared }) => !shared);
 		print(`Shared:\t\t${humanSize(sum(records) - sum(free))}\n`);
@@ -62,7 +63,7 @@ export const prune: Command<typeof pruneFlags> = {
 			until,
 			keepBytes: flags["keep-storage"] ?? 0,
 		});
-		if (removed.length) print(tableOf(removed));
+		if (removed.length) print(forTerminal(1, tableOf(removed)));
 		print(`Total:\t${humanSize(removed.filter(({ shared }) => !shared).reduce((sum, { size }) => sum + size, 0))}\n`);
 		return 0;
 	},

@@ -33,22 +33,23 @@ export function renderHelp<F extends FlagTable>(command: Documented<F>, program:
 	].join("\n");
 }
 
-/** Help of a group, or of the program itself. */
+type Rows = readonly (readonly [name: string, summary: string])[];
+
+/** Help of a group, or of the program itself: commands under their headings. */
 export function renderGroupHelp(
 	title: string,
 	usage: string,
-	commands: readonly (readonly [name: string, summary: string])[],
+	sections: readonly (readonly [heading: string, commands: Rows])[],
 	footer: readonly string[],
 ): string {
-	const width = Math.max(...commands.map(([name]) => name.length)) + 3;
+	const width = Math.max(...sections.flatMap(([, commands]) => commands.map(([name]) => name.length))) + 3;
+	const rows = (commands: Rows) => commands.map(([name, summary]) => `  ${name.padEnd(width)}${summary}`);
 	return [
 		`Usage:  ${usage}`,
 		"",
 		title,
 		"",
-		"Commands:",
-		...commands.map(([name, summary]) => `  ${name.padEnd(width)}${summary}`),
-		"",
+		...sections.flatMap(([heading, commands]) => [`${heading}:`, ...rows(commands), ""]),
 		...footer,
 		"",
 	].join("\n");

@@ -8,7 +8,8 @@ import type { Command, Context } from "../command/command.ts";
 import type { Parsed } from "../flags/flags.ts";
 import { imageFor } from "../image/image-for.ts";
 import { complain, print } from "../output/output.ts";
-import { CONTAINER_FLAGS, CONTAINER_NOT_YET, createOptions } from "./flags.ts";
+import { CONTAINER_FLAGS, createOptions } from "./flags.ts";
+import { CONTAINER_NOT_YET } from "./not-yet.ts";
 import { openCidFile } from "./run.ts";
 
 export const createCommand: Command<typeof CONTAINER_FLAGS> = {

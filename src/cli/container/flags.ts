@@ -19,6 +19,7 @@ export const CONTAINER_FLAGS = {
 	"cap-add": list("Add Linux capabilities"),
 	"cap-drop": list("Drop Linux capabilities"),
 	"cgroup-parent": choice("Optional parent cgroup for the container", ""),
+	cgroupns: value("Cgroup namespace to use (host|private)", "string", parseCgroupns),
 	cidfile: text("Write the container ID to the file"),
 	"cpu-period": integer("Limit CPU CFS (Completely Fair Scheduler) period"),
 	"cpu-quota": integer("Limit CPU CFS (Completely Fair Scheduler) quota"),
@@ -78,12 +79,6 @@ export const CONTAINER_FLAGS = {
 	workdir: text("Working directory inside the container", "w"),
 };
 
-/** docker's, in docker-cli's order, that wait for later. */
-export const CONTAINER_NOT_YET: readonly string[] =
-	"annotation blkio-weight-device cgroupns cpu-count cpu-percent cpu-rt-period cpu-rt-runtime disable-content-trust expose gpus health-cmd health-interval health-retries health-start-interval health-start-period health-timeout io-maxbandwidth io-maxiops ip6 ipc isolation kernel-memory link link-local-ip log-opt memory-swappiness network-alias net-alias no-healthcheck pid publish/p publish-all/P restart runtime storage-opt use-api-socket userns uts volume-driver volumes-from".split(
-		" ",
-	);
-
 export type ContainerFlags = Values<typeof CONTAINER_FLAGS>;
 /** A name, or docker's long form, of which only the name means something here. */
 function parseNetwork(text: string): string {
@@ -92,13 +87,19 @@ function parseNetwork(text: string): string {
 	if (other !== undefined) throw new Error(`network option "${other}" is not supported`);
 	const name = fields[0]?.slice("name=".length) ?? "";
 	if (name === "default") return "bridge";
-	if (["bridge", "none", "host"].includes(name)) return name;
-	throw new Error(`network "${name}" is not supported: use bridge, none or host`);
+	if (/^container:/.test(name))
+		throw new Error(`network mode "${name}" is not supported yet: use bridge, none or host`);
+	return name; // whether there is such a network, the engine says
 }
 
 function parseLogDriver(name: string): "json-file" | "none" {
 	if (name === "json-file" || name === "none") return name;
 	throw new Error(`logging driver "${name}" is not supported: use json-file or none`);
+}
+
+function parseCgroupns(mode: string): "host" | "private" | undefined {
+	if (mode === "host" || mode === "private" || mode === "") return mode || undefined;
+	throw new Error("invalid cgroup mode: valid values are host, private and empty");
 }
 
 function parseSecurityOpt(option: string): string {
@@ -133,6 +134,7 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 		throw new EngineError("invalid", `Container cannot be connected to network endpoints: ${names}`);
 	}
 	const network = networks[0] ?? "bridge";
+	if (!NETWORKS.includes(network)) throw new EngineError("not-found", `network ${network} not found`);
 	if (flags.ip && network !== "bridge") {
 		throw new EngineError(
 			"usage",
@@ -160,6 +162,8 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 		host: hostConfig(flags, network),
 	};
 }
+
+const NETWORKS = ["bridge", "none", "host"];
 
 function volumeLabels(mounts: ContainerFlags["mount"]): CreateOptions["volumeLabels"] {
 	const all: Record<string, Readonly<Record<string, string>>> = {};
@@ -189,6 +193,7 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		capAdd: [...flags["cap-add"]],
 		capDrop: [...flags["cap-drop"]],
 		cgroupParent: flags["cgroup-parent"],
+		...(flags.cgroupns === undefined ? {} : { cgroupnsMode: flags.cgroupns }),
 		deviceCgroupRules: [...flags["device-cgroup-rule"]],
 		devices: [...flags.device],
 		dns: [...flags.dns],

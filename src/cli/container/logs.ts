@@ -25,7 +25,7 @@ export const logs: Command<typeof flags> = {
 	args: { min: 1, max: 1 },
 	run: async (context, { flags, args }) => {
 		const time = (given: string | undefined, flag: string): string | undefined => {
-			if (given === undefined) return undefined;
+			if (!given) return undefined; // "" is none, as with docker
 			try {
 				return parseTime(given, flag);
 			} catch (error) {

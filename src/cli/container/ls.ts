@@ -9,6 +9,7 @@ import { bool, integer, listOf, text } from "../flags/flags.ts";
 import { groupFilters, parseFilter } from "../flags/parse-filter.ts";
 import { complain, print } from "../output/output.ts";
 import { type Row, renderRows } from "../output/table.ts";
+import { forTerminal } from "../output/terminal.ts";
 import { ago, humanDuration, humanSize, timestamp } from "../output/units.ts";
 
 const flags = {
@@ -48,7 +49,7 @@ export const ps: Command<typeof flags> = {
 			Size: sized ? sizeText(containerSizes(engine, container)) : "0B",
 		}));
 		const shape = flags.size ? { ...SHAPE, columns: [...SHAPE.columns, "Size"] } : SHAPE;
-		print(renderRows(rows, shape, flags.format));
+		print(forTerminal(1, renderRows(rows, shape, flags.format)));
 		return 0;
 	},
 };

@@ -16,6 +16,7 @@ import type { Command, Context } from "../command/command.ts";
 import { bool, text } from "../flags/flags.ts";
 import { imageFor } from "../image/image-for.ts";
 import { complain, print } from "../output/output.ts";
+import { forTerminal } from "../output/terminal.ts";
 import {
 	attend,
 	catchSignals,
@@ -27,7 +28,8 @@ import {
 	terminalSize,
 } from "../terminal/session.ts";
 import { explain } from "./explain.ts";
-import { CONTAINER_FLAGS, CONTAINER_NOT_YET, type ContainerFlags, createOptions } from "./flags.ts";
+import { CONTAINER_FLAGS, type ContainerFlags, createOptions } from "./flags.ts";
+import { CONTAINER_NOT_YET } from "./not-yet.ts";
 
 const flags = {
 	...CONTAINER_FLAGS,
@@ -64,9 +66,12 @@ export const run: Command<typeof flags> = {
 /** docker's exit codes for a container that did not come to run. */
 export function runFailed(context: Context, error: unknown): number {
 	if (!(error instanceof EngineError)) throw error;
-	complain(
-		`docker: ${error.code === "usage" ? "" : "Error response from daemon: "}${error.message}\n\nRun '${context.program} run --help' for more information\n`,
-	);
+	const usage = error.code === "usage" || error.code === "not-root";
+	// Who is not root is told by whom they called; the rest scripts know by docker's name.
+	const prefix = error.code === "not-root" ? context.program : "docker";
+	const message = `${prefix}: ${usage ? "" : "Error response from daemon: "}${error.message}`;
+	complain(`${forTerminal(2, message)}\n\nRun '${context.program} run --help' for more information\n`);
+	if (usage) return 125;
 	// docker's rule looks at the text, whatever the reason.
 	if (/executable file not found|no such file or directory/.test(error.message)) return 127;
 	if (error.code === "command-not-executable" || /permission denied|is a directory/.test(error.message)) return 126;

@@ -3,6 +3,8 @@
  * `-eA=B`, `-e A=B`, `--env=A`, `--`, and, where a command follows, an end at the first argument. Pure.
  */
 
+import { checkInt64 } from "./int64.ts";
+
 /** A mistake in the command line: docker's exit code 125, and its hint. */
 export class FlagError extends Error {
 	override readonly name = "FlagError";
@@ -125,7 +127,7 @@ export const integer = (help: string, short?: string): Spec<number | undefined> 
 			if (!/^[+-]?\d+$/.test(given)) {
 				throw new Error(`strconv.ParseInt: parsing ${JSON.stringify(given)}: invalid syntax`);
 			}
-			return Number(given);
+			return checkInt64(given);
 		},
 		short,
 	);
@@ -140,7 +142,7 @@ export interface Parsed<F extends FlagTable> {
 export interface ReadOptions {
 	/** Stop at the first argument: what follows belongs to another program. */
 	readonly stopAtFirst: boolean;
-	/** Flags of docker's that are not here yet, by long name. */
+	/** Flags of docker's that are not here yet: "publish/p", and behind a blank what can be done instead. */
 	readonly notYet: readonly string[];
 }
 
@@ -209,8 +211,8 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 			const name = longName(letter);
 			const spec = name === undefined ? undefined : table[name];
 			if (name === undefined || !spec) {
-				const hidden = options.notYet.find((entry) => entry.endsWith(`/${letter}`));
-				if (hidden) throw unknown(hidden.split("/")[0] ?? "");
+				const hidden = options.notYet.find((entry) => entry.split(" ")[0]?.endsWith(`/${letter}`));
+				if (hidden) throw unknown(/^[^/]*/.exec(hidden)?.[0] ?? "");
 				if (letter === "h") throw new HelpAsked();
 				throw new FlagError(`unknown shorthand flag: '${letter}' in -${letters.slice(k)}`);
 			}
@@ -235,7 +237,9 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 	}
 
 	function unknown(name: string): FlagError {
-		const docker = options.notYet.some((entry) => entry.split("/")[0] === name);
-		return new FlagError(docker ? `flag --${name} is not supported by NanoContainer yet` : `unknown flag: --${name}`);
+		const docker = options.notYet.find((entry) => /^[^/ ]*/.exec(entry)?.[0] === name);
+		if (docker === undefined) return new FlagError(`unknown flag: --${name}`);
+		const advice = docker.includes(" ") ? `: ${docker.slice(docker.indexOf(" ") + 1)}` : "";
+		return new FlagError(`flag --${name} is not supported by NanoContainer yet${advice}`);
 	}
 }

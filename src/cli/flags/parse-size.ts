@@ -1,5 +1,7 @@
 /** docker's grammar of sizes and numbers. Pure; throws Error with docker's reason. */
 
+import { checkInt64 } from "./int64.ts";
+
 const UNITS: Readonly<Record<string, number>> = { b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40, p: 2 ** 50 };
 
 /** "512m", "1.5g", "64MiB", "1024": binary multiples, either case → bytes. */
@@ -10,8 +12,12 @@ export function parseBytes(text: string): number {
 	if (number.startsWith("-")) throw new Error(`invalid size: '${text}'`);
 	const unit = /^([bkmgtp])(?:i?b)?$/i.exec(suffix);
 	if (suffix && !unit) throw new Error(`invalid suffix: '${suffix}'`);
-	return Math.trunc(Number(number) * (UNITS[unit?.[1]?.toLowerCase() ?? "b"] ?? 1));
+	const bytes = Math.trunc(Number(number) * (UNITS[unit?.[1]?.toLowerCase() ?? "b"] ?? 1));
+	return bytes < 2 ** 63 ? bytes : OVERFLOWN;
 }
+
+/** What Go's int64 makes of a number that is too large: what is checked later finds it too small. */
+const OVERFLOWN = -(2 ** 63);
 
 /** The same, with -1 for no limit. */
 export const parseBytesOrUnlimited = (text: string): number => (text === "-1" ? -1 : parseBytes(text));
@@ -41,7 +47,8 @@ export function parseUlimit(text: string): { name: string; soft: number; hard: n
 		throw new Error(`too many limit value arguments - ${limits}, can only have up to two, \`soft[:hard]\``);
 	const [soft = 0, hard = soft] = parts.map((part) => {
 		if (!/^-?\d+$/.test(part)) throw new Error(`strconv.ParseInt: parsing ${JSON.stringify(part)}: invalid syntax`);
-		return Number(part) === -1 ? RLIM_INFINITY : Number(part);
+		const limit = checkInt64(part);
+		return limit === -1 ? RLIM_INFINITY : limit;
 	});
 	if (hard !== RLIM_INFINITY && (soft === RLIM_INFINITY || soft > hard)) {
 		throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);

@@ -26,7 +26,8 @@ const seconds = (ms: number): string => new Date(ms).toISOString().slice(0, 19);
 
 /** → RFC 3339 in UTC with nine digits, which sorts as text. */
 export function parseTime(text: string, flag: string, now = Date.now()): string {
-	const duration = parseDuration(text);
+	// A bare number is a moment, 0 too: the beginning of all.
+	const duration = /^\d+$/.test(text) ? undefined : parseDuration(text);
 	if (duration !== undefined) return new Date(now - duration).toISOString().replace("Z", "000000Z");
 	const unix = /^(\d+)(?:\.(\d{1,9}))?$/.exec(text);
 	if (unix) return `${seconds(Number(unix[1]) * 1000)}.${fraction(unix[2])}Z`;

@@ -9,6 +9,7 @@ import { groupFilters, parseFilter } from "../flags/parse-filter.ts";
 import { parseTime } from "../flags/parse-time.ts";
 import { complain, print } from "../output/output.ts";
 import { type Row, renderRows } from "../output/table.ts";
+import { forTerminal } from "../output/terminal.ts";
 import { ago, humanSize, timestamp } from "../output/units.ts";
 
 const flags = {
@@ -39,25 +40,27 @@ export const images: Command<typeof flags> = {
 			for (const { id } of found) print(`${flags["no-trunc"] ? id : shortId(id)}\n`);
 			return 0;
 		}
+		// Without the column, docker does not look them up.
+		const asksDigest = flags.digests || /\.Digest\b/.test(flags.format ?? "");
 		const rows = found.map(
 			(row): Row => ({
 				ID: flags["no-trunc"] ? row.id : shortId(row.id),
 				Repository: row.repository || "<none>",
 				Tag: row.tag || "<none>",
-				Digest: row.digest || "<none>",
+				Digest: (asksDigest && row.digest) || "<none>",
 				CreatedSince: row.created ? ago(row.created) : "N/A",
 				CreatedAt: timestamp(row.created),
 				Size: humanSize(row.size),
 				VirtualSize: humanSize(row.size),
 				SharedSize: "N/A",
 				UniqueSize: "N/A",
-				Containers: String(row.containers),
+				Containers: "N/A", // docker counts them in `system df` alone
 			}),
 		);
 		const columns = flags.digests
 			? ["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"]
 			: ["Repository", "Tag", "ID", "CreatedSince", "Size"];
-		print(renderRows(rows, { headers: HEADERS, columns }, flags.format));
+		print(forTerminal(1, renderRows(rows, { headers: HEADERS, columns }, flags.format)));
 		return 0;
 	},
 };

@@ -1,5 +1,6 @@
 /** docker's tables and `--format`: one way to print rows. Pure but for the printing. */
-import { compileTemplate, goJson } from "./template.ts";
+import { compileTemplate } from "./template.ts";
+import { goJson } from "./template-functions.ts";
 
 /** A row's fields as docker names them; a function takes an argument ({{.Label "a"}}). */
 export type Row = Readonly<Record<string, string | ((name: string) => string)>>;

@@ -3,6 +3,7 @@
  * functions. Pure. Parsing is in template-parse.ts.
  */
 import { EngineError } from "../../errors.ts";
+import { FUNCTIONS, failed, isTrue, show } from "./template-functions.ts";
 import { type Expression, type Node, parseTemplate, type Term } from "./template-parse.ts";
 
 /** docker's rows are Go structs, where a missing field is of the template; inspect's objects are maps. */
@@ -130,6 +131,36 @@ function termValue(term: Term, scope: Scope): unknown {
 /** Maps of strings: a key that is not there has no value, where a field that is not there is a mistake. */
 const MAPS = new Set(["Labels", "Sysctls", "Tmpfs", "Networks", "Ports", "PortBindings", "ExposedPorts", "Volumes"]);
 
+/**
+ * Fields that docker's Go has under another name than its JSON: `inspect -f` asks its types first, the JSON after. What is
+ * here is here under both.
+ */
+const GO_NAMES: Readonly<Record<string, string>> = {
+	ID: "Id",
+	CPUShares: "CpuShares",
+	NanoCPUs: "NanoCpus",
+	CPUPeriod: "CpuPeriod",
+	CPUQuota: "CpuQuota",
+	CPURealtimePeriod: "CpuRealtimePeriod",
+	CPURealtimeRuntime: "CpuRealtimeRuntime",
+	CPUCount: "CpuCount",
+	CPUPercent: "CpuPercent",
+	DNS: "Dns",
+	DNSOptions: "DnsOptions",
+	DNSSearch: "DnsSearch",
+	HostIP: "HostIp",
+	APIVersion: "ApiVersion",
+	CPUCfsPeriod: "CpuCfsPeriod",
+	CPUCfsQuota: "CpuCfsQuota",
+	HTTPProxy: "HttpProxy",
+	HTTPSProxy: "HttpsProxy",
+};
+
+function jsonName(value: object, name: string): string {
+	const other = Object.hasOwn(value, name) ? undefined : GO_NAMES[name];
+	return other !== undefined && Object.hasOwn(value, other) ? other : name;
+}
+
 function walk(start: unknown, path: readonly string[], kind: DataKind): unknown {
 	let value = start;
 	let previous: string | undefined;
@@ -138,108 +169,22 @@ function walk(start: unknown, path: readonly string[], kind: DataKind): unknown 
 			throw failed(`executing "" at <.${path.join(".")}>: nil pointer evaluating interface {}.${key}`);
 		if (typeof value !== "object")
 			throw failed(`executing "" at <.${path.join(".")}>: can't evaluate field ${key} in type ${goType(value)}`);
-		if (!(key in value) && previous !== undefined && MAPS.has(previous)) return undefined;
-		if (!(key in value) && kind === "row") {
+		const own = Object.hasOwn(value, key) || previous === undefined || !MAPS.has(previous) ? jsonName(value, key) : key;
+		if (!Object.hasOwn(value, own) && previous !== undefined && MAPS.has(previous)) return undefined;
+		if (!Object.hasOwn(value, own) && kind === "row") {
 			throw new EngineError(
 				"usage",
 				`failed to execute template: template: :1:2: executing "" at <.${path.join(".")}>: can't evaluate field ${key} in type *formatter.Context`,
 			);
 		}
-		if (!(key in value)) throw failed(`executing "" at <.${path.join(".")}>: map has no entry for key "${key}"`);
-		value = (value as Record<string, unknown>)[key];
+		if (!Object.hasOwn(value, own))
+			throw failed(`executing "" at <.${path.join(".")}>: map has no entry for key "${key}"`);
+		value = (value as Record<string, unknown>)[own];
 		previous = key;
 	}
 	return value;
 }
 
 const termText = (term: Term): string => ("path" in term ? `.${term.path.join(".")}` : term.kind);
-const failed = (why: string): EngineError => new EngineError("usage", `template parsing error: template: :1:2: ${why}`);
 const goType = (value: unknown): string =>
 	typeof value === "number" ? "float64" : typeof value === "boolean" ? "bool" : "string";
-
-function isTrue(value: unknown): boolean {
-	if (Array.isArray(value)) return value.length > 0;
-	if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
-	return Boolean(value);
-}
-
-/** As Go's fmt prints what came out of JSON. */
-function show(value: unknown): string {
-	if (value === null) return "[]"; // docker's absent values are lists, nearly all
-	if (value === undefined) return "<no value>";
-	if (Array.isArray(value)) return `[${value.map(show).join(" ")}]`;
-	if (typeof value === "function") return show(value());
-	if (typeof value === "object") {
-		const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-		return `map[${entries.map(([key, item]) => `${key}:${show(item)}`).join(" ")}]`;
-	}
-	return String(value);
-}
-
-/** JSON as Go writes it: no spaces, and <, > and & escaped. */
-export function goJson(value: unknown): string {
-	return (JSON.stringify(value) ?? "null").replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
-}
-
-const lengthOf = (value: unknown): number =>
-	typeof value === "string" || Array.isArray(value) ? value.length : Object.keys((value as object) ?? {}).length;
-const text = (value: unknown): string => show(value);
-const compare = (a: unknown, b: unknown): number =>
-	typeof a === "number" ? a - Number(b) : text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0;
-
-function index(value: unknown, ...keys: readonly unknown[]): unknown {
-	return keys.reduce<unknown>((at, key) => {
-		if (Array.isArray(at)) {
-			if (typeof key !== "number" || key < 0 || key >= at.length)
-				throw failed(`error calling index: index out of range: ${key}`);
-			return at[key];
-		}
-		return (at as Record<string, unknown> | null)?.[String(key)] ?? "";
-	}, value);
-}
-
-function printf(format: unknown, ...values: readonly unknown[]): string {
-	let next = 0;
-	return text(format).replace(
-		/%(-?\d*)(\.\d+)?([vsdqtf%])/g,
-		(_, width: string, precision: string | undefined, verb: string) => {
-			if (verb === "%") return "%";
-			const value = values[next++];
-			const plain =
-				verb === "q"
-					? JSON.stringify(text(value))
-					: verb === "f"
-						? Number(value).toFixed(precision ? Number(precision.slice(1)) : 6)
-						: text(value);
-			if (width.startsWith("-")) return plain.padEnd(Number(width.slice(1)));
-			return plain.padStart(Number(width || 0), verb === "d" && width.startsWith("0") ? "0" : " ");
-		},
-	);
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: each function checks or converts what it gets, as Go's do by reflection
-const FUNCTIONS: Readonly<Record<string, (...args: any[]) => unknown>> = {
-	json: (value) => JSON.stringify(value === undefined ? null : value),
-	html: (value) => text(value).replace(/[<>&'"]/g, (c) => `&#${c.charCodeAt(0)};`),
-	urlquery: (value) => encodeURIComponent(text(value)).replaceAll("%20", "+"),
-	split: (value, separator) => text(value).split(text(separator)),
-	join: (values, separator) => (Array.isArray(values) ? values.map(text).join(text(separator)) : text(values)),
-	title: (value) => text(value).replace(/\b[a-z]/g, (c) => c.toUpperCase()),
-	lower: (value) => text(value).toLowerCase(),
-	upper: (value) => text(value).toUpperCase(),
-	pad: (value, before: number, after: number) => `${" ".repeat(before)}${text(value)}${" ".repeat(after)}`,
-	truncate: (value, length: number) => text(value).slice(0, length),
-	println: (...values) => `${values.map(text).join(" ")}\n`,
-	print: (...values) => values.map(text).join(""),
-	printf,
-	len: lengthOf,
-	index,
-	slice: (value, from = 0, to?: number) => (Array.isArray(value) ? value : text(value)).slice(from, to),
-	not: (value) => !isTrue(value),
-	eq: (a, ...others) => others.some((b) => a === b || text(a) === text(b)),
-	ne: (a, b) => text(a) !== text(b),
-	lt: (a, b) => compare(a, b) < 0,
-	le: (a, b) => compare(a, b) <= 0,
-	gt: (a, b) => compare(a, b) > 0,
-	ge: (a, b) => compare(a, b) >= 0,
-};

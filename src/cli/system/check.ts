@@ -3,6 +3,7 @@ import { checkStore } from "../../engine/system/check.ts";
 import type { Command } from "../command/command.ts";
 import { bool } from "../flags/flags.ts";
 import { print } from "../output/output.ts";
+import { forTerminal } from "../output/terminal.ts";
 
 const flags = { repair: bool("Mend what can be mended, and remove what belongs to nothing") };
 
@@ -21,7 +22,9 @@ export const systemCheck: Command<typeof flags> = {
 			found++;
 			const mended = flags.repair ? repair?.() : undefined;
 			if (!mended?.done) left++;
-			print(`${what}${mended ? `\n  ${mended.done ? mended.said : `not mended: ${mended.said}`}` : ""}\n`);
+			print(
+				`${forTerminal(1, what)}${mended ? `\n  ${mended.done ? mended.said : `not mended: ${mended.said}`}` : ""}\n`,
+			);
 		});
 		const { blobs, layers, images, containers } = checked;
 		const seconds = ((performance.now() - began) / 1000).toFixed(1);

@@ -1,25 +1,13 @@
 /** `info` */
 
-import { readFileSync } from "node:fs";
-import { availableParallelism, hostname, release, totalmem } from "node:os";
-import { missingFeatures } from "../../engine/system/features.ts";
-import { listContainers } from "../../store/containers.ts";
-import { listImages } from "../../store/images.ts";
+import { type Info, systemInfo } from "../../engine/system/info.ts";
 import type { Command } from "../command/command.ts";
 import { text } from "../flags/flags.ts";
 import { complain, print } from "../output/output.ts";
 import { renderTemplate } from "../output/template.ts";
 import { VERSION } from "./version.ts";
 
-const flags = { format: text("Format output using a custom template", "f") };
-
-function operatingSystem(): string {
-	try {
-		return /^PRETTY_NAME="?(.*?)"?$/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "Linux";
-	} catch {
-		return "Linux";
-	}
-}
+const flags = { format: text("Format output using a custom template: 'json' or 'TEMPLATE' (Go's text/template)", "f") };
 
 export const info: Command<typeof flags> = {
 	name: "info",
@@ -29,62 +17,77 @@ export const info: Command<typeof flags> = {
 	flags,
 	args: { min: 0, max: 0 },
 	run: async (context, { flags }) => {
-		const engine = await context.engine();
-		const containers = listContainers(engine.db);
-		const running = containers.filter((container) => container.state.status === "running").length;
-		const { cgroups } = engine;
-		const warnings = missingFeatures(engine);
-		const document = {
-			ID: "",
-			Containers: containers.length,
-			ContainersRunning: running,
-			ContainersPaused: 0,
-			ContainersStopped: containers.length - running,
-			Images: listImages(engine.db).length,
-			Driver: "overlay2",
-			LoggingDriver: "json-file",
-			CgroupDriver: cgroups ? "cgroupfs" : "none",
-			CgroupVersion: String(cgroups?.version ?? 0),
-			KernelVersion: release(),
-			OperatingSystem: operatingSystem(),
-			OSType: "linux",
-			Architecture: process.arch === "arm64" ? "aarch64" : "x86_64",
-			NCPU: availableParallelism(),
-			MemTotal: totalmem(),
-			DockerRootDir: engine.paths.root,
-			Name: hostname(),
-			ServerVersion: VERSION,
-			SecurityOptions: ["name=seccomp,profile=builtin", ...(cgroups ? ["name=cgroupns"] : [])],
-			Warnings: warnings,
-		};
-		if (flags.format !== undefined) {
+		const server = systemInfo(await context.engine(), VERSION);
+		const client = { Debug: context.global.debug, Context: "default", Plugins: [], Warnings: null };
+		if (flags.format) {
+			const document = { ...server, ClientInfo: client };
 			print(`${renderTemplate(flags.format === "json" ? "{{json .}}" : flags.format, document)}\n`);
 			return 0;
 		}
-		const lines = [
-			`Containers: ${document.Containers}`,
-			` Running: ${running}`,
-			" Paused: 0",
-			` Stopped: ${document.ContainersStopped}`,
-			`Images: ${document.Images}`,
-			`Server Version: ${VERSION}`,
-			"Storage Driver: overlay2",
-			"Logging Driver: json-file",
-			`Cgroup Driver: ${document.CgroupDriver}`,
-			`Cgroup Version: ${document.CgroupVersion}`,
-			"Security Options:",
-			...document.SecurityOptions.map((option) => `  ${option.replace(/^name=/, "").split(",")[0]}`),
-			`Kernel Version: ${document.KernelVersion}`,
-			`Operating System: ${document.OperatingSystem}`,
-			"OSType: linux",
-			`Architecture: ${document.Architecture}`,
-			`CPUs: ${document.NCPU}`,
-			`Total Memory: ${(document.MemTotal / 2 ** 30).toPrecision(4)}GiB`,
-			`Name: ${document.Name}`,
-			`Docker Root Dir: ${document.DockerRootDir}`,
-		];
-		print(`${lines.map((line) => ` ${line}`.replace(/^ /, "")).join("\n")}\n`);
-		for (const warning of warnings) complain(`WARNING: ${warning}\n`);
+		print(
+			`Client:\n Version:    ${VERSION}\n Context:    default\n Debug Mode: ${client.Debug}\n\n${serverText(server)}\n`,
+		);
+		for (const warning of server.Warnings) complain(`WARNING: ${warning}\n`);
 		return 0;
 	},
 };
+
+/** docker's headings, in docker's order. */
+function serverText(info: Info): string {
+	const { Plugins, RegistryConfig } = info;
+	const insecure = [
+		...Object.values(RegistryConfig.IndexConfigs).flatMap(({ Name, Secure }) => (Secure ? [] : [Name])),
+		...RegistryConfig.InsecureRegistryCIDRs,
+	];
+	const lines = [
+		`Containers: ${info.Containers}`,
+		` Running: ${info.ContainersRunning}`,
+		` Paused: ${info.ContainersPaused}`,
+		` Stopped: ${info.ContainersStopped}`,
+		`Images: ${info.Images}`,
+		`Server Version: ${info.ServerVersion}`,
+		`Storage Driver: ${info.Driver}`,
+		...info.DriverStatus.map(([name, value]) => ` ${name}: ${value}`),
+		`Logging Driver: ${info.LoggingDriver}`,
+		`Cgroup Driver: ${info.CgroupDriver}`,
+		`Cgroup Version: ${info.CgroupVersion}`,
+		"Plugins:",
+		` Volume: ${Plugins.Volume.join(" ")}`,
+		` Network: ${Plugins.Network.join(" ")}`,
+		` Log: ${Plugins.Log.join(" ")}`,
+		`Swarm: ${info.Swarm.LocalNodeState}`,
+		`Runtimes: ${Object.keys(info.Runtimes).join(" ")}`,
+		`Default Runtime: ${info.DefaultRuntime}`,
+		`Init Binary: ${info.InitBinary}`,
+		"Security Options:",
+		...info.SecurityOptions.flatMap(securityLines),
+		`Kernel Version: ${info.KernelVersion}`,
+		`Operating System: ${info.OperatingSystem}`,
+		`OSType: ${info.OSType}`,
+		`Architecture: ${info.Architecture}`,
+		`CPUs: ${info.NCPU}`,
+		`Total Memory: ${(info.MemTotal / 2 ** 30).toPrecision(4)}GiB`,
+		`Name: ${info.Name}`,
+		`ID: ${info.ID}`,
+		`Docker Root Dir: ${info.DockerRootDir}`,
+		`Debug Mode: ${info.Debug}`,
+		...(info.HttpProxy ? [`HTTP Proxy: ${info.HttpProxy}`] : []),
+		...(info.HttpsProxy ? [`HTTPS Proxy: ${info.HttpsProxy}`] : []),
+		...(info.NoProxy ? [`No Proxy: ${info.NoProxy}`] : []),
+		`Experimental: ${info.ExperimentalBuild}`,
+		"Insecure Registries:",
+		...insecure.map((name) => ` ${name}`),
+		...(RegistryConfig.Mirrors.length ? ["Registry Mirrors:", ...RegistryConfig.Mirrors.map((url) => ` ${url}`)] : []),
+		`Live Restore Enabled: ${info.LiveRestoreEnabled}`,
+	];
+	return ["Server:", ...lines.map((line) => ` ${line}`), ""].join("\n");
+}
+
+/** "name=seccomp,profile=builtin" */
+function securityLines(option: string): string[] {
+	const [name = "", ...rest] = option.split(",").map((field) => field.split("="));
+	return [
+		` ${name[1] ?? ""}`,
+		...rest.map(([key = "", value = ""]) => `  ${key[0]?.toUpperCase()}${key.slice(1)}: ${value}`),
+	];
+}

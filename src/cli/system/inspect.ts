@@ -10,6 +10,7 @@ import type { Command } from "../command/command.ts";
 import { text } from "../flags/flags.ts";
 import { complain, print } from "../output/output.ts";
 import { compileTemplate } from "../output/template.ts";
+import { forTerminal } from "../output/terminal.ts";
 
 type Kind = "container" | "image";
 
@@ -67,12 +68,13 @@ function inspectAll(
 		}
 	}
 	if (!format || format === "json") {
-		print(format === "json" ? `${JSON.stringify(found)}\n` : `${JSON.stringify(found, null, 4)}\n`);
+		const shown = format === "json" ? JSON.stringify(found) : JSON.stringify(found, null, 4);
+		print(`${forTerminal(1, shown)}\n`);
 	} else {
 		const render = compileTemplate(format);
 		for (const object of found) {
 			try {
-				print(`${render(object)}\n`);
+				print(`${forTerminal(1, render(object))}\n`);
 			} catch (error) {
 				if (!(error instanceof EngineError)) throw error;
 				print("\n");

@@ -9,6 +9,7 @@ import { print } from "../output/output.ts";
 import { renderTemplate } from "../output/template.ts";
 
 declare const NANOCONTAINER_VERSION: string;
+declare const NANOCONTAINER_BUILT: number;
 declare const NANOCONTAINER_COMMIT: string;
 
 export const VERSION = NANOCONTAINER_VERSION;
@@ -44,11 +45,18 @@ export const version: Command<typeof flags> = {
 			Bun: Bun.version,
 			Os: "linux",
 			Arch: ARCH,
-			KernelVersion: kernelRelease(),
+			BuildTime: new Date(NANOCONTAINER_BUILT).toISOString(),
 		};
+		const server = { MinAPIVersion: "1.24", KernelVersion: kernelRelease(), Experimental: false };
+		const details = { ...facts, ...server, Experimental: "false" };
 		const document = {
-			Client: { ...facts, Context: "default" },
-			Server: { ...facts, Platform: { Name: "NanoContainer" } },
+			Client: { Platform: { Name: "" }, ...facts, DefaultAPIVersion: facts.ApiVersion, Context: "default" },
+			Server: {
+				Platform: { Name: "NanoContainer" },
+				Components: [{ Name: "Engine", Version: VERSION, Details: details }],
+				...facts,
+				...server,
+			},
 		};
 		if (flags.format !== undefined) {
 			print(`${renderTemplate(flags.format === "json" ? "{{json .}}" : flags.format, document)}\n`);
@@ -63,6 +71,20 @@ export const version: Command<typeof flags> = {
 		print(
 			`Client:\n${block}\nServer: NanoContainer (no daemon: the same program)\n${block}${row("Kernel", kernelRelease())}`,
 		);
+		return 0;
+	},
+};
+
+/** What programs ask before they build by `buildx build`: a name, a version, a commit, as the plugin answers. */
+export const buildxVersion: Command<Record<never, never>> = {
+	name: "buildx version",
+	aliases: [],
+	usage: "",
+	summary: "Show the version of the builder",
+	flags: {},
+	args: { min: 0, max: 0 },
+	run: () => {
+		print(`NanoContainer/buildx v${VERSION} ${NANOCONTAINER_COMMIT}\n`);
 		return 0;
 	},
 };

@@ -68,7 +68,7 @@ export async function attend(client: MonitorClient, options: SessionOptions): Pr
 	options.signals.deliver((signal) => {
 		options.forward?.(signal);
 		if ((signal !== SIGINT && signal !== SIGTERM) || ++asked < GIVE_UP_AFTER) return;
-		complain(`got ${GIVE_UP_AFTER} SIGTERM/SIGINTs, forcefully exiting\n`);
+		complain(`\ngot ${GIVE_UP_AFTER} SIGTERM/SIGINTs, forcefully exiting\n`);
 		forced.resolve({ kind: "forced" });
 	});
 	const early = client.nextWithin(SHORT_MS);

@@ -204,7 +204,7 @@ function planOf(
 		capabilities,
 		seccomp: seccompFilter(host, capabilities, paths.run),
 		files: containerPaths(dir),
-		cgroupMounts: cgroups?.mounts(container.state.cgroup, !host.privileged) ?? [],
+		cgroupMounts: cgroups?.mounts(container.state.cgroup, !host.privileged, "own") ?? [],
 		volumePath: paths.volume,
 		devices: hostDevices(host),
 		isFile: () => false,

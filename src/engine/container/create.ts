@@ -207,11 +207,12 @@ function validate(config: ContainerConfig): void {
 	}
 	if (config.hostname.length > 63) throw new EngineError("invalid", `invalid hostname: ${config.hostname}`);
 	if (config.macAddress && !parseMac(config.macAddress)) {
-		throw new EngineError("invalid", `invalid MAC address: ${config.macAddress}`);
+		throw new EngineError("usage", `${config.macAddress} is not a valid mac address`);
 	}
 	if (config.macAddress && host.networkMode === "host") {
 		throw new EngineError("invalid", "conflicting options: mac-address and the network mode");
 	}
+	if (host.shmSize < 0) throw new EngineError("invalid", "SHM size can not be less than 0");
 	if (host.mounts.length) mountRules().checkMounts(host.mounts);
 	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
 	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);

@@ -147,7 +147,7 @@ function processOf(container: Container, options: ExecOptions, initPid: number, 
 		options.user ?? config.user,
 		readFileInRoot(root.number, "etc/passwd", 1 << 20) ?? "",
 		readFileInRoot(root.number, "etc/group", 1 << 20) ?? "",
-		options.user === undefined ? config.host.groupAdd : [],
+		config.host.groupAdd,
 	);
 	const cwd = options.workingDir || config.workingDir || "/";
 	if (!cwd.startsWith("/")) throw new EngineError("command-not-executable", "Cwd must be an absolute path");

@@ -85,7 +85,7 @@ function hostConfig({ config: { host } }: Container): object {
 		ConsoleSize: [0, 0],
 		CapAdd: orNull(host.capAdd.map(capabilityName)),
 		CapDrop: orNull(host.capDrop.map(capabilityName)),
-		CgroupnsMode: "private",
+		CgroupnsMode: host.cgroupnsMode ?? "private",
 		Dns: host.dns,
 		DnsOptions: host.dnsOptions,
 		DnsSearch: host.dnsSearch,

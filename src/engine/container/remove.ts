@@ -19,7 +19,7 @@ export async function remove(engine: Engine, nameOrId: string, options: RemoveOp
 			if (!options.force) {
 				throw new EngineError(
 					"conflict",
-					`cannot remove container "${nameOrId}": container is running: stop the container before removing or force remove`,
+					`cannot remove container "/${container.name}": container is running: stop the container before removing or force remove`,
 				);
 			}
 			await killAndWait(engine, container);

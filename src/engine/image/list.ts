@@ -1,7 +1,7 @@
 /** `images`: a row for each name of each image, by docker's filters. */
 import { EngineError } from "../../errors.ts";
 import { splitFamiliar } from "../../image/reference/reference.ts";
-import { containersOfImage } from "../../store/containers.ts";
+import { anyBut, anything, literal, Pattern } from "../../match.ts";
 import { digestsOf, type ImageRecord, listImages, tagsOf } from "../../store/images.ts";
 import type { Engine } from "../engine.ts";
 import { configOf, findImage } from "./find.ts";
@@ -13,7 +13,6 @@ export interface ImageRow {
 	readonly digest: string;
 	readonly created: number;
 	readonly size: number;
-	readonly containers: number;
 }
 
 const KEYS = ["dangling", "label", "before", "since", "reference", "until"];
@@ -28,12 +27,11 @@ export function listImageRows(
 	return listImages(engine.db)
 		.filter((image) => imageMatches(engine, image, options.filters))
 		.flatMap((image) => rowsOf(engine, image))
-		.filter((row) => rowMatches(row, options.pattern, options.filters));
+		.filter(rowFilter(options.pattern, options.filters.get("reference")));
 }
 
 function rowsOf(engine: Engine, image: ImageRecord): ImageRow[] {
-	const containers = containersOfImage(engine.db, image.id).length;
-	const base = { id: image.id, created: image.created, size: image.size, containers };
+	const base = { id: image.id, created: image.created, size: image.size };
 	const digests = digestsOf(engine.db, image.id).map(splitFamiliar);
 	const tags = tagsOf(engine.db, image.id).map(splitFamiliar);
 	const rows = tags.map(({ repository, tag }) => ({
@@ -76,22 +74,16 @@ function imageMatches(engine: Engine, image: ImageRecord, filters: ReadonlyMap<s
 }
 
 /** A glob over the familiar name; "*" stops at "/". Without a tag in it, every tag fits. */
-function globMatches(pattern: string, { repository, tag }: ImageRow): boolean {
-	const source = pattern
-		.replace(/[.+^${}()|\\]/g, "\\$&")
-		.replace(/\*/g, "[^/]*")
-		.replace(/\?/g, "[^/]");
-	if (!repository) return false;
-	const regex = new RegExp(`^${source}$`);
-	return regex.test(`${repository}:${tag}`) || regex.test(repository);
+function familiarPattern(glob: string): (row: ImageRow) => boolean {
+	const steps = [...glob].map((c) => (c === "*" ? anyBut("many", "/") : c === "?" ? anything("one") : literal(c)));
+	const pattern = new Pattern(steps);
+	return ({ repository, tag }) =>
+		repository !== "" && (pattern.test(`${repository}:${tag}`) || pattern.test(repository));
 }
 
-function rowMatches(
-	row: ImageRow,
-	pattern: string | undefined,
-	filters: ReadonlyMap<string, readonly string[]>,
-): boolean {
-	if (pattern !== undefined && !globMatches(pattern, row)) return false;
-	const references = filters.get("reference");
-	return references === undefined || references.some((reference) => globMatches(reference, row));
+/** --filter reference=, and the name that is given: any of the first, and the second. */
+function rowFilter(pattern: string | undefined, references: readonly string[] | undefined): (row: ImageRow) => boolean {
+	const named = pattern === undefined ? undefined : familiarPattern(pattern);
+	const referred = references?.map(familiarPattern);
+	return (row) => (named?.(row) ?? true) && (referred?.some((test) => test(row)) ?? true);
 }

@@ -27,7 +27,7 @@ import { hostDevices } from "./devices.ts";
 import { describeOutside } from "./from-outside.ts";
 import { readImageFile } from "./image-file.ts";
 import { network } from "./lazy.ts";
-import { ociConfig } from "./oci-config.ts";
+import { cgroupNamespace, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 
 /** How long a silent stream is waited for after the process has ended. */
@@ -89,7 +89,7 @@ export function planOf(
 		capabilities,
 		seccomp: seccompFilter(host, capabilities, paths.run),
 		files,
-		cgroupMounts: cgroups?.mounts(state.cgroup, !host.privileged) ?? [],
+		cgroupMounts: cgroups?.mounts(state.cgroup, !host.privileged, cgroupNamespace(host)) ?? [],
 		volumePath: paths.volume,
 		devices: hostDevices(host),
 		isFile: isNoDirectory,

@@ -30,10 +30,16 @@ export interface OciInputs {
 }
 
 /** The kinds of namespaces (namespaces(7)) that a container gets new ones of. */
-export const namespacesOf = ({ networkMode }: HostConfig): NamespaceKind[] =>
-	networkMode === "host"
-		? ["pid", "uts", "ipc", "mount", "cgroup"]
-		: ["pid", "uts", "ipc", "mount", "cgroup", "network"];
+export function namespacesOf({ networkMode, cgroupnsMode }: HostConfig): NamespaceKind[] {
+	const kinds: NamespaceKind[] = ["pid", "uts", "ipc", "mount"];
+	if (cgroupnsMode !== "host") kinds.push("cgroup");
+	if (networkMode !== "host") kinds.push("network");
+	return kinds;
+}
+
+/** Whose cgroup namespace it is in. */
+export const cgroupNamespace = ({ cgroupnsMode }: HostConfig): "own" | "host" =>
+	cgroupnsMode === "host" ? "host" : "own";
 
 /** A process that is not root keeps the bounding set, and has none of it until it executes a set-user-ID program. */
 export function capabilitySets(mask: bigint, uid: number): CapabilitySets {
@@ -127,9 +133,9 @@ function defaultMounts(privileged: boolean, shmSize: number, cgroup: OciInputs["
 		mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
 		mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", `gid=${TTY_GROUP}`),
 		mount("/sys", "sysfs", "nosuid", "noexec", "nodev", privileged ? "rw" : "ro"),
-		...cgroup.map((entry) => ({ ...entry, source: entry.type })),
+		...cgroup.map((entry) => ({ ...entry, source: entry.source ?? entry.type })),
 		mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
-		mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", `size=${shmSize}`),
+		{ ...mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", `size=${shmSize}`), source: "shm" },
 	];
 }
 

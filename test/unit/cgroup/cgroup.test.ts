@@ -98,10 +98,14 @@ test("options become the files of v2 and of v1", () => {
 test("hierarchiesIn() reads mountinfo of pure and hybrid hosts", () => {
 	expect(hierarchiesIn("30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")).toEqual({
 		unified: "/sys/fs/cgroup",
-		v1: new Map(),
+		v1: [],
 	});
 	const hybrid = hierarchiesIn(
-		"31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup rw\n",
+		"31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n33 30 0:29 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,release_agent=/lib/a,name=systemd\n34 30 0:29 / /mnt/again rw - cgroup cgroup rw,xattr,release_agent=/lib/a,name=systemd\n32 30 0:28 / /sys/fs/cgroup/unified rw - cgroup2 cgroup rw\n",
 	);
-	expect([...hybrid.v1.keys(), hybrid.unified]).toEqual(["cpu", "cpuacct", "/sys/fs/cgroup/unified"]);
+	expect(hybrid.v1).toEqual([
+		{ root: "/sys/fs/cgroup/cpu,cpuacct", names: ["cpu", "cpuacct"] },
+		{ root: "/sys/fs/cgroup/systemd", names: ["name=systemd"] },
+	]);
+	expect(hybrid.unified).toBe("/sys/fs/cgroup/unified");
 });

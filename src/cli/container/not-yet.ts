@@ -1,0 +1,48 @@
+/** docker's flags of `run` and `create` that wait for later, each with what can be done instead, where something can. */
+
+const WINDOWS = "it is for Windows";
+const LEAVE = "leave it out";
+const HEALTH = "run the check from outside: exec CONTAINER COMMAND";
+
+/** Long name, with the short one, and the advice behind a blank. */
+export const CONTAINER_NOT_YET: readonly string[] = [
+	"annotation use --label",
+	"blkio-weight-device use --blkio-weight, or --device-read-bps and its kin",
+	`cpu-count ${WINDOWS}`,
+	`cpu-percent ${WINDOWS}`,
+	"cpu-rt-period use --cpu-period",
+	"cpu-rt-runtime use --cpu-quota",
+	`disable-content-trust ${LEAVE}: no content trust is asked`,
+	`expose ${LEAVE}: every port of a container can be reached from the host at its address`,
+	"gpus name the devices: --device /dev/nvidia0",
+	`health-cmd ${HEALTH}`,
+	`health-interval ${HEALTH}`,
+	`health-retries ${HEALTH}`,
+	`health-start-interval ${HEALTH}`,
+	`health-start-period ${HEALTH}`,
+	`health-timeout ${HEALTH}`,
+	`io-maxbandwidth ${WINDOWS}`,
+	`io-maxiops ${WINDOWS}`,
+	"ip6",
+	"ipc",
+	`isolation ${WINDOWS}`,
+	"kernel-memory use --memory",
+	"link use --add-host NAME:ADDRESS, with the address that inspect shows",
+	"link-local-ip use --ip",
+	"log-opt use --log-driver none for a container that writes much",
+	"memory-swappiness use --memory-swap",
+	"network-alias use --add-host in those that are to find it",
+	"net-alias use --add-host in those that are to find it",
+	`no-healthcheck ${LEAVE}: no health check is run`,
+	"pid",
+	"publish/p use --network host, or connect to the container's own address, which inspect shows",
+	"publish-all/P use --network host, or connect to the container's own address, which inspect shows",
+	"restart have a service manager run it: NanoContainer start --attach CONTAINER",
+	`runtime ${LEAVE}: there is one`,
+	"storage-opt",
+	"use-api-socket",
+	`userns ${LEAVE}: it is the host's`,
+	"uts use --hostname",
+	`volume-driver ${LEAVE}: volumes are local`,
+	"volumes-from name each volume with --volume",
+];
