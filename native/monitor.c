@@ -189,6 +189,8 @@ static void record_pids(struct monitor *m)
 }
 
 /* "<wait status> <seconds>.<nanoseconds>\n", whole or not there: written aside, then renamed. */
+static void exit_aside(struct monitor *m, char *path, size_t size) { snprintf(path, size, "%s.tmp", m->exit_path); }
+
 static void record_exit(struct monitor *m)
 {
 	const char *path = m->exit_path;
@@ -198,10 +200,24 @@ static void record_exit(struct monitor *m)
 		return;
 	clock_gettime(CLOCK_REALTIME, &t);
 	int n = snprintf(text, sizeof text, "%d %lld.%09ld\n", m->status, (long long)t.tv_sec, t.tv_nsec);
-	snprintf(aside, sizeof aside, "%s.tmp", path);
-	int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd >= 0 && write(fd, text, (size_t)n) == n)
+	exit_aside(m, aside, sizeof aside);
+	int fd = open(aside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, (size_t)n) == n && ftruncate(fd, n) == 0)
 		rename(aside, path);
+	close(fd);
+}
+
+/* The file is made while there is room: a container may well end because there is none. */
+static void reserve_exit(struct monitor *m)
+{
+	char aside[4200], text[64];
+	if (!*m->exit_path)
+		return;
+	memset(text, ' ', sizeof text);
+	exit_aside(m, aside, sizeof aside);
+	int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0 && write(fd, text, sizeof text) < 0)
+		unlink(aside);
 	close(fd);
 }
 
@@ -408,6 +424,7 @@ int main(int argc, char **argv)
 	stdin_resume(&m);
 	record_pids(&m);
 	client_send(first, C_SYNC, (uint32_t)m.pid, 0); /* so that links are made while init mounts */
+	reserve_exit(&m);
 	serve(&m, first, (int)conf->n[1]);
 	log_end(m.log);
 	m.drained = 1;

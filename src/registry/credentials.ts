@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
-import { EngineError } from "../errors.ts";
+import { EngineError, messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
 
 export interface Credentials {
@@ -37,18 +37,32 @@ const HelperAnswer = v.object({ Username: v.string(), Secret: v.string() });
 const HUB_KEY = "https://index.docker.io/v1/";
 const keyOf = (host: string): string => (host === "docker.io" ? HUB_KEY : host);
 
-/** undefined: go as nobody. A broken file is an error; a helper that knows nothing is not. */
-export function findCredentials(configDir: string, host: string): Credentials | undefined {
-	const path = `${configDir}/config.json`;
+/** undefined: go as nobody. A broken file is none, and `warn` hears of it; an empty host asks only for that. */
+export function findCredentials(configDir: string, host: string, warn: (why: string) => void): Credentials | undefined {
+	const config = readConfig(`${configDir}/config.json`, warn);
+	return config && host ? credentialsIn(config, host) : undefined;
+}
+
+function readConfig(path: string, warn: (why: string) => void): v.InferOutput<typeof Config> | undefined {
 	let text: string;
 	try {
 		text = readFileSync(path, "utf8");
-	} catch {
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code !== "ENOENT" && code !== "ENOTDIR") warn(`${path}: ${messageOf(error)}`);
 		return undefined;
 	}
-	const parsed = v.safeParse(Config, parseJson(text, path));
-	if (!parsed.success) throw new EngineError("usage", `${path} is malformed: ${parsed.issues[0]?.message}`);
-	const { auths, credsStore, credHelpers } = parsed.output;
+	const json = parseJson(text);
+	const parsed = v.safeParse(Config, json ?? text);
+	if (parsed.success) return parsed.output;
+	const [issue] = parsed.issues;
+	const key = issue?.path?.map((item) => String(item.key)).join(".") ?? "";
+	warn(`${path}: ${json === undefined ? "it is not JSON" : `${key ? `"${key}": ` : ""}${issue?.message}`}`);
+	return undefined;
+}
+
+function credentialsIn(config: v.InferOutput<typeof Config>, host: string): Credentials | undefined {
+	const { auths, credsStore, credHelpers } = config;
 	const key = keyOf(host);
 	const helper = credHelpers[host] ?? credHelpers[key] ?? credsStore;
 	if (helper) return askHelper(helper, key);
@@ -68,11 +82,12 @@ export function findCredentials(configDir: string, host: string): Credentials | 
 
 const hostOf = (key: string): string => key.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
 
-function parseJson(text: string, path: string): unknown {
+/** undefined: it is none. */
+function parseJson(text: string): unknown {
 	try {
 		return JSON.parse(text);
-	} catch (error) {
-		throw new EngineError("usage", `${path} is not JSON: ${(error as Error).message}`);
+	} catch {
+		return undefined;
 	}
 }
 
@@ -82,7 +97,7 @@ function askHelper(name: string, server: string): Credentials | undefined {
 	if (!program)
 		throw new EngineError("failed", `exec: "docker-credential-${name}": executable file not found in $PATH`);
 	const result = Bun.spawnSync([program, "get"], { stdin: Buffer.from(server), stdout: "pipe", stderr: "ignore" });
-	const answer = result.success ? v.safeParse(HelperAnswer, parseJson(result.stdout.toString(), program)) : undefined;
+	const answer = result.success ? v.safeParse(HelperAnswer, parseJson(result.stdout.toString())) : undefined;
 	if (!answer?.success) {
 		debug("registry", () => `docker-credential-${name} knows nothing of ${server}`);
 		return undefined;

@@ -70,6 +70,7 @@ const test = (index: number, op: ArgumentTest["op"], value: bigint, valueTwo = 0
 	valueTwo,
 });
 
+const AF_ALG = 38n;
 const AF_VSOCK = 40n;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET */
 const CLONE_NAMESPACES = 0x7e020000n;
@@ -82,8 +83,9 @@ export function defaultProfile(capabilities: bigint, arch: SeccompArch): Seccomp
 	const rules = [
 		// ptrace(2) could step around a filter until Linux 4.8.
 		allow("process_vm_readv process_vm_writev ptrace"),
-		// vsock(7) has no namespace: it reaches the hypervisor.
-		allow("socket", [test(0, "ne", AF_VSOCK)]),
+		// vsock(7) has no namespace: it reaches the hypervisor. AF_ALG opens the kernel's ciphers to whoever asks: much code
+		// that nobody in a container needs, and docker's profile denies it since 2026.
+		allow("socket", [test(0, "ne", AF_VSOCK), test(0, "ne", AF_ALG)]),
 		...PERSONALITIES.map((value) => allow("personality", [test(0, "eq", value)])),
 		...(arch === "x86_64" ? [allow("arch_prctl modify_ldt")] : []),
 		...WITH_CAPABILITY.filter(([name]) => hasCapability(capabilities, name)).map(([, names]) => allow(names)),

@@ -4,8 +4,10 @@
  * moment it is free; SQLite alone would sleep and retry.
  */
 import type { Database } from "bun:sqlite";
+import { EngineError } from "../errors.ts";
 import type { Paths } from "../paths.ts";
 import { lockFile } from "../sys/file.ts";
+import { giveRoom, isFull, keepRoom } from "./room.ts";
 
 /** Each entry takes the database from version i to i+1. Never edit one that was released: add one. */
 const MIGRATIONS: readonly string[] = [
@@ -94,6 +96,9 @@ const MIGRATIONS: readonly string[] = [
 	`
 	ALTER TABLE build_results ADD COLUMN durable INTEGER NOT NULL DEFAULT 0;
 	`,
+	`
+	CREATE TABLE reserve (bytes BLOB NOT NULL); -- empty: what was in it are free pages (room.ts)
+	`,
 ];
 
 const LOG_PAGES = 200;
@@ -112,6 +117,7 @@ export function openDatabase(paths: Paths): Db {
 	if (version < MIGRATIONS.length) {
 		using _lock = lockFile(paths.databaseLock);
 		migrate(db);
+		keepRoom(db, paths);
 	}
 	return db;
 }
@@ -135,9 +141,22 @@ export function durableTransaction<T>(db: Db, paths: Paths, change: () => T): T 
 	}
 }
 
-/** Runs `change` as one transaction, alone among all processes. What it throws undoes everything. */
+/**
+ * Runs `change` as one transaction, alone among all processes. What it throws undoes everything. It may be run again:
+ * where the disk is full, once there is room.
+ */
 export function transaction<T>(db: Db, paths: Paths, change: () => T): T {
 	using _lock = lockFile(paths.databaseLock);
+	for (let attempt = 0; ; attempt++) {
+		try {
+			return runOnce(db, change);
+		} catch (error) {
+			if (!isFull(error) || !giveRoom(db, paths, attempt)) throw told(error, paths);
+		}
+	}
+}
+
+function runOnce<T>(db: Db, change: () => T): T {
 	db.exec("BEGIN IMMEDIATE");
 	try {
 		const result = change();
@@ -148,3 +167,10 @@ export function transaction<T>(db: Db, paths: Paths, change: () => T): T {
 		throw error;
 	}
 }
+
+const told = (error: unknown, { root }: Paths): unknown =>
+	isFull(error)
+		? new EngineError("failed", `no space left on device: ${root} is full, and state.db in it cannot be written`, {
+				cause: error,
+			})
+		: error;

@@ -10,9 +10,9 @@ import type { Engine } from "../../engine/engine.ts";
 import type { RegistryAccess } from "../../engine/registry-access.ts";
 import { EngineError, messageOf } from "../../errors.ts";
 import { parseReference } from "../../image/reference/reference.ts";
-import { findCredentials } from "../../registry/credentials.ts";
 import type { Context } from "../command/command.ts";
 import { parseCsv } from "../flags/parse-csv.ts";
+import { credentialsOf } from "../image/credentials.ts";
 
 type Place =
 	| { readonly type: "local"; readonly directory: string; readonly mode: CacheMode }
@@ -50,7 +50,7 @@ export function parseCachePlace(text: string, which: "from" | "to"): Place {
 
 const accessOf = (context: Context): RegistryAccess => ({
 	insecureRegistries: readConfig().insecureRegistries,
-	credentials: (host) => findCredentials(context.global.configDir, host),
+	credentials: credentialsOf(context),
 });
 
 /** A cache that cannot be had makes a build slower, not wrong. */

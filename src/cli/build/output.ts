@@ -13,12 +13,12 @@ import { EngineError } from "../../errors.ts";
 import { renderIndex, writeImageArchive } from "../../image/archive/write.ts";
 import { formatPlatform } from "../../image/reference/platform.ts";
 import { canonical, familiar, parseReference } from "../../image/reference/reference.ts";
-import { findCredentials } from "../../registry/credentials.ts";
 import { sha256 } from "../../store/blobs.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Context } from "../command/command.ts";
 import { parseCsv } from "../flags/parse-csv.ts";
+import { credentialsOf } from "../image/credentials.ts";
 import type { BuildFlags } from "./flags.ts";
 
 const TYPES = ["image", "docker", "oci", "tar", "local", "registry"] as const;
@@ -163,7 +163,7 @@ async function push(
 	for (const tag of tags) {
 		digest = await pushBuilt(engine, images, parseReference(tag), {
 			insecureRegistries,
-			credentials: (host) => findCredentials(context.global.configDir, host),
+			credentials: credentialsOf(context),
 			annotations,
 		});
 		note(`pushing ${familiar(canonical(parseReference(tag)))} done`);

@@ -126,6 +126,7 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 		}
 		throw error;
 	}
+	for (const warning of started.warnings) complain(`WARNING: ${warning}\n`);
 	explain(flags.explain, started.plan, started);
 	if (flags.detach) return 0;
 	return await finishAttached(engine, started, {

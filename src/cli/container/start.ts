@@ -67,7 +67,11 @@ export const start: Command<typeof flags> = {
 /** Another command may have been faster: what was wanted is there. */
 function startUnlessRunning(engine: Engine, id: string): void {
 	try {
-		startContainer(engine, id, { attachment: undefined, terminalSize: { rows: 0, columns: 0 } });
+		const { warnings } = startContainer(engine, id, {
+			attachment: undefined,
+			terminalSize: { rows: 0, columns: 0 },
+		});
+		for (const warning of warnings) complain(`WARNING: ${warning}\n`);
 	} catch (error) {
 		if (!(error instanceof EngineError) || !error.message.endsWith("is already running")) throw error;
 	}

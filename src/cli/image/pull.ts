@@ -1,6 +1,7 @@
 /** `pull`, and the pull that `run` and `create` make when the image is missing. */
 import { readConfig } from "../../engine/config.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { tellingFull } from "../../engine/full-disk.ts";
 import { findOrImport } from "../../engine/image/find.ts";
 import { EngineError } from "../../errors.ts";
 import { pullImage } from "../../image/pull/pull.ts";
@@ -12,11 +13,11 @@ import {
 	parseReference,
 	repositoryOf,
 } from "../../image/reference/reference.ts";
-import { findCredentials } from "../../registry/credentials.ts";
 import { getImage, type ImageRecord, imageOfReference } from "../../store/images.ts";
 import type { Command, Context } from "../command/command.ts";
 import { bool, text } from "../flags/flags.ts";
 import { complain, print } from "../output/output.ts";
+import { credentialsOf } from "./credentials.ts";
 import { progress } from "./pull-progress.ts";
 
 const flags = {
@@ -65,13 +66,15 @@ export async function pullWithProgress(
 	};
 	let pulled: Awaited<ReturnType<typeof pullImage>>;
 	try {
-		pulled = await pullImage(engine.db, engine.paths, reference, {
-			platform,
-			credentials: (host) => findCredentials(context.global.configDir, host),
-			insecureRegistries: config.insecureRegistries,
-			mirrors: config.registryMirrors,
-			hooks: { onManifest, onLayer: (...event) => show?.onLayer(...event) },
-		});
+		pulled = await tellingFull(engine.paths, () =>
+			pullImage(engine.db, engine.paths, reference, {
+				platform,
+				credentials: credentialsOf(context),
+				insecureRegistries: config.insecureRegistries,
+				mirrors: config.registryMirrors,
+				hooks: { onManifest, onLayer: (...event) => show?.onLayer(...event) },
+			}),
+		);
 	} catch (error) {
 		show?.end();
 		// The image that this program carries needs no registry.

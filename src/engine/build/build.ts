@@ -16,6 +16,7 @@ import { sha256, writeBlob } from "../../store/blobs.ts";
 import { digestsOf, type ImageRecord } from "../../store/images.ts";
 import { holdStore } from "../../store/store-lock.ts";
 import type { Engine } from "../engine.ts";
+import { tellingFull } from "../full-disk.ts";
 import { configOf, findImage, findOrImport } from "../image/find.ts";
 import { runStep } from "./run-step.ts";
 
@@ -36,7 +37,7 @@ export function buildImage(
 		image: (reference, platform, { pull: newer }) =>
 			sourceImage(engine, reference, platform, newer ? "always" : "missing", pull),
 	};
-	return build(engine.db, engine.paths, host, options, progress);
+	return tellingFull(engine.paths, () => build(engine.db, engine.paths, host, options, progress));
 }
 
 async function sourceImage(

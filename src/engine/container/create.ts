@@ -15,6 +15,7 @@ import {
 import { insertContainer } from "../../store/containers.ts";
 import type { ImageRecord } from "../../store/images.ts";
 import { copyRootAttributes, layerPath } from "../../store/layers.ts";
+import { keepRoom } from "../../store/room.ts";
 import { ensureVolume, useVolume } from "../../store/volumes.ts";
 import { mkdirSync } from "../../sys/fs.ts";
 import { nodeOs } from "../../sys/node.ts";
@@ -71,6 +72,7 @@ export function create(
 	// On record first: what a kill leaves between the two is a container whose directories are made at its start, not
 	// directories that belong to nobody.
 	const container = record(engine, id, options.name, config, options.volumeLabels);
+	keepRoom(engine.db, engine.paths);
 	try {
 		ensureDirectories(engine, container, () => image.record.layers);
 	} catch (error) {

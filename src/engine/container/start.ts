@@ -33,6 +33,7 @@ import { ensureDirectories } from "./create.ts";
 export interface Started extends Launched {
 	readonly container: Container;
 	readonly plan: readonly Operation[];
+	readonly warnings: readonly string[];
 }
 
 export interface StartOptions {
@@ -58,9 +59,12 @@ export function start(engine: Engine, id: string, options: StartOptions): Starte
 		const membership = prepare(engine, claimed.container);
 		launch = begin(engine, claimed.container, membership, options);
 		const plan = complete(engine, claimed.container, membership, options);
-		const launched = launch.run(plan, (pid) => doFromOutside(engine, claimed.container, claimed.lease, pid));
+		let warnings: string[] = [];
+		const launched = launch.run(plan, (pid) => {
+			warnings = doFromOutside(engine, claimed.container, claimed.lease, pid);
+		});
 		const running = recordRunning(engine, claimed.container, launched);
-		return { ...launched, container: running, plan };
+		return { ...launched, container: running, plan, warnings };
 	} catch (error) {
 		launch?.[Symbol.dispose]();
 		const told = inDockersWords(error);

@@ -17,6 +17,7 @@ import { stagingDirectory, sweepAbandoned } from "../../store/staging.ts";
 import { holdStore } from "../../store/store-lock.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
+import { tellingFull } from "../full-disk.ts";
 
 export interface LoadedImage {
 	readonly id: string;
@@ -25,7 +26,11 @@ export interface LoadedImage {
 }
 
 /** Loads every image for this machine. `source` is the archive, compressed or not. */
-export async function loadArchive(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<LoadedImage[]> {
+export function loadArchive(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<LoadedImage[]> {
+	return tellingFull(engine.paths, () => loadAll(engine, source));
+}
+
+async function loadAll(engine: Engine, source: AsyncIterable<Uint8Array>): Promise<LoadedImage[]> {
 	sweepAbandoned(engine.paths);
 	const staging = stagingDirectory(engine.paths);
 	try {

@@ -98,15 +98,20 @@ function endpointOf(state: NonNullable<ContainerState["network"]>): Endpoint {
 /** For the plan: what the container's first process sends to set up its end. */
 export const insideOf = (state: NonNullable<ContainerState["network"]>) => insideMessages(endpointOf(state));
 
+/** Asked once a boot. */
+const foreignRules = () => require("../../network/foreign-rules.ts") as typeof import("../../network/foreign-rules.ts");
+
 const EEXIST = 17;
 
 /**
  * Makes bridge and veth pair for a process that waits in its new network namespace. Nobody removes the pair: it goes
  * with the namespace, when its last process is gone. The kernel does that in the background, which is ten times faster
- * than asking for it; only a container that is started again at once may find its own old link still there.
+ * than asking for it; only a container that is started again at once may find its own old link still there. Returns what
+ * the user should know of the network when it is new.
  */
-export function connect(lease: BridgeLease, pid: number): void {
+export function connect(lease: BridgeLease, pid: number): string[] {
 	using rtnetlink = new Rtnetlink();
+	const isNew = rtnetlink.linkIndex(lease.device) === undefined;
 	const index = ensureBridge(rtnetlink, lease.device, lease.subnet);
 	const endpoint = endpointOf(lease.state);
 	try {
@@ -116,4 +121,5 @@ export function connect(lease: BridgeLease, pid: number): void {
 		rtnetlink.deleteLink(endpoint.link);
 		createEndpoint(rtnetlink, endpoint, index, pid);
 	}
+	return isNew ? foreignRules().warningsOfForeignRules(lease.device) : [];
 }

@@ -23,11 +23,16 @@ export function doBeforehand({ cgroups }: Engine, { config: { host }, state }: C
 	if (!host.privileged && cgroups?.restrictsInSteps) cgroups.restrictDevices(state.cgroup, deviceRules(host));
 }
 
-/** `pid` waits in its new namespaces. The veth pair goes with them, the rules with the cgroup. */
-export function doFromOutside(engine: Engine, container: Container, lease: BridgeLease | undefined, pid: number): void {
+/** Returns warnings. `pid` waits in its new namespaces. The veth pair goes with them, the rules with the cgroup. */
+export function doFromOutside(
+	engine: Engine,
+	container: Container,
+	lease: BridgeLease | undefined,
+	pid: number,
+): string[] {
 	const { cgroups } = engine;
 	const { host } = container.config;
 	if (!host.privileged && !cgroups?.restrictsInSteps)
 		cgroups?.restrictDevices(container.state.cgroup, deviceRules(host));
-	if (lease) network().connect(lease, pid);
+	return lease ? network().connect(lease, pid) : [];
 }

@@ -66,6 +66,8 @@ describe("the default profile", () => {
 		expect(execute(plain, nr("personality"), [0x1_0000_0008n])).toBe(errno(1));
 		expect(execute(plain, nr("socket"), [2n])).toBe(ALLOW);
 		expect(execute(plain, nr("socket"), [40n])).toBe(errno(1));
+		expect(execute(plain, nr("socket"), [38n])).toBe(errno(1)); // AF_ALG
+		for (const family of [1n, 10n, 16n, 37n, 39n, 41n]) expect(execute(plain, nr("socket"), [family])).toBe(ALLOW);
 	});
 	test("says clone3 does not exist, as it says of calls newer than itself and of other architectures", () => {
 		expect(execute(plain, nr("clone3"))).toBe(errno(38));
