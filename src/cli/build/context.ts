@@ -1,5 +1,5 @@
 /** The build context and the Dockerfile: a directory, an archive or a Dockerfile on standard input, a URL, a git URL. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type { ParsedDockerfile } from "../../build/dockerfile/parse.ts";
 import { IgnoreRules, parseIgnoreFile } from "../../build/files/ignore.ts";
@@ -9,9 +9,9 @@ import { cloneRepository, HEAD_BYTES, isGit, looksLikeArchive, unpackStream } fr
 import { EngineError, messageOf } from "../../errors.ts";
 import type { Paths } from "../../paths.ts";
 import { stagingDirectory } from "../../store/staging.ts";
-import { errnoText } from "../../sys/errno.ts";
-import { openDir, readWhole } from "../../sys/file.ts";
+import { openDir } from "../../sys/file.ts";
 import { removeTree } from "../../sys/tree.ts";
+import { readNamedFile, readStandardInput } from "../flags/input-file.ts";
 
 export interface OpenedContext extends Disposable {
 	readonly dockerfileName: string;
@@ -70,7 +70,10 @@ async function openSource(paths: Paths, where: string): Promise<Opened> {
 	const stat = statSync(directory, { throwIfNoEntry: false });
 	if (!stat) throw new EngineError("usage", `unable to prepare context: path "${where}" not found`);
 	if (stat.isDirectory()) return { directory, dispose() {} };
-	return fromStream(paths, Bun.file(directory).stream());
+	if (!stat.isFile() && !stat.isFIFO()) {
+		throw new EngineError("usage", `unable to prepare context: ${where} is neither a directory nor a regular file`);
+	}
+	return fromStream(paths, createReadStream(directory));
 }
 
 /** What docker has always taken without a scheme, unless there is such a directory. */
@@ -129,7 +132,11 @@ async function* joined(head: Uint8Array, rest: AsyncIterator<Uint8Array>): Async
 function readDockerfile(directory: string, file: string | undefined, given: string | undefined) {
 	if (given !== undefined) return { text: given, name: "Dockerfile", ignoreNames: [".dockerignore"] };
 	if (file === "-") {
-		return { text: readWhole(0).toString(), name: "Dockerfile", ignoreNames: [".dockerignore"] };
+		return {
+			text: Buffer.from(readStandardInput("failed to read dockerfile: ")).toString(),
+			name: "Dockerfile",
+			ignoreNames: [".dockerignore"],
+		};
 	}
 	const outside = file !== undefined && existsSync(file) ? resolve(file) : undefined;
 	const inside = file ?? "Dockerfile";
@@ -147,10 +154,10 @@ function readDockerfile(directory: string, file: string | undefined, given: stri
 
 function readOutside(path: string): string {
 	try {
-		return readFileSync(path, "utf8");
+		return Buffer.from(readNamedFile(path, "failed to read dockerfile: ")).toString();
 	} catch (error) {
-		const { errno = 0 } = error as NodeJS.ErrnoException;
-		throw new EngineError("not-found", `failed to read dockerfile: open ${path}: ${errnoText(Math.abs(errno))}`);
+		// What is wrong is not the command line: the build says so as it says other failures.
+		throw error instanceof EngineError ? new EngineError("not-found", error.message, { cause: error }) : error;
 	}
 }
 

@@ -1,11 +1,14 @@
 /** What `build` takes from the client besides the context: secrets, agents, further contexts. */
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { IgnoreRules, parseIgnoreFile } from "../../build/files/ignore.ts";
 import type { NamedContext } from "../../build/session/options.ts";
 import { EngineError } from "../../errors.ts";
-import { errnoText } from "../../sys/errno.ts";
+import { readNamedFile } from "../flags/input-file.ts";
 import { parseCsv } from "../flags/parse-csv.ts";
+
+/** BuildKit's. */
+const SECRET_LIMIT = 500 * 1024;
 
 /** "id=x,src=/file", "id=x,env=NAME", "id=x": a file, a variable, or whichever of that name there is. */
 export function readSecrets(texts: readonly string[]): Map<string, Uint8Array> {
@@ -21,18 +24,9 @@ export function readSecrets(texts: readonly string[]): Map<string, Uint8Array> {
 		const variable = env ?? (source === undefined && process.env[id] !== undefined ? id : undefined);
 		if (variable !== undefined && (fields.get("type") ?? "env") === "env") {
 			secrets.set(id, Buffer.from(process.env[variable] ?? ""));
-		} else secrets.set(id, readFile(source ?? id, `secret ${id}`));
+		} else secrets.set(id, readNamedFile(source ?? id, `failed to read secret ${id}: `, SECRET_LIMIT));
 	}
 	return secrets;
-}
-
-function readFile(path: string, what: string): Uint8Array {
-	try {
-		return readFileSync(path);
-	} catch (error) {
-		const { errno = 0 } = error as NodeJS.ErrnoException;
-		throw new EngineError("usage", `failed to read ${what}: open ${path}: ${errnoText(Math.abs(errno))}`);
-	}
 }
 
 function parseFields(text: string): [string, string][] {
@@ -67,6 +61,6 @@ function readNamedContext(value: string): NamedContext {
 		throw new EngineError("usage", `unable to prepare context: path "${value}" not found`);
 	}
 	const file = `${directory}/.dockerignore`;
-	const patterns = existsSync(file) ? parseIgnoreFile(readFileSync(file, "utf8")) : [];
+	const patterns = existsSync(file) ? parseIgnoreFile(Buffer.from(readNamedFile(file)).toString()) : [];
 	return { kind: "local", context: { directory, ignore: new IgnoreRules(patterns) } };
 }

@@ -2,7 +2,7 @@
  * `--ssh`: what RUN --mount=type=ssh reaches. An agent's socket as it is; or private keys, which an agent of ours holds
  * while the build runs (draft-miller-ssh-agent): a step can have things signed, and never sees a key.
  */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import { resolve } from "node:path";
 import type { ParsedKey } from "ssh2";
@@ -10,6 +10,7 @@ import { EngineError } from "../../errors.ts";
 import type { Paths } from "../../paths.ts";
 import { stagingDirectory } from "../../store/staging.ts";
 import { removeTree } from "../../sys/tree.ts";
+import { readNamedFile } from "../flags/input-file.ts";
 
 export interface SshAgents extends AsyncDisposable {
 	/** id → path of a socket. */
@@ -44,12 +45,7 @@ export async function openSsh(paths: Paths, texts: readonly string[]): Promise<S
 async function readKeys(files: readonly string[]): Promise<ParsedKey[]> {
 	const { utils } = await import("ssh2");
 	return files.map((file) => {
-		let bytes: Buffer;
-		try {
-			bytes = readFileSync(file);
-		} catch (error) {
-			throw new EngineError("usage", `failed to read ssh key ${file}: ${(error as Error).message}`);
-		}
+		const bytes = Buffer.from(readNamedFile(file, `failed to read ssh key ${file}: `));
 		const parsed = utils.parseKey(bytes);
 		const key = Array.isArray(parsed) ? parsed[0] : parsed;
 		if (!key || key instanceof Error || !key.isPrivateKey()) {

@@ -1,8 +1,7 @@
 /** `-e`, `--env-file`, `-l`, `--label-file`: docker's grammar. Pure but for the client's own environment. */
 
 import { EngineError } from "../../errors.ts";
-import { errnoText } from "../../sys/errno.ts";
-import { readFileSync } from "../../sys/fs.ts";
+import { readNamedFile } from "./input-file.ts";
 
 /** "K=V" as it is; "K" takes the client's value, and nothing if it has none. */
 export function parseEnv(text: string, client: Readonly<Record<string, string | undefined>> = process.env): string[] {
@@ -42,15 +41,12 @@ export function readEnvFiles(
 ): string[] {
 	const variables: string[] = [];
 	for (const file of files) {
+		const bytes = readNamedFile(file);
 		let text: string;
 		try {
-			text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
-		} catch (error) {
-			const { code, errno = 0 } = error as NodeJS.ErrnoException;
-			if (error instanceof TypeError && code?.startsWith("ERR_ENCODING")) {
-				throw new EngineError("usage", `env file ${file} contains invalid utf8 bytes`);
-			}
-			throw new EngineError("usage", `${code === "EISDIR" ? "read" : "open"} ${file}: ${errnoText(Math.abs(errno))}`);
+			text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+		} catch (cause) {
+			throw new EngineError("usage", `env file ${file} contains invalid utf8 bytes`, { cause });
 		}
 		for (const variable of parseEnvFile(text, file, client)) variables.push(variable);
 	}

@@ -1,7 +1,9 @@
 /** `load` */
-import { createReadStream } from "node:fs";
+import { closeSync, createReadStream, openSync } from "node:fs";
 import { loadArchive } from "../../engine/image/load.ts";
-import { EngineError } from "../../errors.ts";
+import { EngineError, messageOf } from "../../errors.ts";
+import { errnoText } from "../../sys/errno.ts";
+import { checkInput } from "../../sys/input-file.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command } from "../command/command.ts";
 import { bool, text } from "../flags/flags.ts";
@@ -36,11 +38,22 @@ export const load: Command<typeof flags> = {
 
 /** The bytes of the archive; a file that cannot be read is told in docker's words. */
 export async function* archiveOf(path: string | undefined): AsyncGenerator<Uint8Array> {
-	try {
-		yield* path === undefined ? Bun.stdin.stream() : createReadStream(path);
-	} catch (error) {
-		const { code } = error as NodeJS.ErrnoException;
-		if (path === undefined || code === undefined) throw error;
-		throw new EngineError("usage", `open ${path}: ${code === "ENOENT" ? "no such file or directory" : code}`);
+	if (path === undefined) {
+		yield* Bun.stdin.stream();
+		return;
 	}
+	let fd: number;
+	try {
+		fd = openSync(path, "r");
+	} catch (error) {
+		const { errno = 0 } = error as NodeJS.ErrnoException;
+		throw new EngineError("usage", `open ${path}: ${errnoText(Math.abs(errno))}`);
+	}
+	try {
+		checkInput(fd, path);
+	} catch (error) {
+		closeSync(fd);
+		throw new EngineError("usage", messageOf(error));
+	}
+	yield* createReadStream(path, { fd });
 }

@@ -42,8 +42,10 @@ export async function logs(
 	try {
 		const reader = new LogReader(file, options, print);
 		if (options.tail !== undefined) reader.position = tailPosition(file, options.tail);
-		reader.read();
-		if (options.follow && container.state.status === "running") await follow(engine, container, path, reader);
+		const follows = options.follow && container.state.status === "running";
+		// Who does not follow gets what was there: a container that never stops writing would never be read to its end.
+		reader.read(follows ? undefined : fstatSync(file).size);
+		if (follows) await follow(engine, container, path, reader);
 	} finally {
 		closeSync(file);
 	}
@@ -76,10 +78,10 @@ class LogReader {
 		readonly print: (record: LogRecord) => void,
 	) {}
 
-	/** Prints what there is; true while --until has not passed. */
-	read(): boolean {
+	/** Prints what there is, up to a place in the file if one is given; true while --until has not passed. */
+	read(end = Number.POSITIVE_INFINITY): boolean {
 		for (;;) {
-			const n = readSync(this.file, this.#buffer, 0, CHUNK, this.position);
+			const n = readSync(this.file, this.#buffer, 0, Math.min(CHUNK, end - this.position), this.position);
 			if (n === 0) return true;
 			this.position += n;
 			const lines = (this.#rest + this.#decoder.decode(this.#buffer.subarray(0, n), { stream: true })).split("\n");

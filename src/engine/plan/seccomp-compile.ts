@@ -6,7 +6,7 @@ import { CAPABILITIES, type Capability, hasCapability } from "../../security/cap
 import { type ArgumentTest, compileSeccomp, type SeccompAction, type SeccompRule } from "../../security/seccomp-bpf.ts";
 import { defaultProfile } from "../../security/seccomp-profile.ts";
 import { type SeccompArch, syscallNumbers } from "../../security/syscall-numbers.ts";
-import { readFileSync } from "../../sys/fs.ts";
+import { readInputFile } from "../../sys/input-file.ts";
 
 const ARCH: SeccompArch = process.arch === "arm64" ? "aarch64" : "x86_64";
 const EPERM = 1;
@@ -72,11 +72,14 @@ function actionOf(name: string, errno: number | undefined): SeccompAction {
 	}
 }
 
+/** docker's own has 15 kB. */
+const MAX_PROFILE = 4 * 1024 * 1024;
+
 /** A profile file in docker's format. */
 function readProfile(path: string, capabilities: bigint): { rules: SeccompRule[]; fallback: SeccompAction } {
 	let json: unknown;
 	try {
-		json = JSON.parse(readFileSync(path, "utf8"));
+		json = JSON.parse(new TextDecoder().decode(readInputFile(path, MAX_PROFILE)));
 	} catch (error) {
 		throw new EngineError("invalid", `opening seccomp profile (${path}) failed: ${(error as Error).message}`);
 	}

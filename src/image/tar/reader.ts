@@ -10,6 +10,8 @@ const BLOCK = 512;
 const MAX_EXTENDED_HEADER = 1024 * 1024;
 const MAX_GLOBAL_RECORDS = 1000;
 const MAX_ENTRIES = 4_000_000;
+/** Tapes are padded to a record, in practice to 10 kB. */
+const MAX_BEHIND = 64 * 1024 * 1024;
 
 export interface TarSink {
 	entry(entry: TarEntry): void;
@@ -43,6 +45,8 @@ export class TarReader {
 	#padding = 0;
 	#map: [number, number][] = [];
 	#entries = 0;
+	/** Bytes that came behind the end. */
+	#behind = 0;
 
 	constructor(sink: TarSink) {
 		this.#sink = sink;
@@ -65,7 +69,10 @@ export class TarReader {
 		const state = this.#state;
 		switch (state.at) {
 			case "done":
-				return bytes.length; // padding, or whatever follows the end
+				// Padding, or whatever follows the end; a stream that never ends is not waited for.
+				this.#behind += bytes.length;
+				if (this.#behind > MAX_BEHIND) throw malformed("much follows its end");
+				return bytes.length;
 			case "skip": {
 				const n = Math.min(state.left, bytes.length);
 				state.left -= n;
