@@ -51,26 +51,12 @@ __asm__("start_process:\n"
 	"1:	ret\n");
 #endif
 
-static int same(const char *a, const char *b) {
-	while (*a && *a == *b) a++, b++;
-	return *a == *b;
-}
-
-static int takes_a_word(const char *option) {
-	return same(option, "--root") || same(option, "--run") || same(option, "--config");
-}
-
-/* Whether the command is one that starts a process in a container (src/cli/command/global.ts has what comes before it). If
- * nothing comes of it, the monitor was begun in vain, and ends with us. */
+/* Whether the command is one that starts a process in a container. If nothing comes of it, the monitor was begun in vain,
+ * and ends with us. */
 static int needs_monitor(char **argv) {
-	for (int i = 1; argv[0] && argv[i]; i++) {
-		if (takes_a_word(argv[i])) {
-			if (!argv[++i]) return 0;
-		} else if (argv[i][0] != '-' && !same(argv[i], "container")) {
-			return same(argv[i], "run") || same(argv[i], "exec") || same(argv[i], "start");
-		}
-	}
-	return 0;
+	const char *verb = command_word(argv, 0);
+	if (verb && same(verb, "container")) verb = command_word(argv, 1);
+	return verb && (same(verb, "run") || same(verb, "exec") || same(verb, "start"));
 }
 
 /* A sealed copy in memory of the monitor, which lies at the end of this file (src/runtime/monitor-process.ts). */

@@ -13,11 +13,6 @@
 static const char option[] = "BUN_JSC_useWarmUpMarkedBlocks=0";
 static const char waits[] = "NANOCONTAINER_MONITOR=3", none[] = "NANOCONTAINER_MONITOR=";
 
-int begins_with(const char *text, const char *start) {
-	while (*start && *text == *start) text++, start++;
-	return !*start;
-}
-
 /*
  * What the kernel laid on the stack (argc, argv…, NULL, environment…, NULL, auxiliary vector) with the two at the end of
  * the environment: all before that end moves down into the words that _start left free below. Two, because the stack

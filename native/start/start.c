@@ -75,6 +75,7 @@ static Elf64_Phdr *dynamic_of(struct page *page, uint64_t count) {
 __attribute__((used)) uintptr_t start(uintptr_t *stack) {
 	prepare_streams();
 	check_machine();
+	guard_build((char **)(stack + 1));
 	stack = add_settings(stack, start_monitor_ahead((char **)(stack + 1)));
 	uintptr_t *word = stack + 1 + stack[0] + 1;
 	while (*word) word++;

@@ -36,7 +36,13 @@ void check_machine(void);
 /* Opens the standard streams that are closed; for the first process of a machine it makes /dev before. */
 void prepare_streams(void);
 
+/* words.c. command_word: the command, or its member, behind the global flags; 0: there is none. */
+int same(const char *a, const char *b);
 int begins_with(const char *text, const char *start);
+const char *command_word(char **argv, int number);
+
+/* A build goes on in a child of this process, which ends it when a signal does not. */
+void guard_build(char **argv);
 
 /* Begins the monitor if the command will need one: it waits at descriptor 3. Whether it was begun. */
 int start_monitor_ahead(char **argv);

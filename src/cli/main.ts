@@ -7,6 +7,7 @@ import { Engine } from "../engine/engine.ts";
 import { openSettled } from "../engine/settle/reconcile.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
+import { damaged, isDamage } from "../store/database-fault.ts";
 import { exitNow } from "../sys/process.ts";
 import { bootWords, isInit, stayAlive } from "./boot/first-process.ts";
 import type { Context } from "./command/command.ts";
@@ -56,6 +57,8 @@ function report(program: string, error: unknown, debug: boolean): number {
 	}
 	if (error instanceof EngineError) {
 		complain(forTerminal(2, `${prefixOf(program, error)}${error.message}\n`));
+	} else if (isDamage(error)) {
+		complain(`${program}: ${damaged("state.db", error).message}\n`);
 	} else {
 		// Not a failure that was foreseen: a bug, or the machine's. One sentence; the stack is for --debug.
 		complain(`${program}: ${messageOf(error)}\n`);

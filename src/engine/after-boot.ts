@@ -5,7 +5,9 @@
  * may be anything, and go.
  */
 
+import { EngineError } from "../errors.ts";
 import { wantedBlobs } from "../image/record/sweep.ts";
+import { debug } from "../log.ts";
 import type { Paths } from "../paths.ts";
 import { ensureRoot, ensureRun } from "../store/blobs.ts";
 import { forgetUncertainResults } from "../store/build-cache.ts";
@@ -23,7 +25,7 @@ export function settleAfterBoot(paths: Paths, isComplete: () => boolean): void {
 	mkdirSync(paths.run, { recursive: true, mode: 0o700 }); // the database's lock lies there
 	// Not a new boot, but a run directory that was removed: nothing has ended.
 	const boot = read("/proc/sys/kernel/random/boot_id");
-	if (boot !== undefined && read(`${paths.root}/boot`) !== boot) settle(paths, boot);
+	if (boot !== undefined && read(`${paths.root}/boot`) !== boot) trySettle(paths, boot);
 	ensureRun(paths);
 }
 
@@ -33,6 +35,16 @@ function read(path: string): string | undefined {
 		return readFileSync(path, "latin1").trim();
 	} catch {
 		return undefined;
+	}
+}
+
+/** Where the records are lost there is nothing to settle; whoever asks for them is told. */
+function trySettle(paths: Paths, boot: string): void {
+	try {
+		settle(paths, boot);
+	} catch (error) {
+		if (!(error instanceof EngineError)) throw error;
+		debug("boot", () => error.message);
 	}
 }
 
@@ -63,7 +75,10 @@ function endClaims(db: Db): void {
 	db.query(`UPDATE build_steps SET start_time = ${NEVER}`).run();
 }
 
-/** Nobody else is at work yet. */
+/**
+ * Nobody else is at work yet. Directories of containers that no record names are left: a record comes before its directory
+ * and goes after it, so those are what is left of a database that was lost, and hold what users made.
+ */
 function sweep(db: Db, paths: Paths): void {
 	const keep = (directory: string, wanted: ReadonlySet<string>) => {
 		for (const name of readdirSync(directory)) if (!wanted.has(name)) removeTree(`${directory}/${name}`);
@@ -73,6 +88,4 @@ function sweep(db: Db, paths: Paths): void {
 	keep(paths.layers, new Set([...layersInUse(db)].map(hex)));
 	const blobs = wantedBlobs(db, paths);
 	if (blobs) keep(paths.blobs, new Set([...blobs].map(hex)));
-	const containers = db.query("SELECT id FROM containers").all() as { id: string }[];
-	keep(paths.containers, new Set(containers.map(({ id }) => id)));
 }

@@ -9,7 +9,7 @@ import { EngineError } from "../errors.ts";
 import { DEFAULT_ROOT, type Paths, paths } from "../paths.ts";
 import type { Container } from "../store/container-record.ts";
 import { getContainer } from "../store/containers.ts";
-import { type Db, openDatabase, transaction } from "../store/database.ts";
+import { type Db, makeDatabase, openDatabase, transaction } from "../store/database.ts";
 import type { Fd } from "../sys/fd.ts";
 import { lockByte } from "../sys/file.ts";
 import { existsSync } from "../sys/fs.ts";
@@ -37,6 +37,11 @@ export class Engine {
 	get db(): Db {
 		this.#db ??= openDatabase(this.paths);
 		return this.#db;
+	}
+
+	/** For who has set aside what was there: a new database, whatever the store holds. */
+	makeDatabase(): void {
+		this.#db = makeDatabase(this.paths);
 	}
 
 	/**

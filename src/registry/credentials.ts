@@ -53,7 +53,7 @@ function readConfig(path: string, warn: (why: string) => void): v.InferOutput<ty
 		return undefined;
 	}
 	const json = parseJson(text);
-	const parsed = v.safeParse(Config, json ?? text);
+	const parsed = v.safeParse(Config, Array.isArray(json) ? undefined : (json ?? text));
 	if (parsed.success) return parsed.output;
 	const [issue] = parsed.issues;
 	const key = issue?.path?.map((item) => String(item.key)).join(".") ?? "";

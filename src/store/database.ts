@@ -7,7 +7,9 @@ import type { Database } from "bun:sqlite";
 import { EngineError } from "../errors.ts";
 import type { Paths } from "../paths.ts";
 import { lockFile } from "../sys/file.ts";
-import { giveRoom, isFull, keepRoom } from "./room.ts";
+import { blockSize } from "../sys/stat.ts";
+import { damaged, isDamage, refuseLostDatabase } from "./database-fault.ts";
+import { giveFile, giveRoom, isFull, keepRoom } from "./room.ts";
 
 /** Each entry takes the database from version i to i+1. Never edit one that was released: add one. */
 const MIGRATIONS: readonly string[] = [
@@ -105,7 +107,31 @@ const LOG_PAGES = 200;
 
 export type Db = Database;
 
+/** Throws EngineError for a database that is lost or damaged. */
 export function openDatabase(paths: Paths): Db {
+	refuseLostDatabase(paths);
+	return makeDatabase(paths);
+}
+
+/** The same, and a new one where there is none, whatever the store holds. */
+export function makeDatabase(paths: Paths): Db {
+	for (let attempt = 0; ; attempt++) {
+		try {
+			return open(paths);
+		} catch (error) {
+			if (isDamage(error)) throw damaged(paths.database, error);
+			// The log's index is made anew by whoever comes first, and a container may take what it needs meanwhile.
+			if (!isFull(error) || attempt === OPEN_ATTEMPTS) throw told(error, paths);
+			giveFile(paths);
+			Bun.sleepSync(OPEN_PAUSE_MS);
+		}
+	}
+}
+
+const OPEN_ATTEMPTS = 50;
+const OPEN_PAUSE_MS = 10;
+
+function open(paths: Paths): Db {
 	const sqlite = require("bun:sqlite") as typeof import("bun:sqlite"); // not every command needs it
 	const db = new sqlite.Database(paths.database, { create: true });
 	db.exec(`
@@ -116,14 +142,19 @@ export function openDatabase(paths: Paths): Db {
 	const version = (db.query("PRAGMA user_version").get() as { user_version: number }).user_version;
 	if (version < MIGRATIONS.length) {
 		using _lock = lockFile(paths.databaseLock);
-		migrate(db);
+		migrate(db, paths);
 		keepRoom(db, paths);
 	}
 	return db;
 }
 
-function migrate(db: Db): void {
-	db.exec("PRAGMA journal_mode = WAL");
+/** What SQLite allocates of the log's index is one byte in each page of so many bytes; the rest of a page comes with it. */
+const PAGE = 4096;
+
+function migrate(db: Db, { root }: Paths): void {
+	// The index is mapped: where blocks are smaller than pages it has holes, and to write into one on a full disk is the
+	// end of the process (SIGBUS). There the old journal does, which is written as other files are.
+	db.exec(`PRAGMA journal_mode = ${(blockSize(root) ?? PAGE) < PAGE ? "PERSIST" : "WAL"}`);
 	db.exec("BEGIN IMMEDIATE");
 	const { user_version } = db.query("PRAGMA user_version").get() as { user_version: number };
 	for (const migration of MIGRATIONS.slice(user_version)) db.exec(migration);

@@ -4,9 +4,9 @@
  * beside them is given up when that was not enough.
  */
 
+import type { Database as Db } from "bun:sqlite";
 import type { Paths } from "../paths.ts";
 import { nodeFs } from "../sys/node.ts";
-import type { Db } from "./database.ts";
 
 /** Free pages (of 4 KiB) that a removal and what comes after it may need, and how many are made at once. */
 const FEW = 16;
@@ -43,15 +43,19 @@ export function isFull(error: unknown): boolean {
  */
 export function giveRoom(db: Db, paths: Paths, attempt: number): boolean {
 	if (attempt > 1) return false;
-	if (attempt === 1) {
-		const { existsSync, rmSync } = nodeFs();
-		if (!existsSync(fileOf(paths))) return false;
-		rmSync(fileOf(paths), { force: true });
-	}
+	if (attempt === 1 && !giveFile(paths)) return false;
 	try {
 		db.exec("PRAGMA wal_checkpoint(RESTART)");
 	} catch (error) {
 		if (!isFull(error)) throw error;
 	}
+	return true;
+}
+
+/** False: it has been given up before. */
+export function giveFile(paths: Paths): boolean {
+	const { existsSync, rmSync } = nodeFs();
+	if (!existsSync(fileOf(paths))) return false;
+	rmSync(fileOf(paths), { force: true });
 	return true;
 }

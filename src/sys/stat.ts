@@ -135,6 +135,12 @@ export function setTime(
 	syscall("utimensat", nameText(name ?? ""), dir, name, times, flags);
 }
 
+/** f_bsize of statfs(2): the least that a file takes; undefined: it cannot be asked. */
+export function blockSize(path: string): number | undefined {
+	const result = new BigInt64Array(16);
+	return trySyscall("statfs", path, result) < 0 ? undefined : Number(result[1]);
+}
+
 /** The magic number of the file system at a path (statfs(2), f_type); undefined if there is no such path. */
 export function fileSystemType(path: string): number | undefined {
 	const result = new BigInt64Array(16);

@@ -1,6 +1,6 @@
 /** A small tmpfs as the state directory: failures are told, and the store stays usable. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { Host, IMAGE, loopbackUp } from "../fixture.ts";
 import { pushImage, type Registry, startRegistry, tarOf } from "../registry.ts";
 
@@ -23,7 +23,7 @@ test("pull of a layer that does not fit fails with the reason, and leaves nothin
 	await pushImage(registry.host, "fat", [tarOf([{ path: "fat", data: new Uint8Array(64 << 20) }])]);
 	const { code, stderr } = await host.nc("pull", `${registry.host}/fat`);
 	expect(code).toBe(1);
-	expect(stderr).toContain("no space left on device");
+	expect(stderr).toContain(`no space left on device: ${host.root} is full`);
 	expect(readdirSync(`${host.root}/layers`)).toEqual([]);
 	expect(readdirSync(`${host.root}/staging`).filter((entry) => entry.startsWith("layer-"))).toEqual([]);
 	expect((await host.nc("run", "--rm", "--network", "none", IMAGE, "echo", "usable")).stdout).toBe("usable\n");
@@ -40,3 +40,79 @@ test("run on a full disk fails with the reason, and works again when there is ro
 	rmSync(`${host.root}/filler`);
 	expect((await host.nc("run", "--rm", "--network", "none", IMAGE, "echo", "again")).stdout).toBe("again\n");
 });
+
+/** A host of its own whose root directory is a small file system of some kind. */
+async function smallHost(mount: (dir: string) => void): Promise<Host> {
+	const small = new Host();
+	mkdirSync(small.root);
+	mount(small.root);
+	return small;
+}
+
+function ext4(reserved: string) {
+	return (dir: string) => {
+		const image = `${host.dir}/ext4-${reserved}`;
+		writeFileSync(image, "");
+		truncateSync(image, 40 << 20);
+		for (const command of [
+			["mkfs.ext4", "-q", "-F", "-m", reserved, image],
+			["mount", "-o", "loop", image, dir],
+		]) {
+			const { success, stderr } = Bun.spawnSync(command, { stderr: "pipe" });
+			if (!success) throw new Error(`${command.join(" ")}: ${stderr}`);
+		}
+	};
+}
+const tmpfs = (dir: string) => {
+	Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", dir]);
+};
+
+for (const [name, mount] of [
+	["a tmpfs of 16 MB", tmpfs],
+	["an ext4 with reserved blocks", ext4("5")],
+	["an ext4 without", ext4("0")],
+] as const) {
+	test(`${name} that is full is freed with the tool, also while a container takes what becomes free`, async () => {
+		const small = await smallHost(mount);
+		const none = ["--network", "none", IMAGE];
+		const script = "trap 'exit 7' TERM; echo said; while :; do sleep 0.1; done";
+		await small.ok("run", "-d", "--name", "runs", ...none, "sh", "-c", script);
+		expect((await small.nc("run", "--name", "ended", ...none, "false")).code).toBe(1);
+		await small.ok("build", "-q", "-t", "made:1", "-", { stdin: `FROM ${IMAGE}\nRUN echo x > /x\n` });
+		await small.ok(
+			"run",
+			"-d",
+			"--name",
+			"greedy",
+			...none,
+			"sh",
+			"-c",
+			"while :; do cat /dev/zero >> /f 2>/dev/null; done",
+		);
+		const fill = () => Bun.spawnSync(["sh", "-c", `cat /dev/zero >> ${small.root}/filler 2>/dev/null`]);
+		fill();
+		expect(await small.ok("ps", "-a", "--format", "{{.Names}}")).toBe("greedy\nended\nruns");
+		expect(await small.ok("logs", "runs")).toBe("said");
+		expect(await small.ok("inspect", "-f", "{{.State.Status}}", "runs")).toBe("running");
+		expect(await small.ok("stop", "runs")).toBe("runs");
+		expect(await small.ok("inspect", "-f", "{{.State.ExitCode}}", "runs")).toBe("7");
+		expect((await small.nc("create", ...none, "true")).stderr).toMatch(/no space left on device|^$/);
+		fill();
+		for (const verb of [
+			["rm", "runs"],
+			["rmi", "-f", "made:1"],
+			["builder", "prune", "-f"],
+			["rm", "-f", "greedy"],
+		]) {
+			await small.ok(...verb);
+			fill();
+		}
+		await small.ok("rm", "ended");
+		rmSync(`${small.root}/filler`);
+		for (const id of (await small.ok("ps", "-aq")).split("\n").filter(Boolean)) await small.ok("rm", "-f", id);
+		expect(await small.ok("run", "--rm", ...none, "echo", "again")).toBe("again");
+		expect(await small.ok("system", "check")).toContain("No problem");
+		Bun.spawnSync(["umount", small.root]);
+		await small.close();
+	}, 60_000);
+}

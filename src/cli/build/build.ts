@@ -135,11 +135,11 @@ function readPlatforms(texts: readonly string[]): Platform[] {
 	return [...new Map(all.map((platform) => [formatPlatform(platform), platform])).values()];
 }
 
-/** The first Ctrl-C ends the build in good order, the second at once. */
+/** A signal ends the build in good order; if that takes longer than a second, native/start/guard.c ends it. */
 function cancelOnSignal(): AbortSignal {
 	const controller = new AbortController();
 	for (const name of ["SIGINT", "SIGTERM"] as const) {
-		process.once(name, () => controller.abort(new DOMException("canceled", "AbortError")));
+		process.on(name, () => controller.abort(new DOMException("canceled", "AbortError")));
 	}
 	return controller.signal;
 }

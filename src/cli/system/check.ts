@@ -1,5 +1,7 @@
 /** `system check`: is everything that is stored as it should be? */
+import { reconcile } from "../../engine/settle/reconcile.ts";
 import { checkStore } from "../../engine/system/check.ts";
+import { faultOf, type Recovered, recoverRecords } from "../../engine/system/recover.ts";
 import type { Command } from "../command/command.ts";
 import { bool } from "../flags/flags.ts";
 import { print } from "../output/output.ts";
@@ -18,7 +20,14 @@ export const systemCheck: Command<typeof flags> = {
 		const began = performance.now();
 		let found = 0;
 		let left = 0;
-		const checked = await checkStore(await context.engine(), async ({ what, repair }) => {
+		const engine = await context.quietEngine();
+		const fault = flags.repair ? tellRecovered(recoverRecords(engine)) : faultOf(engine);
+		if (fault !== undefined) {
+			print(`${fault}\nRun 'system check --repair' to put on record again what can be found\n`);
+			return 1;
+		}
+		await reconcile(engine);
+		const checked = await checkStore(engine, async ({ what, repair }) => {
 			found++;
 			const mended = flags.repair ? repair?.() : undefined;
 			if (!mended?.done) left++;
@@ -34,3 +43,10 @@ export const systemCheck: Command<typeof flags> = {
 		return left > 0 ? 1 : 0;
 	},
 };
+
+function tellRecovered(recovered: Recovered | undefined): undefined {
+	if (!recovered) return;
+	const { fault, kept, containers, images, volumes } = recovered;
+	print(`${fault}\n  on record again: ${containers} containers, ${images} images, ${volumes} volumes\n`);
+	if (kept !== undefined) print(`  what was there is kept as ${kept}\n`);
+}

@@ -41,10 +41,11 @@ export async function logs(
 	}
 	try {
 		const reader = new LogReader(file, options, print);
-		if (options.tail !== undefined) reader.position = tailPosition(file, options.tail);
+		const end = fstatSync(file).size;
+		if (options.tail !== undefined) reader.position = tailPosition(file, end, options.tail);
 		const follows = options.follow && container.state.status === "running";
 		// Who does not follow gets what was there: a container that never stops writing would never be read to its end.
-		reader.read(follows ? undefined : fstatSync(file).size);
+		reader.read(follows ? undefined : end);
 		if (follows) await follow(engine, container, path, reader);
 	} finally {
 		closeSync(file);
@@ -52,8 +53,8 @@ export async function logs(
 }
 
 /** Where the last `lines` lines begin: read backwards, so that a long log costs no more than a short one. */
-function tailPosition(file: number, lines: number): number {
-	let position = fstatSync(file).size;
+function tailPosition(file: number, end: number, lines: number): number {
+	let position = end;
 	let left = lines + 1; // the last line's own end counts
 	const buffer = Buffer.alloc(CHUNK);
 	while (position > 0) {
