@@ -2,6 +2,7 @@
  * others are there all the same, above it, and whoever may chroot(2) gets at them by "..". */
 #define _GNU_SOURCE
 #include "init.h"
+#include "kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -61,18 +62,42 @@ static int pivot(struct init *in)
 	return chdir("/") < 0 ? -errno : 0;
 }
 
-/* At the top: what lay above the root of a chroot'ed NanoContainer would stay in reach of who may chroot(2). The root of
- * an initramfs cannot be pivoted (EINVAL); there at least the chroot's is. */
+/* An empty file system over "/", and into it. */
+static int cover(void)
+{
+	int fs = (int)syscall(SYS_fsopen, "tmpfs", NC_FSOPEN_CLOEXEC);
+	int mount_fd = -1;
+	if (fs >= 0 && syscall(SYS_fsconfig, fs, NC_FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		mount_fd = (int)syscall(SYS_fsmount, fs, NC_FSMOUNT_CLOEXEC, NC_MOUNT_ATTR_RDONLY);
+	int r = mount_fd < 0 ? -errno : 0;
+	if (!r && syscall(SYS_move_mount, mount_fd, "", AT_FDCWD, "/", NC_MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		r = -errno;
+	close(fs);
+	return r ? close(mount_fd), r : change_root(mount_fd);
+}
+
+/* The root of an initramfs is no mount that could be put elsewhere. But something can be mounted over it, entered, and
+ * pivoted then. Twice: the second goes, and the first stays between the initramfs and the container, so that who may
+ * unmount finds an empty directory beneath its root. */
+static int pivot_over(struct init *in)
+{
+	int r = cover() ?: cover();
+	if (r)
+		return r;
+	if (syscall(SYS_move_mount, in->root, "", AT_FDCWD, "/", NC_MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	return pivot(in);
+}
+
+/* At the top: what lay above the root of a chroot'ed NanoContainer would stay in reach of who may chroot(2). What cannot be
+ * pivoted (EINVAL) is covered; who may not go to the top is left with its own root. */
 int op_pivot_root(struct init *in, struct op *o)
 {
 	int before = go_to_top();
 	(void)o;
-	if (before < 0 && before != -EPERM)
-		return before;
+	if (before < 0)
+		return before == -EPERM ? pivot(in) : before;
+	close(before);
 	int r = pivot(in);
-	if (r != -EINVAL || before < 0) {
-		close(before);
-		return r;
-	}
-	return change_root(before) ?: pivot(in);
+	return r == -EINVAL ? pivot_over(in) : r;
 }

@@ -34,6 +34,8 @@ export function paths(root: string, run: string) {
 		live: (id: string) => `${run}/containers/${id}`,
 		/** IDs of containers that run, in files of their names. */
 		liveNames: `${run}/names`,
+		/** There once all kernel modules that containers need have been loaded, or the kernel does it. */
+		modules: `${run}/modules`,
 		locks: `${run}/locks`,
 		volumeLocks: `${run}/locks/volumes`,
 		containerLocks: `${run}/locks/containers`,

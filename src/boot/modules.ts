@@ -7,10 +7,14 @@ import { decompress } from "../image/compression/decompress.ts";
 import { ENOENT, errnoText } from "../sys/errno.ts";
 import { tryLoadModule, tryLoadModuleBytes } from "../sys/machine.ts";
 
-/** What containers need (overlay, bridge, …) and what virtual machines have. One that is not there may be built in. */
+/** What containers need. One that is not there may be built in. */
+export const CONTAINER_MODULES: readonly string[] = [
+	...["overlay", "bridge", "veth", "nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"],
+];
+/** Besides, what virtual machines have. */
 export const WANTED_MODULES: readonly string[] = [
 	...["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "virtio_console"],
-	...["overlay", "bridge", "veth", "nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"],
+	...CONTAINER_MODULES,
 	...["ext4", "evdev", "button"],
 ];
 
@@ -56,15 +60,22 @@ export function loadOrder(modules: ReadonlyMap<string, ModuleFile>, wanted: read
 	return [...order];
 }
 
-/** Loads what is there of what is wanted. Returns a sentence for each module that the kernel refused. */
-export async function loadModules(release: string): Promise<string[]> {
-	const dir = [`/lib/modules/${release}`, `/usr/lib/modules/${release}`].find((path) =>
-		existsSync(`${path}/modules.dep`),
-	);
-	if (!dir) return [];
+export interface LoadedModules {
+	/** All that was wanted: by whom it was loaded does not matter. */
+	readonly complete: boolean;
+	/** A sentence for each module that the kernel refused. */
+	readonly problems: readonly string[];
+}
+
+/** Loads what is there of what is wanted, and not in the kernel yet. */
+export async function loadModules(release: string, wanted = WANTED_MODULES): Promise<LoadedModules> {
+	const missing = wanted.filter((name) => !existsSync(`/sys/module/${name}`));
+	const dir = moduleDirectory(release);
+	if (!dir) return { complete: missing.length === 0, problems: [] };
 	const modules = parseModulesDep(readFileSync(`${dir}/modules.dep`, "utf8"));
+	const builtIn = readBuiltIn(dir);
 	const problems: string[] = [];
-	for (const name of loadOrder(modules, WANTED_MODULES)) {
+	for (const name of loadOrder(modules, missing)) {
 		const { path } = modules.get(name) as ModuleFile;
 		try {
 			const result = await loadModule(`${dir}/${path}`);
@@ -74,7 +85,25 @@ export async function loadModules(release: string): Promise<string[]> {
 			problems.push(`module ${name}: ${(error as Error).message}`);
 		}
 	}
-	return problems;
+	return { complete: !problems.length && missing.every((name) => modules.has(name) || builtIn.has(name)), problems };
+}
+
+const moduleDirectory = (release: string): string | undefined =>
+	[`/lib/modules/${release}`, `/usr/lib/modules/${release}`].find((path) => existsSync(`${path}/modules.dep`));
+
+/** modules.builtin: the paths that they would have. */
+function readBuiltIn(dir: string): Set<string> {
+	const path = `${dir}/modules.builtin`;
+	return new Set(existsSync(path) ? readFileSync(path, "utf8").split("\n").map(moduleName) : []);
+}
+
+/**
+ * Whether the kernel finds what it lacks by itself: it runs the program whose path this is (proc_sys_kernel(5),
+ * request_module() in kernel/module/kmod.c). Where that is not there, somebody else must load what containers need.
+ */
+export function kernelLoadsModules(): boolean {
+	const path = readFileSync("/proc/sys/kernel/modprobe", "latin1").trim();
+	return path !== "" && existsSync(path);
 }
 
 const ENODEV = 19;

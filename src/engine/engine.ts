@@ -58,6 +58,7 @@ export class Engine {
 			const { settleAfterBoot } = await import("./after-boot.ts"); // once a boot
 			settleAfterBoot(places, () => isComplete(places));
 		}
+		if (!existsSync(places.modules)) await (await import("./kernel-modules.ts")).loadWhatContainersNeed(places.modules);
 		return new Engine(places, options.self);
 	}
 

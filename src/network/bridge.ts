@@ -5,6 +5,7 @@
 
 import { EngineError } from "../errors.ts";
 import { readFileSync, writeFileSync } from "../sys/fs.ts";
+import { kernelRelease } from "../sys/kernel.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import { randomBytes } from "../sys/random.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
@@ -52,7 +53,7 @@ function createBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet): void 
 		if (error instanceof NetlinkError && error.errno === EOPNOTSUPP) {
 			throw new EngineError(
 				"unsupported",
-				"This kernel has no bridge devices (module bridge): use --network none or --network host",
+				`This kernel (${kernelRelease()}) has no bridge devices (module bridge): use --network none or --network host`,
 				{ cause: error },
 			);
 		}

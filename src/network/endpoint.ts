@@ -1,7 +1,10 @@
 /** A container's place on the bridge: a veth pair, made from outside, and the messages that configure its inside. */
+import { EngineError } from "../errors.ts";
 import { AT_FDCWD, O_RDONLY, openat2 } from "../sys/file.ts";
 import { formatIpv4, type Ipv4 } from "../sys/ipv4.ts";
+import { kernelRelease } from "../sys/kernel.ts";
 import { concat, withAck } from "../sys/netlink-message.ts";
+import { NetlinkError } from "../sys/netlink-socket.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import { addressMessage, defaultRouteMessage, linkUpMessage } from "../sys/rtnetlink-message.ts";
 import { BRIDGE_MTU } from "./bridge.ts";
@@ -18,6 +21,7 @@ export interface Endpoint {
 /** IFNAMSIZ leaves 15 characters. */
 export const linkName = (id: string): string => `veth${id.slice(0, 11)}`;
 
+const EOPNOTSUPP = 95;
 const LO = 1;
 /** The veth's end is created with this index in the new namespace: nothing need be looked up there. */
 const ETH0 = 2;
@@ -38,5 +42,11 @@ export function insideMessages(endpoint: Endpoint): { messages: Uint8Array; coun
 export function createEndpoint(rtnetlink: Rtnetlink, endpoint: Endpoint, bridgeIndex: number, pid: number): void {
 	using netns = openat2(AT_FDCWD, `/proc/${pid}/ns/net`, O_RDONLY);
 	const peer = { name: "eth0", index: ETH0, mac: endpoint.mac, netns: netns.number };
-	rtnetlink.createVeth({ host: endpoint.link, peer, mtu: BRIDGE_MTU, master: bridgeIndex });
+	try {
+		rtnetlink.createVeth({ host: endpoint.link, peer, mtu: BRIDGE_MTU, master: bridgeIndex });
+	} catch (error) {
+		if (!(error instanceof NetlinkError) || error.errno !== EOPNOTSUPP) throw error;
+		const text = `This kernel (${kernelRelease()}) has no veth devices (module veth): use --network none or --network host`;
+		throw new EngineError("unsupported", text, { cause: error });
+	}
 }

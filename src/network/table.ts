@@ -4,6 +4,7 @@
 import { EngineError } from "../errors.ts";
 import { debug } from "../log.ts";
 import { SyscallError } from "../sys/errno.ts";
+import { kernelRelease } from "../sys/kernel.ts";
 import {
 	connectionKnown,
 	deleteTable,
@@ -68,7 +69,7 @@ export function ensureTable(bridge: string, subnet: Subnet): void {
 		debug("network", () => error.message);
 		throw new EngineError(
 			"unsupported",
-			`This kernel cannot do nf_tables with NAT (modules nf_tables, nft_masq, nft_ct): ${error.message}. Use --network none or --network host`,
+			`This kernel (${kernelRelease()}) cannot do nf_tables with NAT (modules nf_tables, nft_masq, nft_ct): ${error.message}. Use --network none or --network host`,
 			{ cause: error },
 		);
 	}

@@ -1,6 +1,7 @@
 /** A failed operation of the plan, as a sentence. */
 import { EngineError } from "../errors.ts";
 import { EACCES, EINVAL, ELOOP, ENODEV, ENOENT, ENOSYS, ENOTDIR, errnoText } from "../sys/errno.ts";
+import { kernelRelease } from "../sys/kernel.ts";
 import type { Operation } from "./operations.ts";
 
 /** Its texts are loaded when something has failed. */
@@ -12,19 +13,19 @@ function failureText(operation: Operation | undefined, errno: number): string {
 /** What the kernel lacks, and what still works without it. */
 function missingFeature(operation: Operation | undefined, errno: number): string | undefined {
 	if (operation?.code.startsWith("overlay") && errno === ENODEV) {
-		return "This kernel has no overlay file system (module overlay): containers cannot be started; pull, images and inspect work";
+		return `This kernel (${kernelRelease()}) has no overlay file system (module overlay): containers cannot be started; pull, images and inspect work`;
 	}
 	if (operation?.code === "monitor" && (errno === EINVAL || errno === ENOSYS)) {
 		return "This kernel lacks clone3(2) or a namespace (pid, uts, ipc, mount, network): containers cannot be started; pull, images and inspect work";
 	}
 	if (operation?.code === "pivot-root" && errno === EINVAL) {
-		return "The root directory here is no mount point (a chroot into a plain directory of an initramfs), so no container could leave it: bind it on itself first (mount --bind DIR DIR) and chroot again";
+		return "The root directory here is no mount point, and nothing can be mounted over it, so no container could leave it: bind it on itself first (mount --bind DIR DIR) and chroot again";
 	}
 	if (operation?.code === "mount" && errno === ELOOP) {
 		return `The image has a symbolic link at ${operation.strings[1]}, where a file system of the kernel must be mounted: such an image is not started`;
 	}
 	if (operation?.code === "mount" && errno === ENODEV) {
-		return `This kernel has no file system "${operation.strings[0]}", which every container gets: containers cannot be started; pull, images and inspect work`;
+		return `This kernel (${kernelRelease()}) has no file system "${operation.strings[0]}", which every container gets: containers cannot be started; pull, images and inspect work`;
 	}
 	return errno === ENOSYS && operation
 		? `This kernel is too old (Linux 5.12 is needed): ${failureText(operation, errno)}; pull, images and inspect work`

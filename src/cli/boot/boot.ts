@@ -112,7 +112,7 @@ class Machine {
 		for (const problem of mountFileSystems(this.#first)) this.#say(problem);
 		const settings = readSettings(readFileSync("/proc/cmdline", "utf8"), this.#readDocument());
 		for (const mistake of settings.mistakes) this.#say(mistake);
-		for (const problem of await loadModules(release())) this.#say(problem);
+		for (const problem of (await loadModules(release())).problems) this.#say(problem);
 		this.#console.open();
 		this.#watch();
 		if (this.#first) await this.#step("the machine's name", () => this.#takeOver(settings));
