@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { Docker } from "../test/peers.ts";
 import { BINARY, type Contender, compare, dir, IMAGE, nc, row, sh, wanted } from "./compare.ts";
+import { faults } from "./faults.ts";
 
 /** A bundle for bare runtimes: the embedded image's files, no network, their own default configuration. */
 function bundle(): string | undefined {
@@ -39,6 +40,7 @@ export async function running(docker: Docker | undefined): Promise<void> {
 	]);
 	sh(nc("run", "-d", "--name", "bench", "--network", "none", IMAGE, "sleep", "1000"));
 	await compare("`exec … true`", [{ name: "NanoContainer", once: () => sh(nc("exec", "bench", "true")) }]);
+	faults();
 	await compare("`run -d` and `rm -f`", [
 		{
 			name: "NanoContainer",

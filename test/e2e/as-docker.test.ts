@@ -1,11 +1,12 @@
 /** Small things in which docker was found to answer otherwise: each is what docker 20 to 28 say or do. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { detectCgroups } from "../../src/cgroup/detect.ts";
 import { BINARY, Host, IMAGE, until } from "../fixture.ts";
 
 const host = new Host();
 afterAll(() => host.close());
-const V1 = existsSync("/sys/fs/cgroup/memory");
+const V1 = detectCgroups()?.version === 1;
 
 describe("users and groups", () => {
 	test("exec -u keeps the groups of --group-add", async () => {

@@ -1,10 +1,14 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { detectCgroups } from "../../src/cgroup/detect.ts";
+import { WEIGHT_FILES } from "../../src/cgroup/resources.ts";
 import { Host, IMAGE } from "../fixture.ts";
 
 const host = new Host();
 afterAll(() => host.close());
-const V1 = existsSync("/sys/fs/cgroup/memory");
+/** The kernel is asked as the program asks it: where a control file is depends on version, mounts and schedulers. */
+const cgroups = detectCgroups();
+const V1 = cgroups?.version === 1;
 
 /** Reads a control file of a container's own cgroup, by version. */
 const control = async (v1: string, v2: string, ...flags: string[]) =>
@@ -96,11 +100,19 @@ test("--oom-score-adj and --cgroup-parent are taken", async () => {
 	await host.ok("rm", "-f", "parent");
 });
 test("--blkio-weight is set where the kernel weighs, and is a warning elsewhere", async () => {
-	// v2 has io.cost's model in its root, and its weights only where the controller is passed on.
-	const files = V1 ? ["blkio/blkio.weight", "blkio/blkio.bfq.weight"] : ["io.cost.qos"];
-	const weighs = files.some((file) => existsSync(`/sys/fs/cgroup/${file}`));
-	const { code, stderr } = await host.sh("true", "--blkio-weight", "300");
+	const name = "weighed";
+	const { code, stderr } = await host.nc(
+		...["run", "-d", "--name", name, "--network", "none", "--blkio-weight", "300", IMAGE, "sleep", "1000"],
+	);
 	const warning =
 		"WARNING: Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.\n";
+	const weighs = cgroups?.hasIoWeight() === true;
 	expect([code, stderr]).toEqual([0, weighs ? "" : warning]);
+	if (weighs) {
+		const dir = `/sys/fs/cgroup/${V1 ? "blkio" : ""}`;
+		const files = WEIGHT_FILES[V1 ? 1 : 2].map((file) => `cat ${dir}/${file} 2>/dev/null`);
+		const read = await host.ok("exec", name, "sh", "-c", files.join("; "));
+		expect(read).toMatch(/\b(300|127|2[89]\d\d)\b/);
+	}
+	await host.ok("rm", "-f", name);
 });
