@@ -133,3 +133,26 @@ test("the subnet avoids what the host has", async () => {
 	sh("ip link del taken");
 	await other.close();
 });
+test("a firewall that drops what it forwards is told of at the first run, with what to do, and not again", async () => {
+	const other = new Host();
+	const run = async () => (await other.nc("run", "--rm", IMAGE, "true")).stderr;
+	try {
+		expect(
+			sh("nft add table inet fw; nft 'add chain inet fw pass { type filter hook forward priority 0; }'").success,
+		).toBe(true);
+		expect(await run()).toBe("");
+		const bridge = (await bridges()).at(-1);
+		sh(`ip link del ${bridge}; nft 'chain inet fw pass { policy drop; }'`);
+		const told = await run();
+		expect(told).toStartWith(
+			"WARNING: The firewall of this host drops what it forwards (policy drop of chain pass in table inet fw)",
+		);
+		const [, command = ""] =
+			/(iptables -I FORWARD -i (\w+) -j ACCEPT; iptables -I FORWARD -o \2 -j ACCEPT)\n/.exec(told) ?? [];
+		expect(command).not.toBe("");
+		expect(await run()).toBe("");
+	} finally {
+		sh("nft delete table inet fw");
+		await other.close();
+	}
+});
