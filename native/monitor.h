@@ -113,6 +113,11 @@ void clients_sweep(struct monitor *m);
 /* control.c */
 void client_read(struct monitor *m, struct client *c);
 
+/* record.c */
+void record_pids(struct monitor *m);
+void record_exit(struct monitor *m);
+void reserve_exit(struct monitor *m);
+
 /* log.c */
 void log_write(int fd, int which, const char *data, size_t len);
 void log_end(int fd);

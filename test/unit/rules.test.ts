@@ -23,11 +23,9 @@ const MAX_LINES = 250;
 const LONGER: Readonly<Record<string, number>> = {
 	"src/runtime/operation-texts.ts": 260,
 	"src/image/layer/unpack.ts": 350,
-	"src/build/dockerfile/lint.ts": 280,
 	"src/build/dockerfile/parse.ts": 260,
-	"native/monitor.c": 430,
-	"native/ops_mount.c": 350,
-	"native/stdio.c": 280,
+	"native/monitor.c": 390,
+	"native/ops_mount.c": 300,
 };
 
 const files = [...new Bun.Glob("src/**/*.ts").scanSync({ cwd: ROOT })].sort();
