@@ -14,7 +14,7 @@
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n"
 	"	mov %rsp, %rdi\n" /* argc, argv, environment and auxiliary vector lie here */
-	"	sub $16, %rsp\n" /* and begin here, when there are two settings more */
+	"	sub $32, %rsp\n" /* and begin here, when there are the settings more */
 	"	mov %rsp, %rbx\n"
 	"	call start\n"
 	"	mov %rbx, %rsp\n"
@@ -24,7 +24,7 @@ __asm__(".globl _start\n_start:\n"
 #elif defined(__aarch64__)
 __asm__(".globl _start\n_start:\n"
 	"	mov x0, sp\n"
-	"	sub sp, sp, #16\n"
+	"	sub sp, sp, #32\n"
 	"	mov x19, sp\n"
 	"	bl start\n"
 	"	mov sp, x19\n"
@@ -76,7 +76,8 @@ __attribute__((used)) uintptr_t start(uintptr_t *stack) {
 	prepare_streams();
 	check_machine();
 	guard_build((char **)(stack + 1));
-	stack = add_settings(stack, start_monitor_ahead((char **)(stack + 1)));
+	int monitor_waits = start_monitor_ahead((char **)(stack + 1));
+	stack = add_settings(stack, monitor_waits, wants_large_pages((char **)(stack + 1)));
 	uintptr_t *word = stack + 1 + stack[0] + 1;
 	while (*word) word++;
 	Elf64_auxv_t *vector = (Elf64_auxv_t *)(word + 1);

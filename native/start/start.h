@@ -47,8 +47,11 @@ void guard_build(char **argv);
 /* Begins the monitor if the command will need one: it waits at descriptor 3. Whether it was begun. */
 int start_monitor_ahead(char **argv);
 
-/* Adds what JavaScriptCore and our own code are to be told; the words move down by two. Returns where they begin now. */
-uintptr_t *add_settings(uintptr_t *stack, int monitor_waits);
+/* Adds what Bun's parts and our own code are to be told; the words move down by four. Returns where they begin now. */
+uintptr_t *add_settings(uintptr_t *stack, int monitor_waits, int large_pages);
+
+/* Whether the command's memory is better had in pages of 2 MB. */
+int wants_large_pages(char **argv);
 
 /* Asks the kernel to keep what is only read of the program in large pieces. */
 void advise_large_folios(const Elf64_Phdr *header, uint64_t count, uintptr_t page_size);

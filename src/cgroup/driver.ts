@@ -46,7 +46,7 @@ export type CgroupPath = string;
 export interface Membership {
 	/** The v2 directory that the process is born in (clone3(2), CLONE_INTO_CGROUP); undefined: by `procs` only. */
 	readonly directory: string | undefined;
-	/** cgroup.procs files to write to. */
+	/** Files to write "0" to: `tasks`, which moves one thread and so stops no fork of the host meanwhile (cgroups(7)). */
 	readonly procs: readonly string[];
 }
 

@@ -1,7 +1,8 @@
 /**
  * cgroup v1 and hybrid hosts: a tree for each controller. A container has a cgroup of its own in every one of them, as
  * docker has it: programs read their limits there (memory.limit_in_bytes), and what is in the root of a tree counts to
- * the host. Joining costs one grace period of the kernel, however many trees are joined together. On hybrid hosts it is
+ * the host. Joining is done by the one thread of init, through `tasks`: to move whole processes (cgroup.procs) the kernel
+ * first waits until no process is between fork and exit (cgroup_procs_write_start() in kernel/cgroup/cgroup.c). On hybrid hosts it is
  * also born in the v2 tree, which counts its processes.
  */
 
@@ -17,7 +18,7 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 		trees.find(({ names }) => names.includes(controller))?.root;
 	const membership = (path: CgroupPath): Membership => ({
 		directory: unified && `${unified}/${path}`,
-		procs: trees.filter(({ root }) => existsSync(`${root}/${path}`)).map(({ root }) => `${root}/${path}/cgroup.procs`),
+		procs: trees.filter(({ root }) => existsSync(`${root}/${path}`)).map(({ root }) => `${root}/${path}/tasks`),
 	});
 	return {
 		version: 1,

@@ -15,7 +15,7 @@ export interface ExecInputs {
 	readonly pid: number;
 	/** The container's root directory. */
 	readonly root: DirectoryId;
-	/** cgroup.procs files (cgroup v1). */
+	/** `tasks` of cgroups (v1). */
 	readonly cgroupJoins: readonly string[];
 	readonly terminalSize: { readonly rows: number; readonly columns: number };
 	readonly seccomp: Uint8Array | undefined;

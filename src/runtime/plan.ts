@@ -19,7 +19,7 @@ import { RLIMITS } from "./rlimits.ts";
 export interface PlanInputs extends RootfsInputs {
 	/** Strings and flags of the monitor's configuration. */
 	readonly monitor: Operation;
-	/** cgroup.procs files that init joins by itself (cgroup v1; on v2 it is born in its cgroup). */
+	/** Files of cgroups (`tasks`) that init joins by itself (cgroup v1; on v2 it is born in its cgroup). */
 	readonly cgroupJoins: readonly string[];
 	/** Messages for the inside of a bridged network, and how many; undefined without one. */
 	readonly network: { readonly messages: Uint8Array; readonly count: number; readonly text: string } | undefined;
