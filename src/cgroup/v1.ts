@@ -2,8 +2,8 @@
  * cgroup v1 and hybrid hosts: a tree for each controller. A container has a cgroup of its own in every one of them, as
  * docker has it: programs read their limits there (memory.limit_in_bytes), and what is in the root of a tree counts to
  * the host. Joining is done by the one thread of init, through `tasks`: to move whole processes (cgroup.procs) the kernel
- * first waits until no process is between fork and exit (cgroup_procs_write_start() in kernel/cgroup/cgroup.c). On hybrid hosts it is
- * also born in the v2 tree, which counts its processes.
+ * first waits until no process is between fork and exit (cgroup_procs_write_start() in kernel/cgroup/cgroup.c). On hybrid
+ * hosts it is also born in the v2 tree, which counts its processes.
  */
 
 import { EngineError } from "../errors.ts";
