@@ -6,7 +6,7 @@ import { MonitorClient } from "../../src/runtime/monitor.ts";
 import { newMonitor } from "../../src/runtime/monitor-process.ts";
 import { encodePlan } from "../../src/runtime/plan-encode.ts";
 import { memfd } from "../../src/sys/process.ts";
-import { Host, IMAGE, readText, until } from "../fixture.ts";
+import { BINARY, Host, IMAGE, readText, until } from "../fixture.ts";
 
 const host = new Host();
 const RUN = ["run", "--rm", "--network", "none"];
@@ -130,4 +130,24 @@ test("who collects no orphans has none of commands that failed", () => {
 	const script = `${commands.join("; ")}; grep -l 'State:.Z' /proc/[0-9]*/status | wc -l`;
 	const alone = ["unshare", "--pid", "--fork", "--mount-proc", "timeout", "30", "sh", "-c", script];
 	expect(Bun.spawnSync(alone).stdout.toString()).toBe("0\n");
+});
+
+/** Minor page faults of a command, its children's included (proc_pid_stat(5), cminflt). */
+function faultsOf(environment: Readonly<Record<string, string>>, ...words: string[]): number {
+	const script = '"$@" >/dev/null; read -r stat </proc/$$/stat; echo "$stat"';
+	const { stdout } = Bun.spawnSync(["sh", "-c", script, "sh", BINARY, ...words], {
+		env: { ...process.env, ...environment },
+	});
+	return Number(stdout.toString().replace(/.*\) /, "").split(" ")[8]);
+}
+
+test("short commands have a heap of large pages where the kernel has such; what needs much has not; who says otherwise is heard", () => {
+	const large = { MIMALLOC_ALLOW_THP: "1" };
+	const policy = readText("/sys/kernel/mm/transparent_hugepage/enabled");
+	const few = faultsOf({}, "--version");
+	expect(few).toBeGreaterThan(100);
+	if (policy.includes("[madvise]")) {
+		expect(faultsOf({ MIMALLOC_ALLOW_THP: "0" }, "--version") - few).toBeGreaterThan(200);
+		expect(faultsOf({}, "build", "--help") - faultsOf(large, "build", "--help")).toBeGreaterThan(200);
+	} else expect(Math.abs(faultsOf(large, "--version") - few)).toBeLessThan(100);
 });
