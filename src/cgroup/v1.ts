@@ -31,7 +31,7 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 				for (const tree of trees) join(tree, path);
 				for (const setting of settingsV1(resources)) apply(rootOf(setting.controller), path, setting);
 			} catch (error) {
-				this.remove(path);
+				tryRemove(() => this.remove(path));
 				throw error;
 			}
 			return membership(path);
@@ -52,7 +52,9 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 			const mode = readonly ? "ro" : "rw";
 			return [
 				{ destination: "/sys/fs/cgroup", type: "tmpfs", options: [...flags, "mode=755"] },
-				...trees.flatMap((tree) => mountsOf(tree, path, [...flags, mode], namespace)),
+				...trees
+					.filter(({ root }) => namespace === "own" || existsSync(`${root}/${path}`))
+					.flatMap((tree) => mountsOf(tree, path, [...flags, mode], namespace)),
 				...(unified ? [unifiedMount(unified, path, [...flags, mode], namespace)] : []),
 				{ destination: "/sys/fs/cgroup", type: "remount", options: [...flags, mode] },
 			];
@@ -62,10 +64,21 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
 		},
 		remove(path) {
-			for (const { root } of trees) removeDirectory(`${root}/${path}`);
-			if (unified) removeDirectory(`${unified}/${path}`);
+			const roots = [...trees.map(({ root }) => root), ...(unified ? [unified] : [])];
+			const failed = roots.flatMap((root) => tryRemove(() => removeDirectory(`${root}/${path}`)));
+			if (failed.length) throw failed[0];
 		},
 	};
+}
+
+/** What it throws, for who has others to remove first. */
+function tryRemove(remove: () => void): unknown[] {
+	try {
+		remove();
+		return [];
+	} catch (error) {
+		return [error];
+	}
 }
 
 /** A tree that may not be written (of a host that is a container itself) is left alone, unless a limit needs it. */

@@ -15,7 +15,6 @@ import { engineOptions, type GlobalOptions, programName, readGlobal } from "./co
 import { renderGroupHelp } from "./command/help.ts";
 import { FlagError } from "./flags/flags.ts";
 import { complain, print } from "./output/output.ts";
-import { forTerminal } from "./output/terminal.ts";
 import { groupOf, hasMember, helpSections, isVerb, memberRows, tree } from "./tree.ts";
 
 const USAGE = 125;
@@ -56,7 +55,7 @@ function report(program: string, error: unknown, debug: boolean): number {
 		return USAGE;
 	}
 	if (error instanceof EngineError) {
-		complain(forTerminal(2, `${prefixOf(program, error)}${error.message}\n`));
+		complain(`${prefixOf(program, error)}${error.message}\n`);
 	} else if (isDamage(error)) {
 		complain(`${program}: ${damaged("state.db", error).message}\n`);
 	} else {

@@ -5,13 +5,14 @@
  * may be anything, and go.
  */
 
-import { EngineError } from "../errors.ts";
+import { EngineError, messageOf } from "../errors.ts";
 import { wantedBlobs } from "../image/record/sweep.ts";
 import { debug } from "../log.ts";
 import type { Paths } from "../paths.ts";
 import { ensureRoot, ensureRun } from "../store/blobs.ts";
 import { forgetUncertainResults } from "../store/build-cache.ts";
 import { type Db, openDatabase, transaction } from "../store/database.ts";
+import { isDamage } from "../store/database-fault.ts";
 import { layersInUse } from "../store/images.ts";
 import { lockFile } from "../sys/file.ts";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "../sys/fs.ts";
@@ -24,9 +25,25 @@ export function settleAfterBoot(paths: Paths, isComplete: () => boolean): void {
 	if (isComplete()) return;
 	mkdirSync(paths.run, { recursive: true, mode: 0o700 }); // the database's lock lies there
 	// Not a new boot, but a run directory that was removed: nothing has ended.
-	const boot = read("/proc/sys/kernel/random/boot_id");
-	if (boot !== undefined && read(`${paths.root}/boot`) !== boot) trySettle(paths, boot);
+	if (isOfLastBoot(paths)) trySettle(paths);
 	ensureRun(paths);
+}
+
+const bootId = (): string | undefined => read("/proc/sys/kernel/random/boot_id");
+
+/** Whether what the records tell of processes has not been settled in this boot. */
+export function isOfLastBoot(paths: Paths): boolean {
+	const boot = bootId();
+	return boot !== undefined && read(`${paths.root}/boot`) !== boot;
+}
+
+/** To be called once the records are settled, and what they name is on the disk. */
+export const noteBoot = (paths: Paths): void => writeFileSync(`${paths.root}/boot`, bootId() ?? "");
+
+/** What the records say of processes, and of results that were not yet on the disk, is of a boot that is over. */
+export function settleRecords(db: Db): void {
+	endClaims(db);
+	forgetUncertainResults(db);
 }
 
 /** The kernel's name for a boot (random(4)), and the one that was settled last. */
@@ -39,27 +56,24 @@ function read(path: string): string | undefined {
 }
 
 /** Where the records are lost there is nothing to settle; whoever asks for them is told. */
-function trySettle(paths: Paths, boot: string): void {
+function trySettle(paths: Paths): void {
 	try {
-		settle(paths, boot);
+		settle(paths);
 	} catch (error) {
-		if (!(error instanceof EngineError)) throw error;
-		debug("boot", () => error.message);
+		if (!(error instanceof EngineError) && !isDamage(error)) throw error;
+		debug("boot", () => messageOf(error));
 	}
 }
 
-function settle(paths: Paths, boot: string): void {
+function settle(paths: Paths): void {
 	const db = openDatabase(paths);
 	try {
-		transaction(db, paths, () => {
-			endClaims(db);
-			forgetUncertainResults(db);
-		});
+		transaction(db, paths, () => settleRecords(db));
 		sweep(db, paths);
 	} finally {
 		db.close();
 	}
-	writeFileSync(`${paths.root}/boot`, boot);
+	noteBoot(paths);
 }
 
 /** No process has this start time: whoever asks whether it lives (reconcile.ts) hears no. */

@@ -39,9 +39,10 @@ export class Engine {
 		return this.#db;
 	}
 
-	/** For who has set aside what was there: a new database, whatever the store holds. */
-	makeDatabase(): void {
-		this.#db = makeDatabase(this.paths);
+	/** For who makes the records anew: a database at another place. undefined: that of the paths again, once it is needed. */
+	useDatabase(path: string | undefined): void {
+		this.#db?.close();
+		this.#db = path === undefined ? undefined : makeDatabase({ ...this.paths, database: path });
 	}
 
 	/**

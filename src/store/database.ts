@@ -9,7 +9,7 @@ import type { Paths } from "../paths.ts";
 import { lockFile } from "../sys/file.ts";
 import { blockSize } from "../sys/stat.ts";
 import { damaged, isDamage, refuseLostDatabase } from "./database-fault.ts";
-import { giveFile, giveRoom, isFull, keepRoom } from "./room.ts";
+import { giveFile, giveRoom, hasSpace, isFull, keepRoom } from "./room.ts";
 
 /** Each entry takes the database from version i to i+1. Never edit one that was released: add one. */
 const MIGRATIONS: readonly string[] = [
@@ -199,9 +199,10 @@ function runOnce<T>(db: Db, change: () => T): T {
 	}
 }
 
-const told = (error: unknown, { root }: Paths): unknown =>
-	isFull(error)
-		? new EngineError("failed", `no space left on device: ${root} is full, and state.db in it cannot be written`, {
-				cause: error,
-			})
-		: error;
+function told(error: unknown, { root, database }: Paths): unknown {
+	if (!isFull(error)) return error;
+	const text = hasSpace(root)
+		? `${database} cannot be written: ${(error as Error).message}`
+		: `no space left on device: ${root} is full, and state.db in it cannot be written`;
+	return new EngineError("failed", text, { cause: error });
+}

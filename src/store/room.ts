@@ -31,10 +31,19 @@ export function keepRoom(db: Db, paths: Paths): void {
 	}
 }
 
+/** What of SQLite's errors a write, or the making of its index, gives where there is no room, as well as for other reasons. */
+const NO_ROOM_PERHAPS = /^SQLITE_IOERR(_(WRITE|FSYNC|TRUNCATE|SHMOPEN|SHMSIZE|SHMMAP|SHMLOCK))?$/;
+
 /** ENOSPC and EDQUOT, as SQLite and node:fs tell them. */
 export function isFull(error: unknown): boolean {
 	const { code } = error as { code?: unknown };
-	return typeof code === "string" && /^(SQLITE_FULL|SQLITE_IOERR|ENOSPC|EDQUOT)/.test(code);
+	return typeof code === "string" && (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code) || NO_ROOM_PERHAPS.test(code));
+}
+
+/** More than the reserve: an error of writing there has another reason. Quotas are not asked. */
+export function hasSpace(root: string): boolean {
+	const { bavail, bsize } = nodeFs().statfsSync(root);
+	return bavail * bsize > 2 * FILE_BYTES;
 }
 
 /**

@@ -2,8 +2,9 @@
  * A file that a user names: read whole, up to a limit, from what has an end: a regular file, a pipe, a socket. A device
  * may give for ever (zero(4)) or never (a tape); null(4) is empty, and a terminal ends when its user says so.
  */
-import { EINTR, SyscallError, trySyscall } from "./errno.ts";
+import { EAGAIN, EINTR, SyscallError, trySyscall } from "./errno.ts";
 import { AT_FDCWD, O_RDONLY, openat2 } from "./file.ts";
+import { poll } from "./process.ts";
 import { S_IFCHR, S_IFDIR, S_IFIFO, S_IFREG, S_IFSOCK, statFd, typeOf } from "./stat.ts";
 import { isTerminal } from "./terminal.ts";
 
@@ -32,6 +33,10 @@ export function readInput(fd: number, path: string, limit: number): Uint8Array {
 		const chunk = new Uint8Array(CHUNK);
 		const n = trySyscall("read", fd, chunk, CHUNK);
 		if (n === -EINTR) continue;
+		if (n === -EAGAIN) {
+			poll(fd, -1); // whoever shares the pipe has made it so
+			continue;
+		}
 		if (n < 0) throw new SyscallError("read", path, -n);
 		if (n === 0) return joined(chunks, length);
 		length += n;

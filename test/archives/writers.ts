@@ -1,5 +1,5 @@
 /** What others write archives with. Each makes one of a whole directory; what a format cannot hold, it leaves out. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { create } from "tar";
 
 export interface Writer {
@@ -10,6 +10,7 @@ export interface Writer {
 
 /** Standard error is left: writers say there which names do not fit their format. */
 async function run(command: readonly string[], output?: string): Promise<void> {
+	if (output) rmSync(output, { force: true }); // Bun writes over what is there, and cuts nothing off
 	const child = Bun.spawn([...command], { stdout: output ? Bun.file(output) : "ignore", stderr: "ignore" });
 	await child.exited;
 }

@@ -23,7 +23,7 @@ import type { Command, Context } from "../command/command.ts";
 import { engineOptions } from "../command/global.ts";
 import { text } from "../flags/flags.ts";
 import { archiveOf } from "../image/load.ts";
-import { complain } from "../output/output.ts";
+import { drawOnError } from "../output/output.ts";
 import { VERSION } from "../system/version.ts";
 import { BootContainers } from "./containers.ts";
 import { stayAlive } from "./first-process.ts";
@@ -53,7 +53,7 @@ class Machine {
 	readonly #context: Context;
 	readonly #document: string;
 	readonly #first = process.pid === 1;
-	readonly #console = new Console(process.pid === 1, complain);
+	readonly #console = new Console(process.pid === 1, drawOnError);
 	#root: string;
 	readonly #ended = Promise.withResolvers<number>();
 	#containers: BootContainers | undefined;

@@ -20,7 +20,7 @@ export function explainFailure(
 	if (!(error instanceof EngineError)) throw error;
 	const failed = seen.findLast(({ outcome }) => outcome?.kind === "failed");
 	if (failed?.tail.length) {
-		const lines = failed.tail.slice(-OUTPUT_LINES).map((line) => `${line}\n`);
+		const lines = failed.tail.slice(-OUTPUT_LINES).map((line) => `${Bun.stripANSI(line)}\n`);
 		complain(`------\n > ${failed.vertex.name}:\n${lines.join("")}------\n`);
 	}
 	const range = error instanceof DockerfileError ? error.range : (error as { range?: Range }).range;

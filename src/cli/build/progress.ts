@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import type { Outcome, Progress } from "../../build/session/progress.ts";
 import { isTerminal, windowSize } from "../../sys/terminal.ts";
-import { complain } from "../output/output.ts";
+import { complain, drawOnError } from "../output/output.ts";
 import type { ProgressMode } from "./flags.ts";
 import { picture } from "./progress-tty.ts";
 import { Recorder, type Seen, seconds } from "./recorder.ts";
@@ -25,7 +25,7 @@ export function buildProgress(mode: ProgressMode | undefined): ShownProgress {
 		close = () => writeFileSync(file, renderTimeline(recorder.seen, recorder.begun));
 	} else if (mode === "rawjson") rawJson(recorder);
 	else if (mode === "tty" || ((mode === undefined || mode === "auto") && isTerminal(2))) {
-		close = picture(recorder, complain, () => windowSize(2));
+		close = picture(recorder, drawOnError, () => windowSize(2));
 	} else if (mode !== "quiet") plain(recorder);
 	return Object.assign(recorder, { close });
 }

@@ -5,7 +5,6 @@ import type { Engine } from "../../engine/engine.ts";
 import { EngineError } from "../../errors.ts";
 import { FlagError, type FlagTable, HelpAsked, type Parsed, readFlags } from "../flags/flags.ts";
 import { complain, print } from "../output/output.ts";
-import { forTerminal } from "../output/terminal.ts";
 import type { GlobalOptions } from "./global.ts";
 import { type Documented, renderHelp } from "./help.ts";
 
@@ -97,7 +96,7 @@ export async function forEachName(
 			if (line !== undefined) print(`${line}\n`);
 		} catch (error) {
 			if (!(error instanceof EngineError)) throw error;
-			complain(forTerminal(2, `Error response from daemon: ${error.message}\n`));
+			complain(`Error response from daemon: ${error.message}\n`);
 			failed = 1;
 		}
 	}

@@ -5,7 +5,7 @@ import { EngineError } from "../../errors.ts";
 import type { Command } from "../command/command.ts";
 import { bool, choice, text } from "../flags/flags.ts";
 import { parseTime } from "../flags/parse-time.ts";
-import { complain, print } from "../output/output.ts";
+import { drawOnError, print } from "../output/output.ts";
 
 const flags = {
 	follow: bool("Follow log output", "f"),
@@ -42,7 +42,7 @@ export const logs: Command<typeof flags> = {
 		};
 		await readLogs(await context.engine(), args[0] ?? "", options, ({ log, stream, time: at }) => {
 			const line = flags.timestamps ? `${at} ${log}` : log;
-			(stream === "stdout" ? print : complain)(line);
+			(stream === "stdout" ? print : drawOnError)(line);
 		});
 		return 0;
 	},

@@ -16,7 +16,6 @@ import type { Command, Context } from "../command/command.ts";
 import { bool, text } from "../flags/flags.ts";
 import { imageFor } from "../image/image-for.ts";
 import { complain, print } from "../output/output.ts";
-import { forTerminal } from "../output/terminal.ts";
 import {
 	attend,
 	catchSignals,
@@ -70,7 +69,7 @@ export function runFailed(context: Context, error: unknown): number {
 	// Who is not root is told by whom they called; the rest scripts know by docker's name.
 	const prefix = error.code === "not-root" ? context.program : "docker";
 	const message = `${prefix}: ${usage ? "" : "Error response from daemon: "}${error.message}`;
-	complain(`${forTerminal(2, message)}\n\nRun '${context.program} run --help' for more information\n`);
+	complain(`${message}\n\nRun '${context.program} run --help' for more information\n`);
 	if (usage) return 125;
 	// docker's rule looks at the text, whatever the reason.
 	if (/executable file not found|no such file or directory/.test(error.message)) return 127;

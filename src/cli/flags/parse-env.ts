@@ -7,7 +7,7 @@ import { readNamedFile } from "./input-file.ts";
 export function parseEnv(text: string, client: Readonly<Record<string, string | undefined>> = process.env): string[] {
 	if (text === "" || text.startsWith("=")) throw new Error(`invalid environment variable: ${text}`);
 	if (text.includes("=")) return [text];
-	const value = client[text];
+	const value = Object.hasOwn(client, text) ? client[text] : undefined;
 	return value === undefined ? [] : [`${text}=${value}`];
 }
 
@@ -28,7 +28,8 @@ export function parseEnvFile(
 			throw new EngineError("usage", `invalid env file (${file}): variable '${name}' contains whitespaces`);
 		}
 		if (name === "") throw new EngineError("usage", `invalid env file (${file}): no variable name on line '${line}'`);
-		const value = equals >= 0 ? line.slice(equals + 1) : client[name];
+		const own = Object.hasOwn(client, name) ? client[name] : undefined;
+		const value = equals >= 0 ? line.slice(equals + 1) : own;
 		if (value !== undefined) variables.push(`${name}=${value}`);
 	}
 	return variables;

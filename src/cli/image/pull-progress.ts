@@ -1,7 +1,7 @@
 /** Progress of a pull: bars on a terminal, a line for each change of a layer otherwise. */
 import type { LayerStatus } from "../../image/pull/layers.ts";
 import { isTerminal, windowSize } from "../../sys/terminal.ts";
-import { complain, print } from "../output/output.ts";
+import { drawOnError, print } from "../output/output.ts";
 import { humanSize } from "../output/units.ts";
 
 export interface Progress {
@@ -14,7 +14,7 @@ const BAR = 30;
 
 /** Writes to descriptor 1 or 2. */
 export function progress(fd: 1 | 2): Progress {
-	const write = fd === 1 ? print : complain;
+	const write = fd === 1 ? print : drawOnError;
 	return isTerminal(fd) ? bars(write, () => windowSize(fd).columns || 80) : lines(write);
 }
 

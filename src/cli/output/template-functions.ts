@@ -81,7 +81,7 @@ function printf(format: unknown, ...values: readonly unknown[]): string {
 export const FUNCTIONS: Readonly<Record<string, (...args: any[]) => unknown>> = {
 	json: (value) => JSON.stringify(value === undefined ? null : value),
 	html: (value) => text(value).replace(/[<>&'"]/g, (c) => `&#${c.charCodeAt(0)};`),
-	urlquery: (value) => encodeURIComponent(text(value)).replaceAll("%20", "+"),
+	urlquery: (value) => encodeURIComponent(text(value).toWellFormed()).replaceAll("%20", "+"),
 	split: (value, separator) => text(value).split(text(separator)),
 	join: (values, separator) => (Array.isArray(values) ? values.map(text).join(text(separator)) : text(values)),
 	title: (value) => text(value).replace(/\b[a-z]/g, (c) => c.toUpperCase()),

@@ -95,7 +95,7 @@ function call(expression: Expression, scope: Scope, piped: readonly unknown[]): 
 	}
 	const name = head.name;
 	if (name === "and" || name === "or") return shortCircuit(name, rest, scope, piped);
-	const fn = FUNCTIONS[name];
+	const fn = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
 	if (!fn) throw new EngineError("usage", `template parsing error: template: :1: function "${name}" not defined`);
 	return fn(...rest.map((term) => termValue(term, scope)), ...piped);
 }

@@ -3,25 +3,29 @@
  * kernel tell without it. Containers that run are in the run directory, images in their blobs, volumes in theirs. What was
  * stopped had its configuration in the database alone: its files stay, and are told by the check that follows.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import * as v from "valibot";
 import { EngineError } from "../../errors.ts";
 import { recordImage } from "../../image/record/record.ts";
 import { canonical, parseReference } from "../../image/reference/reference.ts";
 import { ImageConfig, Manifest } from "../../image/reference/spec.ts";
 import { formatSubnet } from "../../network/ipam.ts";
-import type { Paths } from "../../paths.ts";
 import { blobPath, hasBlob } from "../../store/blobs.ts";
 import type { Container } from "../../store/container-record.ts";
 import { getContainer, insertContainer, parseContainer, updateState } from "../../store/containers.ts";
 import { findDamage } from "../../store/database-fault.ts";
+import { removeDatabase, replaceDatabase } from "../../store/database-replace.ts";
 import { getImage, layerSize, putLayerSize } from "../../store/images.ts";
 import { hasLayer, layerPath } from "../../store/layers.ts";
 import { BRIDGE, getNetwork, insertNetwork, takeAddress } from "../../store/networks.ts";
+import { isFull } from "../../store/room.ts";
 import { readTables } from "../../store/salvage.ts";
 import { ensureVolume, useVolume } from "../../store/volumes.ts";
-import { AT_FDCWD } from "../../sys/file.ts";
+import { AT_FDCWD, lockFile } from "../../sys/file.ts";
+import { syncFileSystem } from "../../sys/machine.ts";
 import { startTime } from "../../sys/process.ts";
+import { isOfLastBoot, noteBoot, settleRecords } from "../after-boot.ts";
 import { treeSize } from "../container/sizes.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
@@ -38,8 +42,14 @@ export interface Recovered {
 
 /** undefined: the database is whole. Else all that can be found is put on record in a new one. */
 export function recoverRecords(engine: Engine): Recovered | undefined {
-	const fault = faultOf(engine);
-	return fault === undefined ? undefined : { fault, ...recover(engine) };
+	if (faultOf(engine) === undefined) return undefined;
+	using _lock = lockFile(`${engine.paths.root}/repair.lock`);
+	engine.useDatabase(undefined);
+	const fault = faultOf(engine); // another command may have done it meanwhile
+	if (fault === undefined) return undefined;
+	const recovered = recover(engine);
+	if (isOfLastBoot(engine.paths)) noteBoot(engine.paths);
+	return { fault, ...recovered };
 }
 
 /** What is wrong with the database; undefined: nothing. */
@@ -53,33 +63,45 @@ export function faultOf(engine: Engine): string | undefined {
 	}
 }
 
+/**
+ * The new database is made beside the old one, and takes its place when all is in it: one that is there and lacks records
+ * would be believed, and what it does not name be taken away.
+ */
 function recover(engine: Engine): Omit<Recovered, "fault"> {
 	const { paths } = engine;
-	const tables = existsSync(paths.database) ? readTables(paths.database) : new Map();
-	const kept = setAside(paths);
-	engine.makeDatabase();
+	const aside = `${paths.database}.new`;
+	removeDatabase(aside); // of a repair that was killed
+	engine.useDatabase(aside);
+	try {
+		const counts = fill(engine);
+		finish(engine, aside);
+		return { kept: replaceDatabase(paths.database, aside), ...counts };
+	} finally {
+		engine.useDatabase(undefined);
+		removeDatabase(aside);
+	}
+}
+
+function fill(engine: Engine): Omit<Recovered, "fault" | "kept"> {
+	const { database } = engine.paths;
+	const tables = existsSync(database) ? readTables(database) : new Map();
 	engine.transaction(() => {
 		for (const [table, rows] of tables) insertRows(engine, table, rows);
+		if (isOfLastBoot(engine.paths)) settleRecords(engine.db);
 	});
 	recordRunning(engine);
 	recordImages(engine);
 	recordVolumes(engine);
 	const count = (table: string): number =>
 		(engine.db.query(`SELECT count(*) AS n FROM ${table}`).get() as { n: number }).n;
-	return { kept, containers: count("containers"), images: count("images"), volumes: count("volumes") };
+	return { containers: count("containers"), images: count("images"), volumes: count("volumes") };
 }
 
-function setAside({ database }: Paths): string | undefined {
-	const aside = `${database}.damaged-${Date.now()}`;
-	let kept: string | undefined;
-	for (const suffix of ["", "-wal", "-shm"]) {
-		if (!existsSync(`${database}${suffix}`)) continue;
-		if (suffix !== "-shm" && statSync(`${database}${suffix}`).size > 0) {
-			renameSync(`${database}${suffix}`, `${aside}${suffix}`);
-			kept = aside;
-		} else rmSync(`${database}${suffix}`); // nothing in it, or nothing that is not made anew
-	}
-	return kept;
+/** All of it in the one file, and that on the disk. */
+function finish(engine: Engine, path: string): void {
+	engine.db.query("PRAGMA wal_checkpoint(TRUNCATE)").all();
+	engine.useDatabase(undefined);
+	syncFileSystem(dirname(path));
 }
 
 /** Rows of the old file. Names of columns are ours: they come from the schema of a database that may be anything. */
@@ -93,7 +115,8 @@ function insertRows(engine: Engine, table: string, rows: readonly Readonly<Recor
 				.query(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`)
 				.run(...values);
 			if (table === "containers") getContainer(engine.db, String(row["id"])); // throws for what cannot be read
-		} catch {
+		} catch (error) {
+			if (isFull(error)) throw error;
 			if (table === "containers") engine.db.query("DELETE FROM containers WHERE id = ?").run(String(row["id"]));
 		}
 	}
