@@ -7,6 +7,7 @@ import { Engine } from "../engine/engine.ts";
 import { openSettled } from "../engine/settle/reconcile.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
+import { paths } from "../paths.ts";
 import { damaged, isDamage } from "../store/database-fault.ts";
 import { exitNow } from "../sys/process.ts";
 import { bootWords, isInit, stayAlive } from "./boot/first-process.ts";
@@ -28,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<never> {
 	try {
 		exitCode = await dispatch(program, first ? bootWords(argv) : argv);
 	} catch (error) {
-		exitCode = report(program, error, argv.includes("--debug"));
+		exitCode = report(program, error, argv);
 	}
 	if (first) await new Promise(() => {}); // the kernel would panic
 	if (begun) dismissMonitor();
@@ -49,7 +50,14 @@ function prefixOf(program: string, { code }: EngineError): string {
 	return code === "not-root" || code === "unsupported" ? `${program}: ` : "Error response from daemon: ";
 }
 
-function report(program: string, error: unknown, debug: boolean): number {
+/** Whatever else is wrong with the command line. */
+function databaseOf(argv: readonly string[]): string {
+	const { root, run } = readGlobal(argv).options;
+	return paths(root, run).database;
+}
+
+function report(program: string, error: unknown, argv: readonly string[]): number {
+	const debug = argv.includes("--debug");
 	if (error instanceof FlagError) {
 		complain(`${error.message}\n\nRun '${program} --help' for more information\n`);
 		return USAGE;
@@ -57,7 +65,7 @@ function report(program: string, error: unknown, debug: boolean): number {
 	if (error instanceof EngineError) {
 		complain(`${prefixOf(program, error)}${error.message}\n`);
 	} else if (isDamage(error)) {
-		complain(`${program}: ${damaged("state.db", error).message}\n`);
+		complain(`${program}: ${damaged(databaseOf(argv), error).message}\n`);
 	} else {
 		// Not a failure that was foreseen: a bug, or the machine's. One sentence; the stack is for --debug.
 		complain(`${program}: ${messageOf(error)}\n`);
@@ -181,6 +189,7 @@ function contextOf(program: string, global: GlobalOptions): Context {
 	return {
 		global,
 		program,
+		databasePath: paths(global.root, global.run).database,
 		engine: () => {
 			engine ??= openSettled(engineOptions(global.root, global.run));
 			return engine;

@@ -1,11 +1,10 @@
 /** A disk that is full, told by its directory: the kernel says no more than that there is no space (ENOSPC, EDQUOT). */
 import { EngineError, messageOf } from "../errors.ts";
-import type { Paths } from "../paths.ts";
 
 const FULL = /no space left on device|disk quota exceeded|database or disk is full/i;
 
 /** Does what stores something, and says of a failure for want of room which directory lacks it. */
-export async function tellingFull<T>({ root }: Paths, action: () => Promise<T>): Promise<T> {
+export async function tellingFull<T>({ root }: { readonly root: string }, action: () => Promise<T>): Promise<T> {
 	try {
 		return await action();
 	} catch (error) {

@@ -2,10 +2,10 @@
  * Credentials from docker's client configuration (~/.docker/config.json): `auths`, or helper programs
  * (`credHelpers`, `credsStore`), which are run as docker-credential-NAME and speak JSON.
  */
-import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { EngineError, messageOf } from "../errors.ts";
 import { debug } from "../log.ts";
+import { readInputFile } from "../sys/input-file.ts";
 
 export interface Credentials {
 	readonly username: string;
@@ -46,18 +46,34 @@ export function findCredentials(configDir: string, host: string, warn: (why: str
 function readConfig(path: string, warn: (why: string) => void): v.InferOutput<typeof Config> | undefined {
 	let text: string;
 	try {
-		text = readFileSync(path, "utf8");
+		text = Buffer.from(readInputFile(path, MAX_CONFIG)).toString();
 	} catch (error) {
-		const { code } = error as NodeJS.ErrnoException;
-		if (code !== "ENOENT" && code !== "ENOTDIR") warn(`${path}: ${messageOf(error)}`);
+		if ((error as NodeJS.ErrnoException).code !== "ENOENT") warn(`${path}: ${messageOf(error)}`);
 		return undefined;
 	}
+	if (text.trim() === "") return undefined; // as good as none, docker finds
 	const json = parseJson(text);
-	const parsed = v.safeParse(Config, Array.isArray(json) ? undefined : (json ?? text));
-	if (parsed.success) return parsed.output;
+	const parsed = v.safeParse(Config, json);
+	const wrong = parsed.success ? wrongAuth(parsed.output) : undefined;
+	if (wrong !== undefined) warn(`${path}: ${wrong}`);
+	if (parsed.success) return wrong === undefined ? parsed.output : undefined;
 	const [issue] = parsed.issues;
 	const key = issue?.path?.map((item) => String(item.key)).join(".") ?? "";
 	warn(`${path}: ${json === undefined ? "it is not JSON" : `${key ? `"${key}": ` : ""}${issue?.message}`}`);
+	return undefined;
+}
+
+/** Longest file that is read. */
+const MAX_CONFIG = 4 * 1024 * 1024;
+
+/** In docker's words; undefined: each is base64 of NAME:PASSWORD. */
+function wrongAuth({ auths }: v.InferOutput<typeof Config>): string | undefined {
+	for (const { auth } of Object.values(auths ?? {})) {
+		if (!auth) continue;
+		const at = /[^A-Za-z0-9+/=\r\n]/.exec(auth)?.index ?? (auth.replace(/[\r\n]/g, "").length % 4 ? auth.length : -1);
+		if (at >= 0) return `illegal base64 data at input byte ${at}`;
+		if (!Buffer.from(auth, "base64").includes(":")) return "invalid auth configuration file";
+	}
 	return undefined;
 }
 

@@ -7,13 +7,15 @@ import type { Database as Db } from "bun:sqlite";
 import { EngineError } from "../errors.ts";
 import type { Paths } from "../paths.ts";
 import { existsSync, readdirSync } from "../sys/fs.ts";
-import { tryStat } from "../sys/stat.ts";
+import { S_IFREG, tryStat, typeOf } from "../sys/stat.ts";
 
 const REPAIR = "run 'NanoContainer system check --repair' to put on record again what can be found";
 
 /** Throws where there is no database, or an empty file, and yet a store. */
 export function refuseLostDatabase({ database, root, run, blobs, containers }: Paths): void {
-	const size = tryStat(database)?.size;
+	const found = tryStat(database);
+	if (found && typeOf(found.mode) !== S_IFREG) throw new EngineError("failed", `${database} is no file: ${REPAIR}`);
+	const size = found?.size;
 	if (size) return;
 	const held = [blobs, containers, `${run}/containers`].some((dir) => existsSync(dir) && readdirSync(dir).length > 0);
 	if (!held) return; // a new store

@@ -12,8 +12,10 @@ export function replaceDatabase(database: string, by: string): string | undefine
 		if (existsSync(`${database}${suffix}`)) renameSync(`${database}${suffix}`, `${kept}${suffix}`);
 	}
 	rmSync(`${database}-shm`, { force: true });
-	const had = (statSync(database, { throwIfNoEntry: false })?.size ?? 0) > 0;
-	if (had) linkSync(database, kept);
+	const old = statSync(database, { throwIfNoEntry: false });
+	const had = old !== undefined && old.size > 0;
+	if (old?.isFile() && had) linkSync(database, kept);
+	else if (old && !old.isFile()) renameSync(database, kept);
 	renameSync(by, database);
 	return had ? kept : undefined;
 }

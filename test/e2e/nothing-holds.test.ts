@@ -203,6 +203,48 @@ describe("a signal ends it within a second", () => {
 	}, 60_000);
 });
 
+describe("a build's caller", () => {
+	const context = `${host.dir}/called`;
+	const build = `"$@" build --progress plain ${context}`;
+	const called = (script: string) =>
+		Bun.spawn(["sh", "-c", script, "sh", ...host.command()], { stdout: "pipe", stderr: "pipe" });
+
+	test("that ignores a signal, as nohup does, is not ended by it", async () => {
+		mkdirSync(context);
+		writeFileSync(`${context}/Dockerfile`, `FROM ${IMAGE}\nRUN sleep 2; echo $RANDOM > /f\n`);
+		for (const signal of ["HUP", "INT", "TERM"] as const) {
+			const child = called(`trap '' ${signal}; exec ${build} --no-cache`);
+			await Bun.sleep(500);
+			child.kill(`SIG${signal}`);
+			expect([signal, await child.exited]).toEqual([signal, 0]);
+		}
+	}, 30_000);
+
+	test("that ignores SIGCHLD, as daemons do, hears of its end", async () => {
+		const ignoring =
+			"import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
+		const child = Bun.spawn(["python3", "-c", ignoring, ...host.command("build", "-q", context)], { stdout: "pipe" });
+		expect(await new Response(child.stdout).text()).toStartWith("sha256:");
+		expect(await child.exited).toBe(0);
+	});
+
+	test("whose pipe does not wait is waited for", async () => {
+		const script = `import os, subprocess, sys, time
+r, w = os.pipe()
+os.set_blocking(r, False)
+child = subprocess.Popen(sys.argv[1:], stdin=r)
+os.close(r)
+time.sleep(0.3)
+os.write(w, b"FROM ${IMAGE}\\nLABEL a=b\\n")
+os.close(w)
+sys.exit(child.wait())`;
+		const child = Bun.spawn(["python3", "-c", script, ...host.command("build", "-q", "-")], { stdout: "pipe" });
+		expect(await new Response(child.stdout).text()).toStartWith("sha256:");
+		expect(await child.exited).toBe(0);
+		rmSync(context, { recursive: true });
+	});
+});
+
 describe("records that are gone", () => {
 	const names = async () => (await host.ok("ps", "-a", "--format", "{{.Names}}")).split("\n").sort();
 	const database = `${host.root}/state.db`;

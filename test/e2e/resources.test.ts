@@ -99,6 +99,18 @@ test("--oom-score-adj and --cgroup-parent are taken", async () => {
 	expect(readFileSync(`/proc/${pid}/cgroup`, "utf8")).toContain("/nc-e2e-parent/");
 	await host.ok("rm", "-f", "parent");
 });
+test("a v1 tree that may not be written is left alone, and holds no container", async () => {
+	if (!V1) return;
+	const script = `
+		mount -o remount,bind,ro /sys/fs/cgroup/freezer 2>/dev/null || { mount --bind /sys/fs/cgroup/freezer /sys/fs/cgroup/freezer; mount -o remount,bind,ro /sys/fs/cgroup/freezer; }
+		"$@" run --rm --network none ${IMAGE} echo ran && "$@" run --rm --cgroupns host --network none ${IMAGE} echo ran
+		"$@" run -d --name held --network none ${IMAGE} sleep 1000 && "$@" stop -t 0 held && "$@" rm held; "$@" ps -aq`;
+	const { stdout, stderr } = Bun.spawnSync(["unshare", "-m", "sh", "-c", script, "sh", ...host.command()]);
+	expect([stdout.toString(), stderr.toString()]).toEqual([
+		expect.stringMatching(/^ran\nran\n[0-9a-f]{64}\nheld\nheld\n$/),
+		"",
+	]);
+});
 test("--blkio-weight is set where the kernel weighs, and is a warning elsewhere", async () => {
 	const name = "weighed";
 	const { code, stderr } = await host.nc(

@@ -78,8 +78,8 @@ class Lexer {
 	}
 
 	/** Reads up to one of the characters of `stop`, which is left to the caller. */
-	#until(stop: string, words: Words): string {
-		const { escapeChar, rawEscapes, noQuotes } = this.#lexing;
+	#until(stop: string, words: Words, rawEscapes = this.#lexing.rawEscapes): string {
+		const { escapeChar, noQuotes } = this.#lexing;
 		let result = "";
 		while (this.#at < this.#text.length) {
 			const c = this.#text[this.#at] ?? "";
@@ -200,14 +200,14 @@ class Lexer {
 		if (!colon && (modifier === "#" || modifier === "%")) {
 			const longest = this.#text[this.#at + 1] === modifier;
 			this.#at += longest ? 2 : 1;
-			const pattern = this.#braced();
+			const pattern = this.#braced(true); // where an escape takes a wildcard's meaning
 			const value = this.#read(name);
 			return value && removePattern(value, pattern, modifier === "#" ? "prefix" : "suffix", longest);
 		}
 		if (!colon && modifier === "/") {
 			const all = this.#text[this.#at + 1] === "/";
 			this.#at += all ? 2 : 1;
-			const pattern = this.#until("/}", new Words());
+			const pattern = this.#until("/}", new Words(), true);
 			let replacement = "";
 			if (this.#text[this.#at] === "/") {
 				this.#at++;
@@ -222,14 +222,14 @@ class Lexer {
 		throw new EngineError("invalid", `unsupported modifier (${text}) in substitution`);
 	}
 
-	#braced(): string {
-		const word = this.#until("}", new Words());
+	#braced(rawEscapes = this.#lexing.rawEscapes): string {
+		const word = this.#until("}", new Words(), rawEscapes);
 		this.#at++;
 		return word;
 	}
 
 	#name(): string {
-		const match = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#])/.exec(this.#text.slice(this.#at))?.[0] ?? "";
+		const match = /^(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[@*#?$!-])/.exec(this.#text.slice(this.#at))?.[0] ?? "";
 		this.#at += match.length;
 		return match;
 	}

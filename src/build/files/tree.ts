@@ -69,22 +69,23 @@ export class Tree implements Disposable {
 		return this.#root.number;
 	}
 
-	/** Paths that a source of COPY names: itself, or what its pattern matches, in order. Throws if there is none. */
-	select(source: string): string[] {
+	/** Paths that a source of COPY names: itself, or what its pattern matches, in order. Throws if there is none. `deep`: "**"
+	 * stands for directories too, as with --parents; else it is "*" (Go's filepath.Match). */
+	select(source: string, deep = false): string[] {
 		const path = contextPath(source);
 		if (!hasGlob(path)) {
 			using place = this.#open(path);
 			if (!place || (path !== "" && this.#hides(path, statFd(place.number)))) throw notFound(path);
 			return [path];
 		}
-		const matches = this.#match("", path.split("/")).sort();
+		const matches = this.#match("", path.split("/"), deep).sort();
 		return matches;
 	}
 
 	/** Pattern by pattern, directory by directory: a subtree that cannot match is never read. */
-	#match(base: string, patterns: readonly string[]): string[] {
+	#match(base: string, patterns: readonly string[], deep: boolean): string[] {
 		const [pattern = "", ...rest] = patterns;
-		if (pattern === "**") return this.#matchDeep(base, patterns);
+		if (pattern === "**" && deep) return this.#matchDeep(base, patterns);
 		const compiled = hasGlob(pattern) ? globPattern(pattern) : undefined;
 		const names = compiled ? this.#names(base).filter((name) => compiled.test(name)) : [pattern];
 		return names.flatMap((name) => {
@@ -93,7 +94,7 @@ export class Tree implements Disposable {
 			if (!place) return [];
 			const stat = statFd(place.number);
 			if (rest.length && typeOf(stat.mode) !== S_IFDIR) return [];
-			if (rest.length) return this.#match(path, rest);
+			if (rest.length) return this.#match(path, rest, deep);
 			return this.#hides(path, stat) ? [] : [path];
 		});
 	}

@@ -25,7 +25,7 @@ export interface SelectedSource {
 export function selectSources(tree: Tree, source: string, parents: boolean): SelectedSource[] {
 	const mark = parents ? source.indexOf("/./") : -1;
 	const left = mark < 0 ? 0 : contextPath(source.slice(0, mark)).split("/").filter(Boolean).length;
-	return tree.select(source).map((path) => {
+	return tree.select(source, parents).map((path) => {
 		if (!parents) return { path, keep: "" };
 		return { path, keep: path.split("/").slice(left).join("/") };
 	});

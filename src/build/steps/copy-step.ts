@@ -46,6 +46,9 @@ export async function copyStep(
 	fresh: boolean,
 ): Promise<CachedLayer | Unsealed> {
 	const settled = settle(session, state, instruction, scope);
+	if (instruction.kind === "COPY" && settled.sources.some(isRemote)) {
+		throw new EngineError("invalid", "source can't be a URL for COPY");
+	}
 	const remote = instruction.kind === "ADD" ? await fetchAll(session, settled.sources, instruction) : undefined;
 	const local = settled.sources.filter((source) => !isRemote(source));
 	try {
@@ -112,11 +115,17 @@ async function fill(
 	if (instruction.parents && !selected.length) into(false).ensureDirectory(cleanPath(destination));
 	if (tree && selected.length) {
 		const unpack = instruction.kind === "ADD" && instruction.unpack !== false;
-		const plain: SelectedSource[] = [];
+		let plain: SelectedSource[] = [];
+		const copyPlain = () => {
+			if (plain.length) copyFiles(tree, { sources: plain, destination, excluded }, into(tree.keepsOwners));
+			plain = [];
+		};
+		// In their order: of two that make the same file the last remains.
 		for (const one of selected) {
-			if (!unpack || !(await unpackArchive(tree, one.path, root.number, destination, owner))) plain.push(one);
+			if (!unpack || !(await unpackArchive(tree, one.path, root.number, destination, owner, copyPlain)))
+				plain.push(one);
 		}
-		if (plain.length) copyFiles(tree, { sources: plain, destination, excluded }, into(tree.keepsOwners));
+		copyPlain();
 	}
 	if (remote) {
 		const files = remote.select("*").map((path) => ({ path, keep: "" }));

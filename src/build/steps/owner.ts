@@ -6,17 +6,16 @@ import type { BuildSession } from "../session/session.ts";
 import { openLayers } from "../session/sources.ts";
 import type { StageState } from "../session/state.ts";
 
-/** Of --chown. "web" means the group of that name, or else the user's own. */
+/** Of --chown. A name's group is the user's own; a number's is the same number. */
 export function lookUpOwner(session: BuildSession, state: StageState, text: string): Owner {
-	return text.includes(":") ? ownerNamed(session, state, text) : ownerNamed(session, state, `${text}:${text}`, text);
+	return ownerNamed(session, state, DIGITS_ONLY.test(text) ? `${text}:${text}` : text);
 }
 
 /** "name", "1000", "name:group", as USER has them. A name that the image does not know is root's, as with BuildKit. */
 export const lookUpUser = (session: BuildSession, state: StageState, text: string): Owner =>
 	ownerNamed(session, state, text);
 
-/** `otherwise`: another way to say it, if there is no such group. */
-function ownerNamed(session: BuildSession, state: StageState, text: string, otherwise?: string): Owner {
+function ownerNamed(session: BuildSession, state: StageState, text: string): Owner {
 	using root = openLayers(session.paths, state.layers);
 	const passwd = root.tree.read("etc/passwd")?.toString() ?? "";
 	const groups = root.tree.read("etc/group")?.toString() ?? "";
@@ -28,7 +27,7 @@ function ownerNamed(session: BuildSession, state: StageState, text: string, othe
 			return undefined;
 		}
 	};
-	const found = resolve(text) ?? (otherwise === undefined ? undefined : resolve(otherwise));
+	const found = resolve(text);
 	if (found) return { uid: found.uid, gid: found.gid };
 	const [user = "", group = ""] = text.split(":");
 	const { uid, gid } = resolve(user) ?? { uid: 0, gid: 0 };

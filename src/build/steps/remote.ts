@@ -1,5 +1,5 @@
 /** ADD beyond COPY: files of URLs, git repositories, and archives that are unpacked. */
-import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, utimesSync, writeSync } from "node:fs";
 import { EngineError, messageOf } from "../../errors.ts";
 import { decompress, detectCompression } from "../../image/compression/decompress.ts";
 import { LayerWriter } from "../../image/layer/unpack.ts";
@@ -68,23 +68,44 @@ async function download(
 	if (!response.ok) {
 		throw new EngineError("failed", `failed to load cache key: invalid response status ${response.status} for ${url}`);
 	}
-	const bytes = new Uint8Array(await response.arrayBuffer());
-	const digest = `sha256:${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}`;
+	const path = `${directory}/${nameOf(url, response)}`;
+	const digest = await store(response, path);
 	if (checksum !== undefined && checksum !== digest) {
 		throw new EngineError("failed", `digest mismatch sha256: expected ${checksum}, got ${digest}`);
 	}
-	const path = `${directory}/${nameOf(url, response)}`;
-	writeFileSync(path, bytes, { mode: 0o600 });
 	const modified = Date.parse(response.headers.get("last-modified") ?? "");
 	if (Number.isFinite(modified)) utimesSync(path, modified / 1000, modified / 1000);
 	return digest;
 }
 
+/** Piece by piece: it may be larger than the memory. Returns its digest. */
+async function store(response: Response, path: string): Promise<string> {
+	const hasher = new Bun.CryptoHasher("sha256");
+	const fd = openSync(path, "wx", 0o600);
+	try {
+		for await (const bytes of response.body ?? []) {
+			hasher.update(bytes);
+			for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+		}
+	} finally {
+		closeSync(fd);
+	}
+	return `sha256:${hasher.digest("hex")}`;
+}
+
 /** The name that the server gives, else the path's last part; nothing that could lead elsewhere. */
 function nameOf(url: string, response: Response): string {
 	const given = /filename="?([^";]+)"?/.exec(response.headers.get("content-disposition") ?? "")?.[1];
-	const name = (given ?? decodeURIComponent(new URL(url).pathname)).split("/").at(-1) ?? "";
+	const name = (given ?? decoded(new URL(url).pathname)).split("/").at(-1) ?? "";
 	return name === "" || name === "." || name === ".." || name.includes("\0") ? "download" : name;
+}
+
+function decoded(path: string): string {
+	try {
+		return decodeURIComponent(path);
+	} catch {
+		return path; // a "%" that is no more than that
+	}
 }
 
 /** "URL#ref:subdirectory" by git(1), which has to be there. Returns the directory asked for. */
@@ -131,17 +152,19 @@ async function clone(
 
 const MAGIC_BYTES = 512;
 
-/** Unpacks a file that is a tar archive, compressed or not, into the destination; false if it is none. */
+/** Unpacks a file that is a tar archive, compressed or not, into the destination, after `before`; false if it is none. */
 export async function unpackArchive(
 	tree: Tree,
 	path: string,
 	root: number,
 	destination: string,
 	owner: Owner | undefined,
+	before: () => void = () => {},
 ): Promise<boolean> {
 	// The walk stays where it is meanwhile: what it has found is good only until it goes on.
 	for (const found of tree.walk(path, () => true)) {
 		if (typeOf(found.stat.mode) !== S_IFREG || !(await isArchive(found))) return false;
+		before();
 		const directory = cleanPath(destination);
 		new Destination(root, { owner, chmod: undefined, keepsOwners: true }).ensureDirectory(directory);
 		using target = openInRoot(root, directory, O_RDONLY | O_DIRECTORY);

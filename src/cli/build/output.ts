@@ -9,6 +9,7 @@ import { imageIdOf, recordBuilt } from "../../engine/build/build.ts";
 import { archiveOf, pushBuilt } from "../../engine/build/export.ts";
 import { readConfig } from "../../engine/config.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { tellingFull } from "../../engine/full-disk.ts";
 import { EngineError } from "../../errors.ts";
 import { renderIndex, writeImageArchive } from "../../image/archive/write.ts";
 import { formatPlatform } from "../../image/reference/platform.ts";
@@ -123,7 +124,9 @@ async function deliverOne(
 		case "local":
 			for (const image of images) {
 				const platform = images.length > 1 ? `/${formatPlatform(image.platform).replaceAll("/", "_")}` : "";
-				exportDirectory(engine.paths, image.layers, `${dest ?? "."}${platform}`);
+				await tellingFull({ root: dest ?? "." }, async () =>
+					exportDirectory(engine.paths, image.layers, `${dest ?? "."}${platform}`),
+				);
 			}
 			return undefined;
 		case "tar":

@@ -13,6 +13,8 @@ export interface Context {
 	readonly global: GlobalOptions;
 	/** The name this program was called by: "NanoContainer" or "docker". */
 	readonly program: string;
+	/** For what is said of it where it is damaged. */
+	readonly databasePath: string;
 	/** Opens the engine; only commands that need it do. */
 	readonly engine: () => Promise<Engine>;
 	/** The same, without a look at the records and at what was left behind. */

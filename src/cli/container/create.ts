@@ -10,7 +10,7 @@ import { imageFor } from "../image/image-for.ts";
 import { complain, print } from "../output/output.ts";
 import { CONTAINER_FLAGS, createOptions } from "./flags.ts";
 import { CONTAINER_NOT_YET } from "./not-yet.ts";
-import { openCidFile } from "./run.ts";
+import { openCidFile, runFailed } from "./run.ts";
 
 export const createCommand: Command<typeof CONTAINER_FLAGS> = {
 	name: "create",
@@ -25,8 +25,7 @@ export const createCommand: Command<typeof CONTAINER_FLAGS> = {
 			return await createContainer(context, parsed);
 		} catch (error) {
 			if (!(error instanceof EngineError) || error.code !== "usage") throw error;
-			complain(`${error.message}\n`);
-			return 1;
+			return runFailed(context, error, "create");
 		}
 	},
 };

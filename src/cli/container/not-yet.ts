@@ -4,7 +4,7 @@ const WINDOWS = "it is for Windows";
 const LEAVE = "leave it out";
 const HEALTH = "run the check from outside: exec CONTAINER COMMAND";
 
-/** Long name, with the short one, and the advice behind a blank. */
+/** Long name, with the short one or the value that asks for nothing, and the advice behind a blank. */
 export const CONTAINER_NOT_YET: readonly string[] = [
 	"annotation use --label",
 	"blkio-weight-device use --blkio-weight, or --device-read-bps and its kin",
@@ -25,7 +25,7 @@ export const CONTAINER_NOT_YET: readonly string[] = [
 	`io-maxiops ${WINDOWS}`,
 	"ip6",
 	"ipc",
-	`isolation ${WINDOWS}`,
+	`isolation=default ${WINDOWS}`,
 	"kernel-memory use --memory",
 	"link use --add-host NAME:ADDRESS, with the address that inspect shows",
 	"link-local-ip use --ip",
@@ -37,7 +37,7 @@ export const CONTAINER_NOT_YET: readonly string[] = [
 	"pid",
 	"publish/p use --network host, or connect to the container's own address, which inspect shows",
 	"publish-all/P use --network host, or connect to the container's own address, which inspect shows",
-	"restart have a service manager run it: NanoContainer start --attach CONTAINER",
+	"restart=no have a service manager run it: NanoContainer start --attach CONTAINER",
 	`runtime ${LEAVE}: there is one`,
 	"storage-opt",
 	"use-api-socket",

@@ -6,6 +6,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { reap } from "../../engine/settle/reap.ts";
 import { EngineError, messageOf } from "../../errors.ts";
 import type { Container } from "../../store/container-record.ts";
+import { damaged, isDamage } from "../../store/database-fault.ts";
 import type { SyscallError } from "../../sys/errno.ts";
 import type { Fd } from "../../sys/fd.ts";
 import { AT_FDCWD, O_CREAT, O_EXCL, O_WRONLY, openat2, writeAll } from "../../sys/file.ts";
@@ -63,18 +64,28 @@ export const run: Command<typeof flags> = {
 };
 
 /** docker's exit codes for a container that did not come to run. */
-export function runFailed(context: Context, error: unknown): number {
-	if (!(error instanceof EngineError)) throw error;
+export function runFailed(context: Context, failure: unknown, command = "run"): number {
+	const error = asEngineError(failure, context.databasePath);
 	const usage = error.code === "usage" || error.code === "not-root";
 	// Who is not root is told by whom they called; the rest scripts know by docker's name.
 	const prefix = error.code === "not-root" ? context.program : "docker";
 	const message = `${prefix}: ${usage ? "" : "Error response from daemon: "}${error.message}`;
-	complain(`${message}\n\nRun '${context.program} run --help' for more information\n`);
+	complain(`${message}\n\nRun '${context.program} ${command} --help' for more information\n`);
 	if (usage) return 125;
 	// docker's rule looks at the text, whatever the reason.
 	if (/executable file not found|no such file or directory/.test(error.message)) return 127;
 	if (error.code === "command-not-executable" || /permission denied|is a directory/.test(error.message)) return 126;
 	return 125;
+}
+
+/** A disk that is full, a database that is damaged: the machine's failures too are told as the engine's. Throws a bug. */
+function asEngineError(error: unknown, database: string): EngineError {
+	if (error instanceof EngineError) return error;
+	if (isDamage(error)) return damaged(database, error);
+	if (error instanceof Error && typeof (error as { errno?: unknown }).errno === "number") {
+		return new EngineError("failed", error.message, { cause: error });
+	}
+	throw error;
 }
 
 type RunFlags = ContainerFlags & { detach: boolean; "detach-keys": string | undefined; "sig-proxy": boolean };

@@ -142,7 +142,10 @@ export interface Parsed<F extends FlagTable> {
 export interface ReadOptions {
 	/** Stop at the first argument: what follows belongs to another program. */
 	readonly stopAtFirst: boolean;
-	/** Flags of docker's that are not here yet: "publish/p", and behind a blank what can be done instead. */
+	/**
+	 * Flags of docker's that are not here yet: "publish/p", and behind a blank what can be done instead. "restart=no": with that
+	 * value it asks for what is so anyway.
+	 */
 	readonly notYet: readonly string[];
 }
 
@@ -188,7 +191,12 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 		if (name === "" || name.startsWith("-")) throw new FlagError(`bad flag syntax: --${word}`);
 		const spec = Object.hasOwn(table, name) ? table[name] : undefined;
 		if (!spec && name === "help") throw new HelpAsked();
-		if (!spec) throw unknown(name);
+		if (!spec) {
+			const given = equals >= 0 ? word.slice(equals + 1) : next;
+			if (given === undefined || !options.notYet.some((entry) => entry.split(" ")[0] === `${name}=${given}`))
+				throw unknown(name);
+			return equals >= 0 ? 0 : 1;
+		}
 		if (equals >= 0) set(name, spec, word.slice(equals + 1));
 		else if (spec.kind === "") set(name, spec, "true");
 		else {
@@ -237,7 +245,7 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 	}
 
 	function unknown(name: string): FlagError {
-		const docker = options.notYet.find((entry) => /^[^/ ]*/.exec(entry)?.[0] === name);
+		const docker = options.notYet.find((entry) => /^[^/ =]*/.exec(entry)?.[0] === name);
 		if (docker === undefined) return new FlagError(`unknown flag: --${name}`);
 		const advice = docker.includes(" ") ? `: ${docker.slice(docker.indexOf(" ") + 1)}` : "";
 		return new FlagError(`flag --${name} is not supported by NanoContainer yet${advice}`);

@@ -56,8 +56,10 @@ const blanks = (count: unknown): string => {
 
 function printf(format: unknown, ...values: readonly unknown[]): string {
 	let next = 0;
+	let padded = 0;
 	const limited = (digits: string): number => {
-		if (Number(digits) > MAX_WIDTH) throw failed(`a width of more than ${MAX_WIDTH} in a format: ${digits}`);
+		padded += Number(digits);
+		if (padded > MAX_WIDTH) throw failed(`a width of more than ${MAX_WIDTH} in a format: ${digits}`);
 		return Number(digits);
 	};
 	return text(format).replace(

@@ -3,6 +3,7 @@
  * functions. Pure. Parsing is in template-parse.ts.
  */
 import { EngineError } from "../../errors.ts";
+import { jsonName, MAPS, unsetField } from "./go-fields.ts";
 import { FUNCTIONS, failed, isTrue, show } from "./template-functions.ts";
 import { type Expression, type Node, parseTemplate, type Term } from "./template-parse.ts";
 
@@ -128,39 +129,6 @@ function termValue(term: Term, scope: Scope): unknown {
 	}
 }
 
-/** Maps of strings: a key that is not there has no value, where a field that is not there is a mistake. */
-const MAPS = new Set(["Labels", "Sysctls", "Tmpfs", "Networks", "Ports", "PortBindings", "ExposedPorts", "Volumes"]);
-
-/**
- * Fields that docker's Go has under another name than its JSON: `inspect -f` asks its types first, the JSON after. What is
- * here is here under both.
- */
-const GO_NAMES: Readonly<Record<string, string>> = {
-	ID: "Id",
-	CPUShares: "CpuShares",
-	NanoCPUs: "NanoCpus",
-	CPUPeriod: "CpuPeriod",
-	CPUQuota: "CpuQuota",
-	CPURealtimePeriod: "CpuRealtimePeriod",
-	CPURealtimeRuntime: "CpuRealtimeRuntime",
-	CPUCount: "CpuCount",
-	CPUPercent: "CpuPercent",
-	DNS: "Dns",
-	DNSOptions: "DnsOptions",
-	DNSSearch: "DnsSearch",
-	HostIP: "HostIp",
-	APIVersion: "ApiVersion",
-	CPUCfsPeriod: "CpuCfsPeriod",
-	CPUCfsQuota: "CpuCfsQuota",
-	HTTPProxy: "HttpProxy",
-	HTTPSProxy: "HttpsProxy",
-};
-
-function jsonName(value: object, name: string): string {
-	const other = Object.hasOwn(value, name) ? undefined : GO_NAMES[name];
-	return other !== undefined && Object.hasOwn(value, other) ? other : name;
-}
-
 function walk(start: unknown, path: readonly string[], kind: DataKind): unknown {
 	let value = start;
 	let previous: string | undefined;
@@ -177,9 +145,10 @@ function walk(start: unknown, path: readonly string[], kind: DataKind): unknown 
 				`failed to execute template: template: :1:2: executing "" at <.${path.join(".")}>: can't evaluate field ${key} in type *formatter.Context`,
 			);
 		}
-		if (!Object.hasOwn(value, own))
+		const unset = Object.hasOwn(value, own) ? undefined : unsetField(key);
+		if (!Object.hasOwn(value, own) && unset === undefined)
 			throw failed(`executing "" at <.${path.join(".")}>: map has no entry for key "${key}"`);
-		value = (value as Record<string, unknown>)[own];
+		value = unset === undefined ? (value as Record<string, unknown>)[own] : unset;
 		previous = key;
 	}
 	return value;

@@ -1,5 +1,5 @@
 /** The files of an image archive, each put aside under a name of ours: what an archive calls them leads nowhere. */
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { EngineError } from "../../errors.ts";
 import { decompress } from "../compression/decompress.ts";
 import type { TarEntry } from "../tar/header.ts";
@@ -54,12 +54,13 @@ export class ArchiveFiles implements TarSink {
 		else if (type === "link") this.#links.set(name, normalize(linkpath));
 	}
 
-	data(bytes: Uint8Array): void {
+	data(bytes: Uint8Array, offset: number): void {
 		if (this.#fd < 0) return; // of an entry that is no file
-		for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at, bytes.length - at);
+		for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at, bytes.length - at, offset + at);
 	}
 
 	end(entry: TarEntry): void {
+		if (entry.sparse && this.#fd >= 0) ftruncateSync(this.#fd, entry.sparse.size); // a hole may be its end
 		if (entry.type === "file") this.close();
 	}
 

@@ -6,6 +6,7 @@ import { EngineError } from "../../errors.ts";
 import { sha256 } from "../../store/blobs.ts";
 import { hexOf } from "../../store/layers.ts";
 import { choosePlatform, formatPlatform, hostPlatform } from "../reference/platform.ts";
+import { parseReference } from "../reference/reference.ts";
 import { type Descriptor, ImageConfig, Index, Manifest, MEDIA, parseDocument } from "../reference/spec.ts";
 import { type DockerImage, dockerImages, parseDockerManifest } from "./docker.ts";
 import type { ArchiveFiles } from "./files.ts";
@@ -72,7 +73,7 @@ function ociImages(files: ArchiveFiles, index: Buffer, listed: readonly DockerIm
 /** Manifests for this machine, through indexes of indexes, with the names they are given on the way. */
 function* manifestsOf(files: ArchiveFiles, top: Buffer): Generator<[Buffer, string[]]> {
 	// The layout's own index lists images; one below lists the platforms of an image.
-	const queue = parseDocument(Index, top.toString(), "archive's index").manifests.map((descriptor) => ({
+	const queue = ofThisMachine(parseDocument(Index, top.toString(), "archive's index")).map((descriptor) => ({
 		descriptor,
 		names: nameIn(descriptor.annotations),
 	}));
@@ -90,6 +91,21 @@ function* manifestsOf(files: ArchiveFiles, top: Buffer): Generator<[Buffer, stri
 	}
 }
 
+/** Without what is told of an image (attestations), and without the other platforms of an image that is there for this one. */
+function ofThisMachine({ manifests }: Index): Index["manifests"] {
+	type Listed = Index["manifests"][number];
+	const nameOf = ({ annotations }: Listed): string => nameIn(annotations)[0] ?? "";
+	const isOurs = (one: Listed): boolean =>
+		one.platform !== undefined &&
+		choosePlatform({ manifests: [one] } as unknown as Index, hostPlatform()) !== undefined;
+	const ours = new Set(manifests.filter(isOurs).map(nameOf));
+	return manifests.filter(
+		(one) =>
+			one.annotations?.["vnd.docker.reference.type"] === undefined &&
+			(one.platform === undefined || isOurs(one) || !ours.has(nameOf(one))),
+	);
+}
+
 /** The one for this machine; else the indexes among them that say nothing of platforms. */
 function chosenOf(index: Index): readonly Index["manifests"][number][] {
 	const chosen = choosePlatform(index, hostPlatform());
@@ -101,8 +117,18 @@ function chosenOf(index: Index): readonly Index["manifests"][number][] {
 
 const isIndex = ({ mediaType }: Descriptor): boolean => mediaType === MEDIA.ociIndex || mediaType === MEDIA.dockerIndex;
 
+/** An annotation may hold what somebody else calls it. */
+function isReference(name: string): boolean {
+	try {
+		parseReference(name);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 /** containerd writes the whole name; the specification's own annotation may be no more than a tag. */
 function nameIn(annotations: Descriptor["annotations"]): string[] {
 	const name = annotations?.["io.containerd.image.name"] ?? annotations?.["org.opencontainers.image.ref.name"];
-	return name !== undefined && /[/:]/.test(name) ? [name] : [];
+	return name !== undefined && /[/:]/.test(name) && isReference(name) ? [name] : [];
 }

@@ -44,6 +44,19 @@ const STUCK = 16;
 /** Where a file is cut off, the decoder would give empty pieces for ever. */
 export async function withXz(chunks: AsyncIterable<Uint8Array>, sink: Sink): Promise<void> {
 	const reader = new XzReadableStream(streamOf(chunks)).getReader();
+	try {
+		await readXz(reader, sink);
+	} finally {
+		// All decoders share one memory, and the next waits for it, for ever if need be: whatever ends this gives it back.
+		await reader.cancel().catch(() => {});
+	}
+}
+
+interface XzReader {
+	readonly read: () => Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+}
+
+async function readXz(reader: XzReader, sink: Sink): Promise<void> {
 	for (let empty = 0; empty < STUCK; ) {
 		let next: Awaited<ReturnType<typeof reader.read>>;
 		try {
@@ -56,7 +69,6 @@ export async function withXz(chunks: AsyncIterable<Uint8Array>, sink: Sink): Pro
 		empty = bytes.length ? 0 : empty + 1;
 		if (bytes.length) sink(bytes);
 	}
-	await reader.cancel();
 	throw corrupt(new Error("it ends too early"));
 }
 

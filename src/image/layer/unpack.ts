@@ -66,8 +66,10 @@ export class LayerWriter implements TarSink, Disposable {
 	readonly #dirTimes = new Map<string, bigint>();
 	#file: Fd | undefined;
 	#parent: { path: string; fd: Fd; inheritsGroup: boolean } | undefined;
-	/** The set-group-ID bit of the root, told by its entry. */
-	#rootInherits = false;
+	/** The set-group-ID bit of the root: that it has, or its entry tells. */
+	#rootInherits: boolean;
+	/** The place of the present entry: the root itself, or #parent. */
+	#atRoot = true;
 	#bytes = 0;
 	/** Where in the file the next write goes. */
 	#at = 0;
@@ -76,6 +78,7 @@ export class LayerWriter implements TarSink, Disposable {
 
 	constructor(directory: string, options: WriterOptions = {}) {
 		this.#root = openDir(directory);
+		this.#rootInherits = (fstat(this.#root.number).mode & S_ISGID) !== 0;
 		this.#options = options;
 	}
 
@@ -244,6 +247,7 @@ export class LayerWriter implements TarSink, Disposable {
 
 	/** The parent directory, made if it is missing. The last one is kept open: archives go directory by directory. */
 	#openParent(path: string): number {
+		this.#atRoot = path === "";
 		if (path === "") return this.#root.number;
 		if (this.#parent?.path === path) return this.#parent.fd.number;
 		this.#parent?.fd[Symbol.dispose]();
@@ -270,7 +274,7 @@ export class LayerWriter implements TarSink, Disposable {
 
 	/** Files made in a directory with the set-group-ID bit get its group. */
 	get #inheritsGroup(): boolean {
-		return this.#parent?.inheritsGroup ?? this.#rootInherits;
+		return this.#atRoot ? this.#rootInherits : this.#parent?.inheritsGroup === true;
 	}
 
 	/** Takes away what an earlier entry put at this name. */

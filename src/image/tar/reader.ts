@@ -153,7 +153,10 @@ export class TarReader {
 	/** For all entries to come, until taken back; more than a few records are an attack. */
 	#addGlobal(records: Pax): void {
 		this.#global = new Map([...this.#global, ...records]);
-		if (this.#global.size > MAX_GLOBAL_RECORDS) throw malformed("it has too many global records");
+		let bytes = 0;
+		for (const [key, value] of this.#global) bytes += key.length + value.length;
+		if (this.#global.size > MAX_GLOBAL_RECORDS || bytes > MAX_EXTENDED_HEADER)
+			throw malformed("it has too many global records");
 	}
 
 	#skip(bytes: number): void {
