@@ -37,7 +37,15 @@ export async function startRegistry(dir: string, port: number, extra = ""): Prom
 
 export interface TarFile {
 	readonly path: string;
-	readonly type?: "File" | "Directory" | "SymbolicLink" | "Link" | "CharacterDevice" | "BlockDevice" | "FIFO";
+	readonly type?:
+		| "File"
+		| "Directory"
+		| "SymbolicLink"
+		| "Link"
+		| "CharacterDevice"
+		| "BlockDevice"
+		| "FIFO"
+		| "GlobalExtendedHeader";
 	readonly mode?: number;
 	readonly uid?: number;
 	readonly gid?: number;

@@ -173,4 +173,32 @@ export const BUILDKIT: readonly Entry[] = [
 		peers: true,
 	},
 	{ name: "a base has a PATH", dockerfile: "FROM nanocontainer/busybox\nENV A=1", config: { Env: [PATH, "A=1"] } },
+	{
+		name: "a name's group is the user's own, whatever group has the name",
+		dockerfile: `${FROM}RUN echo web:x:1000:100::/:/bin/sh >>/etc/passwd; echo web:x:2000: >>/etc/group\nCOPY --chown=web f /f`,
+		files: { f: "" },
+		run: ["stat -c %u:%g /f", "1000:100\n"],
+		peers: true,
+	},
+	{
+		name: "an escape takes a wildcard's meaning in an expansion",
+		dockerfile: `${FROM}ENV X=a*b*c\nENV A=\${X%%\\**} B=\${X#*\\*} C=\${X/\\*/-}\nRUN echo "$A $B $C" > /f`,
+		run: ["cat /f", "a b*c a-b*c\n"],
+	},
+	{
+		name: "special parameters are names that nothing sets",
+		dockerfile: `${FROM}ENV X="a$$b|$?|$!|$-|"\nRUN echo "$X" > /f`,
+		run: ["cat /f", "ab||||\n"],
+	},
+	{
+		name: "two stars in a source are one, but with --parents",
+		dockerfile: `# syntax=docker/dockerfile:1-labs\n${FROM}COPY **/*.txt /one/\nCOPY --parents **/*.txt /deep/\nRUN find /one /deep -type f | sort > /f`,
+		files: { "root.txt": "", "a/1.txt": "", "a/b/2.txt": "" },
+		run: ["cat /f", "/deep/a/1.txt\n/deep/a/b/2.txt\n/deep/root.txt\n/one/1.txt\n"],
+	},
+	{
+		name: "COPY takes no URL",
+		dockerfile: `${FROM}COPY https://127.0.0.1:1/x /y/`,
+		fails: /source can't be a URL for COPY/,
+	},
 ];

@@ -1,12 +1,81 @@
 /** Small things in which docker was found to answer otherwise: each is what docker 20 to 28 say or do. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { detectCgroups } from "../../src/cgroup/detect.ts";
 import { BINARY, Host, IMAGE, until } from "../fixture.ts";
 
 const host = new Host();
 afterAll(() => host.close());
 const V1 = detectCgroups()?.version === 1;
+
+describe("templates", () => {
+	const inspect = (format: string) => host.ok("inspect", "-f", format, "unset");
+	test("fields that docker's types have and nothing sets", async () => {
+		await host.ok("create", "--name", "unset", "--network", "none", IMAGE, "true");
+		expect(await inspect("{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}")).toBe(
+			"created",
+		);
+		expect(
+			await inspect("{{json .Config.ExposedPorts}} {{with .Config.Healthcheck}}has{{end}}|{{.Config.StopSignal}}"),
+		).toBe("null |");
+		expect(
+			await inspect("{{range $p, $c := .Config.ExposedPorts}}{{$p}}{{end}}{{.HostConfig.CPURealtimePeriod}}"),
+		).toBe("0");
+		expect(await host.ok("image", "inspect", "-f", "{{.Variant}}|{{.OsVersion}}|", IMAGE)).toBe("||");
+		expect(await host.ok("info", "-f", "{{.BridgeNfIP6tables}} {{.NGoroutines}} {{.RuncCommit.ID}}")).toMatch(
+			/^(true|false) 0 $/,
+		);
+		expect((await host.nc("inspect", "-f", "{{.Nosuch}}", "unset")).stderr).toContain(
+			'map has no entry for key "Nosuch"',
+		);
+		await host.ok("rm", "unset");
+	});
+	test("names of JavaScript's own are nobody's", async () => {
+		for (const name of ["constructor .", 'hasOwnProperty "x"', "__proto__", "toString"]) {
+			const { code, stderr } = await host.nc("info", "-f", `{{${name}}}`);
+			expect([name, code > 0, stderr]).toEqual([name, true, expect.stringContaining("not defined")]);
+		}
+		const { stdout } = await host.sh("env", "-e", "constructor", "-e", "__proto__", "-e", "A=b");
+		expect(stdout).not.toMatch(/constructor|proto/);
+		expect((await host.nc("info", "-f", '{{printf "<%999999d %999999d>" 1 2}}')).stderr).toContain(
+			"a width of more than",
+		);
+	});
+});
+
+describe("what asks for nothing", () => {
+	test("is taken: --restart no, --isolation default; what asks for more is refused", async () => {
+		expect((await host.sh("echo ran", "--restart", "no", "--isolation=default")).stdout).toBe("ran\n");
+		expect((await host.sh("true", "--restart", "always")).stderr).toContain("flag --restart is not supported");
+	});
+	test("create's own mistakes end with 125 and docker's name", async () => {
+		const { code, stderr } = await host.nc("create", "--env-file", "/nosuch", IMAGE);
+		expect([code, stderr]).toEqual([
+			125,
+			"docker: open /nosuch: no such file or directory\n\nRun 'NanoContainer create --help' for more information\n",
+		]);
+	});
+});
+
+describe("config.json", () => {
+	test("without end, of strange kinds, with broken secrets: a warning, as docker's; an empty one is none", async () => {
+		const config = `${host.dir}/strange`;
+		mkdirSync(config);
+		const told = async () => (await host.nc("--config", config, "pull", "127.0.0.1:1/x")).stderr.split("\n")[0] ?? "";
+		for (const [text, why] of [
+			['{"auths":{"127.0.0.1:1":{"auth":"!!"}}}', "illegal base64 data at input byte 0"],
+			['{"auths":{"127.0.0.1:1":{"auth":"eA=="}}}', "invalid auth configuration file"],
+		] as const) {
+			writeFileSync(`${config}/config.json`, text);
+			expect(await told()).toEndWith(why);
+		}
+		writeFileSync(`${config}/config.json`, "");
+		expect(await told()).not.toContain("WARNING");
+		rmSync(`${config}/config.json`);
+		symlinkSync("/dev/zero", `${config}/config.json`);
+		expect(await told()).toEndWith("neither a regular file nor a pipe");
+	});
+});
 
 describe("users and groups", () => {
 	test("exec -u keeps the groups of --group-add", async () => {

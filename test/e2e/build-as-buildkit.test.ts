@@ -124,6 +124,36 @@ test("an archive of before POSIX is unpacked by ADD", async () => {
 	expect(await shell(await build(dir), "cat /a/inside")).toBe("old");
 });
 
+test("archives of xz are unpacked by ADD, one after the other, and one that is broken holds up no other", async () => {
+	const dir = context(`FROM ${IMAGE}\nADD one.tar.xz /a/\nADD two.tar.xz /b/\nADD broken.tar.xz /c\n`, {});
+	for (const name of ["one", "two"]) {
+		Bun.spawnSync(["sh", "-c", `seq 1 400000 > ${dir}/${name}; tar -C ${dir} -cJf ${dir}/${name}.tar.xz ${name}`]);
+	}
+	Bun.spawnSync(["sh", "-c", `head -c 20000 ${dir}/one.tar.xz > ${dir}/broken.tar.xz`]);
+	expect((await host.nc("build", "-q", dir)).code).toBe(1);
+	writeFileSync(`${dir}/Dockerfile`, `FROM ${IMAGE}\nADD one.tar.xz /a/\nADD two.tar.xz /b/\n`);
+	expect(await shell(await build(dir), "tail -n 1 /a/one /b/two | tr -d '\\n'")).toContain("400000");
+});
+
+test("of what ADD is told, the last makes the file; a directory's group is for those who inherit it", async () => {
+	const dir = context(
+		`FROM ${IMAGE}\nADD a.txt b.tar /d/\nADD b.tar a.txt /e/\nRUN mkdir -p /srv/x && chown :8 /srv/x && chmod 2775 /srv/x\nADD b.tar /srv/x/\n`,
+		{ "a.txt": "plain" },
+	);
+	writeFileSync(`${dir}/b.tar`, tarOf([{ path: "a.txt", data: "archive" }]));
+	expect(await shell(await build(dir), "cat /d/a.txt /e/a.txt; stat -c ' %u:%g' /srv/x/a.txt")).toBe(
+		"archiveplain 0:0",
+	);
+});
+
+test("what fails prints nothing that a terminal obeys", () => {
+	const dir = context(`FROM ${IMAGE}\nRUN printf 'a\\033]0;owned\\007b\\n'; exit 3\n`, {});
+	const command = host.command("build", "--progress", "plain", "--no-cache", dir).join(" ");
+	const { stdout } = Bun.spawnSync(["script", "-qec", command, "/dev/null"], { stdin: "ignore" });
+	expect(stdout.toString()).toContain("exit code: 3");
+	expect(stdout.toString()).not.toContain("\x1b]0;");
+});
+
 describe("what is said", () => {
 	test("of a Dockerfile that is not there, one that is wrong, a context that is not there", async () => {
 		const dir = context("FROM scratch\nFOO x\n");

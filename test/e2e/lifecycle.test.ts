@@ -40,7 +40,7 @@ describe("create, start, stop, kill, rm", () => {
 		const { code, stderr } = await host.nc("rm", "web");
 		expect(code).toBe(1);
 		expect(stderr).toContain(
-			'cannot remove container "web": container is running: stop the container before removing or force remove',
+			'cannot remove container "/web": container is running: stop the container before removing or force remove',
 		);
 		expect(await host.ok("rm", "-f", "web")).toBe("web");
 		expect(existsSync(`${host.root}/containers`) && (await host.ok("ps", "-aq"))).toBe("");

@@ -45,6 +45,85 @@ async function saidBy(image: string): Promise<string> {
 	return host.ok("run", "--rm", "--network", "none", "look", "cat", "/said");
 }
 
+test("an archive whose files have holes", async () => {
+	const layer = tarOf([{ path: "said", data: `sparse${"\0".repeat(300_000)}` }]);
+	const dir = `${host.dir}/holes`;
+	mkdirSync(dir);
+	writeFileSync(`${dir}/layer.tar`, layer);
+	writeFileSync(`${dir}/c.json`, configOf([layer]));
+	writeFileSync(
+		`${dir}/manifest.json`,
+		JSON.stringify([{ Config: "c.json", RepoTags: ["holes:1"], Layers: ["layer.tar"] }]),
+	);
+	for (const format of ["gnu", "pax"]) {
+		const packed = `cp --sparse=always layer.tar s && mv s layer.tar && tar -S --format=${format} -cf ../holes.tar *`;
+		Bun.spawnSync(["sh", "-c", packed], { cwd: dir });
+		expect(await host.ok("load", "-i", `${host.dir}/holes.tar`)).toBe("Loaded image: holes:1");
+	}
+	expect((await saidBy("holes:1")).replaceAll("\0", "")).toBe("sparse");
+});
+
+test("a layout with platforms, an attestation and somebody's own names beside the image", async () => {
+	const layer = layerWith("layout");
+	const config = configOf([layer]);
+	const other = JSON.stringify({ ...JSON.parse(config), architecture: "s390x" });
+	const media = "application/vnd.oci.image";
+	const blobs: TarFile[] = [];
+	const put = (data: string | Uint8Array, mediaType: string) => {
+		const digest = sha256(Buffer.from(data as string));
+		blobs.push({ path: `blobs/sha256/${digest.slice(7)}`, data });
+		return { mediaType, digest, size: Buffer.byteLength(data as string) };
+	};
+	const manifest = (text: string) =>
+		put(
+			JSON.stringify({
+				schemaVersion: 2,
+				mediaType: `${media}.manifest.v1+json`,
+				config: put(text, `${media}.config.v1+json`),
+				layers: [put(layer, `${media}.layer.v1.tar`)],
+			}),
+			`${media}.manifest.v1+json`,
+		);
+	const name = { "org.opencontainers.image.ref.name": "platforms:1" };
+	const index = {
+		schemaVersion: 2,
+		manifests: [
+			{ ...manifest(other), platform: { os: "linux", architecture: "s390x" }, annotations: name },
+			{ ...manifest(config), platform: { os: "linux", architecture: ARCHITECTURE }, annotations: name },
+			{
+				...put('{"schemaVersion":2}', `${media}.manifest.v1+json`),
+				platform: { os: "unknown", architecture: "unknown" },
+				annotations: { "vnd.docker.reference.type": "attestation-manifest" },
+			},
+			{ ...manifest(config), annotations: { "org.opencontainers.image.ref.name": "no such: name//" } },
+		],
+	};
+	const archive = tarOf([
+		{ path: "oci-layout", data: '{"imageLayoutVersion":"1.0.0"}' },
+		{ path: "index.json", data: JSON.stringify(index) },
+		...blobs.filter(({ path }, i) => blobs.findIndex((one) => one.path === path) === i),
+	]);
+	expect(await host.ok("load", { stdin: archive })).toContain("Loaded image: platforms:1");
+	expect(await saidBy("platforms:1")).toBe("layout");
+	expect(await host.ok("image", "inspect", "-f", "{{.Architecture}}", "platforms:1")).toBe(ARCHITECTURE);
+});
+
+test("global records take no more memory than one header may", async () => {
+	const record = (key: string) => {
+		const body = ` ${key}=${"x".repeat(600_000)}\n`;
+		const length = body.length + String(body.length + 6).length;
+		return `${length}${body}`;
+	};
+	const many = tarOf(
+		Array.from({ length: 5 }, (_, i) => ({
+			path: "g",
+			type: "GlobalExtendedHeader" as const,
+			data: record(`NC.key${i}`),
+		})),
+	);
+	expect((await host.nc("load", { stdin: many })).stderr).toContain("too many global records");
+});
+
 describe("docker's archives with compressed layers, as crane, jib and bazel write them", () => {
 	const compressions: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
 		gzip: (bytes) => gzipSync(bytes),

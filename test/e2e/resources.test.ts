@@ -104,7 +104,7 @@ test("a v1 tree that may not be written is left alone, and holds no container", 
 	const script = `
 		mount -o remount,bind,ro /sys/fs/cgroup/freezer 2>/dev/null || { mount --bind /sys/fs/cgroup/freezer /sys/fs/cgroup/freezer; mount -o remount,bind,ro /sys/fs/cgroup/freezer; }
 		"$@" run --rm --network none ${IMAGE} echo ran && "$@" run --rm --cgroupns host --network none ${IMAGE} echo ran
-		"$@" run -d --name held --network none ${IMAGE} sleep 1000 && "$@" stop -t 0 held && "$@" rm held; "$@" ps -aq`;
+		"$@" run -d --name held --network none ${IMAGE} sleep 1000 && "$@" stop -t 0 held && "$@" rm held; "$@" ps -aq -f name=held`;
 	const { stdout, stderr } = Bun.spawnSync(["unshare", "-m", "sh", "-c", script, "sh", ...host.command()]);
 	expect([stdout.toString(), stderr.toString()]).toEqual([
 		expect.stringMatching(/^ran\nran\n[0-9a-f]{64}\nheld\nheld\n$/),

@@ -4,6 +4,7 @@
  */
 
 import { checkInt64 } from "./int64.ts";
+import { asksForNothing, notYetText } from "./not-yet-flags.ts";
 
 /** A mistake in the command line: docker's exit code 125, and its hint. */
 export class FlagError extends Error {
@@ -192,9 +193,7 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 		const spec = Object.hasOwn(table, name) ? table[name] : undefined;
 		if (!spec && name === "help") throw new HelpAsked();
 		if (!spec) {
-			const given = equals >= 0 ? word.slice(equals + 1) : next;
-			if (given === undefined || !options.notYet.some((entry) => entry.split(" ")[0] === `${name}=${given}`))
-				throw unknown(name);
+			if (!asksForNothing(options.notYet, name, equals >= 0 ? word.slice(equals + 1) : next)) throw unknown(name);
 			return equals >= 0 ? 0 : 1;
 		}
 		if (equals >= 0) set(name, spec, word.slice(equals + 1));
@@ -245,9 +244,6 @@ export function readFlags<F extends FlagTable>(table: F, argv: readonly string[]
 	}
 
 	function unknown(name: string): FlagError {
-		const docker = options.notYet.find((entry) => /^[^/ =]*/.exec(entry)?.[0] === name);
-		if (docker === undefined) return new FlagError(`unknown flag: --${name}`);
-		const advice = docker.includes(" ") ? `: ${docker.slice(docker.indexOf(" ") + 1)}` : "";
-		return new FlagError(`flag --${name} is not supported by NanoContainer yet${advice}`);
+		return new FlagError(notYetText(options.notYet, name) ?? `unknown flag: --${name}`);
 	}
 }
