@@ -91,20 +91,20 @@ async function dispatch(program: string, argv: readonly string[]): Promise<numbe
 	if (name === undefined) return showHelp(program);
 	const group = groupOf(name);
 	if (!group && !isVerb(name)) return refuseCommand(program, name);
-	if (group && (member === undefined || !hasMember(group, member))) return showGroup(program, name, member);
+	if (group && (member === undefined || !hasMember(group, member))) {
+		const { notYet } = await import("./not-yet.ts");
+		if (member !== undefined && notYet(name, member)) return refuseCommand(program, name, member);
+		return showGroup(program, name, member);
+	}
 	const session = { context: contextOf(program, options), exitCode: 0 };
 	await runLeaf(rest, session);
 	return session.exitCode;
 }
 
 /** docker's that are not here yet are told apart from those that nobody has. */
-async function refuseCommand(program: string, name: string): Promise<number> {
-	const { COMMANDS_NOT_YET } = await import("./not-yet.ts");
-	const advice = Object.hasOwn(COMMANDS_NOT_YET, name) ? COMMANDS_NOT_YET[name] : undefined;
-	const why =
-		advice === undefined
-			? `unknown command: ${program} ${name}`
-			: `'${name}' is not supported by NanoContainer yet${advice ? `: ${advice}` : ""}`;
+async function refuseCommand(program: string, name: string, member?: string): Promise<number> {
+	const { notYet } = await import("./not-yet.ts");
+	const why = notYet(name, member) ?? `unknown command: ${program} ${name}`;
 	complain(`${program}: ${why}\n\nRun '${program} --help' for more information\n`);
 	return 1;
 }

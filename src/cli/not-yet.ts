@@ -2,7 +2,7 @@
 
 const SWARM = "there is no swarm: one host";
 
-export const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
+const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	commit: "build an image from a Dockerfile",
 	compose: "run the containers one by one",
 	context: "there is one engine, this program: leave --context out",
@@ -38,3 +38,33 @@ export const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	volume: "volumes are made by --volume NAME:PATH, and anonymous ones go with rm --volumes",
 	wait: "attach CONTAINER waits, and ends with its exit code",
 };
+
+const ONE_BUILDER = "there is one builder, this program";
+
+/** Under a noun: those that are no commands by themselves, too. */
+const MEMBERS_NOT_YET: Readonly<Record<string, string>> = {
+	"buildx bake": "build each target",
+	"buildx create": ONE_BUILDER,
+	"buildx inspect": ONE_BUILDER,
+	"buildx ls": ONE_BUILDER,
+	"buildx rm": ONE_BUILDER,
+	"buildx use": ONE_BUILDER,
+	"container prune": "rm $(ps --all --quiet --filter status=exited)",
+	"image prune": "rmi IMAGE",
+	"system df": "builder du, and ps --size",
+	"system prune": "rm, rmi and builder prune",
+};
+
+/** What is said of a command that is docker's and not here; undefined: docker has none of that name either. */
+export function notYet(noun: string, member?: string): string | undefined {
+	const isVerb = member === undefined || /^(container|image|system)$/.test(noun);
+	const name = member === undefined ? noun : `${noun} ${member}`;
+	const advice = Object.hasOwn(MEMBERS_NOT_YET, name)
+		? MEMBERS_NOT_YET[name]
+		: isVerb && Object.hasOwn(COMMANDS_NOT_YET, member ?? noun)
+			? COMMANDS_NOT_YET[member ?? noun]
+			: undefined;
+	return advice === undefined
+		? undefined
+		: `'${name}' is not supported by NanoContainer yet${advice ? `: ${advice}` : ""}`;
+}

@@ -36,7 +36,7 @@ export const damaged = (database: string, cause: unknown): EngineError =>
 export function findDamage(db: Db): string | undefined {
 	try {
 		const [first] = db.query("PRAGMA integrity_check(1)").all() as { integrity_check: string }[];
-		return first?.integrity_check === "ok" ? undefined : first?.integrity_check;
+		return first?.integrity_check === "ok" ? undefined : first?.integrity_check.split("\n").at(-1);
 	} catch (error) {
 		if (!isDamage(error)) throw error;
 		return (error as Error).message;

@@ -228,6 +228,20 @@ describe("what is printed", () => {
 		]);
 		expect((await host.nc("evnts")).stderr).toContain("unknown command: NanoContainer evnts");
 		const publish = await host.nc("run", "-p", "80:80", IMAGE);
+		for (const [words, advice] of [
+			["system df", "builder du"],
+			["container cp a b", "use exec with tar"],
+			["image tag a b", "build or pull under the name"],
+			["buildx ls", "there is one builder"],
+		] as const) {
+			const { code, stderr } = await host.nc(...words.split(" "));
+			const [noun, member] = words.split(" ");
+			expect([code, stderr]).toEqual([
+				1,
+				expect.stringContaining(`'${noun} ${member}' is not supported by NanoContainer yet: ${advice}`),
+			]);
+		}
+		expect((await host.nc("system", "nosuch")).stderr).toContain("unknown command: NanoContainer system nosuch");
 		expect(publish.stderr).toContain("flag --publish is not supported by NanoContainer yet: use --network host");
 		expect(await host.ok("buildx", "version")).toMatch(/^\S+ v\d+\.\d+\.\d+ \w+$/);
 	});
