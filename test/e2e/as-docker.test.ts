@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { detectCgroups } from "../../src/cgroup/detect.ts";
-import { BINARY, Host, IMAGE, until } from "../fixture.ts";
+import { BINARY, Host, IMAGE, loopbackUp, until } from "../fixture.ts";
 
 const host = new Host();
 afterAll(() => host.close());
@@ -61,7 +61,10 @@ describe("config.json", () => {
 	test("without end, of strange kinds, with broken secrets: a warning, as docker's; an empty one is none", async () => {
 		const config = `${host.dir}/strange`;
 		mkdirSync(config);
-		const told = async () => (await host.nc("--config", config, "pull", "127.0.0.1:1/x")).stderr.split("\n")[0] ?? "";
+		loopbackUp();
+		using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("", { status: 404 }) });
+		const name = `127.0.0.1:${server.port}/x`;
+		const told = async () => (await host.nc("--config", config, "pull", name)).stderr.split("\n")[0] ?? "";
 		for (const [text, why] of [
 			['{"auths":{"127.0.0.1:1":{"auth":"!!"}}}', "illegal base64 data at input byte 0"],
 			['{"auths":{"127.0.0.1:1":{"auth":"eA=="}}}', "invalid auth configuration file"],
