@@ -53,6 +53,10 @@ function readConfig(path: string, warn: (why: string) => void): v.InferOutput<ty
 	}
 	if (text.trim() === "") return undefined; // as good as none, docker finds
 	const json = parseJson(text);
+	if (Array.isArray(json)) {
+		warn(`${path}: it is a list, and no object`);
+		return undefined;
+	}
 	const parsed = v.safeParse(Config, json);
 	const wrong = parsed.success ? wrongAuth(parsed.output) : undefined;
 	if (wrong !== undefined) warn(`${path}: ${wrong}`);
