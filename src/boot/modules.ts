@@ -74,18 +74,25 @@ export async function loadModules(release: string, wanted = WANTED_MODULES): Pro
 	if (!dir) return { complete: missing.length === 0, problems: [] };
 	const modules = parseModulesDep(readFileSync(`${dir}/modules.dep`, "utf8"));
 	const builtIn = readBuiltIn(dir);
-	const problems: string[] = [];
-	for (const name of loadOrder(modules, missing)) {
-		const { path } = modules.get(name) as ModuleFile;
-		try {
-			const result = await loadModule(`${dir}/${path}`);
-			// ENODEV and the like: the hardware is not there.
-			if (result < 0 && !QUIET.has(-result)) problems.push(`module ${name}: ${errnoText(-result)}`);
-		} catch (error) {
-			problems.push(`module ${name}: ${(error as Error).message}`);
+	const load = async (names: readonly string[]): Promise<Map<string, string | undefined>> => {
+		const failed = new Map<string, string | undefined>();
+		for (const name of names) {
+			const { path } = modules.get(name) as ModuleFile;
+			try {
+				const result = await loadModule(`${dir}/${path}`);
+				// ENODEV and the like: the hardware is not there.
+				if (result < 0) failed.set(name, QUIET.has(-result) ? undefined : errnoText(-result));
+			} catch (error) {
+				failed.set(name, (error as Error).message);
+			}
 		}
-	}
-	return { complete: !problems.length && missing.every((name) => modules.has(name) || builtIn.has(name)), problems };
+		return failed;
+	};
+	const first = await load(loadOrder(modules, missing));
+	// One that another needs may have been on its way, loaded by somebody else at this moment.
+	const failed = first.size ? await load([...first.keys()]) : first;
+	const problems = [...failed].flatMap(([name, why]) => (why === undefined ? [] : [`module ${name}: ${why}`]));
+	return { complete: !failed.size && missing.every((name) => modules.has(name) || builtIn.has(name)), problems };
 }
 
 const moduleDirectory = (release: string): string | undefined =>

@@ -91,7 +91,7 @@ test("the root of an initramfs: containers run, on a bridge, and nothing of it i
 test("no modprobe: the first command loads what containers need, packed as distributions do, and once", async () => {
 	const output = await shell(
 		[
-			`/busybox ls /sys/module/overlay 2>&1; /NanoContainer run --rm ${IMAGE} sh -c 'ip addr show eth0; echo up'`,
+			`/busybox ls /sys/module/overlay 2>&1; /NanoContainer --debug run --rm ${IMAGE} sh -c 'ip addr show eth0; echo up' 2>&1`,
 			// With nothing left to load from, the second finds that all is done.
 			`/busybox rm -r /lib/modules; /NanoContainer --debug run --rm ${IMAGE} echo again 2>&1`,
 		].join("\n"),
