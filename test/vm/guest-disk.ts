@@ -77,7 +77,9 @@ export function guestDisk(): string {
 		"native",
 		"package.json",
 		"tsconfig.json",
-		...[...dependencies()].map((name) => `node_modules/${name}`),
+		...[...dependencies(), ...dependencies("node_modules/tar/package.json", new Set(["tar"]))].map(
+			(name) => `node_modules/${name}`,
+		), // tar: with which tests write archives
 	]) {
 		cpSync(`${REPOSITORY}/${path}`, `${root}/suite/${path}`, { recursive: true });
 	}
