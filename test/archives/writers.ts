@@ -1,5 +1,6 @@
 /** What others write archives with. Each makes one of a whole directory; what a format cannot hold, it leaves out. */
 import { mkdtempSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { create } from "tar";
 
 export interface Writer {
@@ -39,6 +40,11 @@ function goProgram(): string {
 	if (!result.success) throw new Error(`go build: ${result.stderr}`);
 	built = `${dir}/write`;
 	return built;
+}
+/** What was compiled for it goes. */
+export function removeGoProgram(): void {
+	if (built) rmSync(dirname(built), { recursive: true });
+	built = undefined;
 }
 const go = (format: string): Writer => ({
 	name: `Go ${format}`,

@@ -17,10 +17,13 @@ import { LayerWriter } from "../../src/image/layer/unpack.ts";
 import type { TarEntry } from "../../src/image/tar/header.ts";
 import { TarReader } from "../../src/image/tar/reader.ts";
 import { makeRandomTree, snapshot } from "../archives/random-tree.ts";
-import { WRITERS } from "../archives/writers.ts";
+import { removeGoProgram, WRITERS } from "../archives/writers.ts";
 
 const dir = mkdtempSync("/tmp/nc-archives-");
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(() => {
+	rmSync(dir, { recursive: true, force: true });
+	removeGoProgram();
+});
 
 const fresh = (name: string): string => {
 	rmSync(`${dir}/${name}`, { recursive: true, force: true });
