@@ -128,7 +128,7 @@ export function makeDatabase(paths: Paths): Db {
 	}
 }
 
-const OPEN_ATTEMPTS = 50;
+const OPEN_ATTEMPTS = 400;
 const OPEN_PAUSE_MS = 10;
 
 function open(paths: Paths): Db {
