@@ -117,25 +117,38 @@ export function openDatabase(paths: Paths): Db {
 export function makeDatabase(paths: Paths): Db {
 	for (let attempt = 0; ; attempt++) {
 		try {
-			return open(paths);
+			return open(paths, attempt % 2 === 1);
 		} catch (error) {
 			if (isDamage(error)) throw damaged(paths.database, error);
-			// The log's index is made anew by whoever comes first, and a container may take what it needs meanwhile.
-			if (!isFull(error) || attempt === OPEN_ATTEMPTS) throw told(error, paths);
+			// Whoever comes first makes the log's index anew, in a file; where that has no room, it can be had in memory by
+			// one who has the database alone. Somebody else may have it: then there is an index, or soon will be none.
+			if (!(isFull(error) || isBusy(error)) || attempt === OPEN_ATTEMPTS) throw told(error, paths);
 			giveFile(paths);
-			Bun.sleepSync(OPEN_PAUSE_MS);
+			if (attempt > 1) Bun.sleepSync(OPEN_PAUSE_MS);
 		}
 	}
 }
 
 const OPEN_ATTEMPTS = 400;
 const OPEN_PAUSE_MS = 10;
+const isBusy = (error: unknown): boolean => /^SQLITE_BUSY/.test(String((error as { code?: unknown }).code));
 
-function open(paths: Paths): Db {
+/** `alone`: needs no room at all, and lets nobody else in until it is closed (sqlite.org/wal.html, 8). */
+function open(paths: Paths, alone: boolean): Db {
 	const sqlite = require("bun:sqlite") as typeof import("bun:sqlite"); // not every command needs it
 	const db = new sqlite.Database(paths.database, { create: true });
+	try {
+		return prepare(db, paths, alone);
+	} catch (error) {
+		db.close();
+		throw error;
+	}
+}
+
+function prepare(db: Db, paths: Paths, alone: boolean): Db {
+	if (alone) db.exec("PRAGMA busy_timeout = 100; PRAGMA locking_mode = EXCLUSIVE");
+	else db.exec("PRAGMA busy_timeout = 30000"); // SQLite's own short locks (recovery of the log after a crash)
 	db.exec(`
-		PRAGMA busy_timeout = 30000; -- SQLite's own short locks (recovery of the log after a crash)
 		PRAGMA synchronous = NORMAL; -- a power cut may lose the last commits, never the file
 		PRAGMA wal_autocheckpoint = ${LOG_PAGES}; -- whoever comes first after it was written reads the log: it is kept short
 	`);
