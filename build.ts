@@ -54,6 +54,18 @@ const lazyUtil: BunPlugin = {
 	},
 };
 
+/** ssh2 tries libraries that an installation may have compiled, for this machine alone; without them it uses node:crypto. */
+const nothingNative: BunPlugin = {
+	name: "no libraries of this machine",
+	setup(build) {
+		build.onResolve({ filter: /^cpu-features$|\.node$/ }, ({ path }) => ({ path, namespace: "native" }));
+		build.onLoad({ filter: /.*/, namespace: "native" }, () => ({
+			contents: 'module.exports = {}; throw new Error("it is of the machine that installs");',
+			loader: "js",
+		}));
+	},
+};
+
 /** src/ imports what lies in build/; what was made for another architecture lies deeper. */
 const builtFiles: BunPlugin = {
 	name: "files of the build",
@@ -85,7 +97,7 @@ async function compile(profile: readonly string[]): Promise<void> {
 			jitPolicy: JIT_POLICY,
 			...(profile.length ? { bytecodeOrder: [...profile] } : {}),
 		},
-		plugins: [lazyUtil, builtFiles],
+		plugins: [lazyUtil, nothingNative, builtFiles],
 		minify: true,
 		splitting: true,
 		minChunkSize: 16 * 1024, // package.json's sideEffects lets small chunks be folded: each takes its time to link
