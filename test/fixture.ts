@@ -73,6 +73,9 @@ export class Host {
 		for (const dir of [`${this.root}/containers`, `${this.run}/containers`, `${this.root}/staging`]) {
 			if (existsSync(dir)) found.push(...readdirSync(dir).map((name) => `${dir}/${name}`));
 		}
+		for (const dir of containerCgroups()) {
+			if (!this.#cgroupsBefore.has(dir) && readText(`${dir}/cgroup.procs`) === "") found.push(`cgroup ${dir}`);
+		}
 		found.push(...(await links()).filter((name) => name.startsWith("veth")).map((name) => `link ${name}`));
 		return found;
 	}
@@ -82,6 +85,7 @@ export class Host {
 		return this.#ids.has(id.slice(0, 12));
 	}
 	readonly #ids = new Set<string>();
+	readonly #cgroupsBefore = new Set(containerCgroups());
 
 	/** Removes everything. Throws if a test left something behind. */
 	async close(): Promise<void> {
@@ -91,6 +95,22 @@ export class Host {
 		const left = await settled(() => this.leftovers());
 		rmSync(this.dir, { recursive: true, force: true });
 		if (left.length) throw new Error(`left behind:\n${left.join("\n")}`);
+	}
+}
+
+/** Cgroups of containers, in every tree that there is. */
+function containerCgroups(): string[] {
+	const trees = ["/sys/fs/cgroup", ...namesIn("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}`)];
+	return trees
+		.flatMap((tree) => namesIn(`${tree}/nanocontainer`).map((name) => `${tree}/nanocontainer/${name}`))
+		.filter((path) => existsSync(`${path}/cgroup.procs`));
+}
+
+function namesIn(directory: string): string[] {
+	try {
+		return readdirSync(directory);
+	} catch {
+		return [];
 	}
 }
 
