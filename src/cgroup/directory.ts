@@ -35,7 +35,12 @@ function killAll(dir: string): void {
 	}
 }
 
-const readPids = (dir: string): number[] => readControl(`${dir}/cgroup.procs`).split("\n").filter(Boolean).map(Number);
+/** Those of other pid namespaces are told as 0, which to kill(2) would be our own process group. */
+const readPids = (dir: string): number[] =>
+	readControl(`${dir}/cgroup.procs`)
+		.split("\n")
+		.map(Number)
+		.filter((pid) => pid > 0);
 
 const ATTEMPTS = 200;
 

@@ -64,7 +64,8 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
 		},
 		remove(path) {
-			const roots = [...trees.map(({ root }) => root), ...(unified ? [unified] : [])];
+			// The v2 tree first: its cgroup.kill ends at once what would be waited for in each of the others.
+			const roots = [...(unified ? [unified] : []), ...trees.map(({ root }) => root)];
 			const failed = roots.flatMap((root) => tryRemove(() => removeDirectory(`${root}/${path}`)));
 			if (failed.length) throw failed[0];
 		},
