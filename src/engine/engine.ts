@@ -9,7 +9,7 @@ import { EngineError } from "../errors.ts";
 import { DEFAULT_ROOT, type Paths, paths } from "../paths.ts";
 import type { Container } from "../store/container-record.ts";
 import { getContainer } from "../store/containers.ts";
-import { type Db, makeDatabase, openDatabase, transaction } from "../store/database.ts";
+import { closeKeepingLog, type Db, isAlone, makeDatabase, openDatabase, transaction } from "../store/database.ts";
 import type { Fd } from "../sys/fd.ts";
 import { lockByte } from "../sys/file.ts";
 import { existsSync } from "../sys/fs.ts";
@@ -43,6 +43,13 @@ export class Engine {
 	useDatabase(path: string | undefined): void {
 		this.#db?.close();
 		this.#db = path === undefined ? undefined : makeDatabase({ ...this.paths, database: path });
+	}
+
+	/** For who is going to wait: on a full disk one command alone has the database, and must not keep it meanwhile. */
+	letOthersIn(): void {
+		if (!this.#db || !isAlone(this.#db)) return;
+		closeKeepingLog(this.#db);
+		this.#db = undefined;
 	}
 
 	/**

@@ -117,12 +117,13 @@ export function openDatabase(paths: Paths): Db {
 export function makeDatabase(paths: Paths): Db {
 	for (let attempt = 0; ; attempt++) {
 		try {
-			return open(paths, attempt % 2 === 1);
+			return open(paths, isAttemptAlone(attempt));
 		} catch (error) {
 			if (isDamage(error)) throw damaged(paths.database, error);
 			// Whoever comes first makes the log's index anew, in a file; where that has no room, it can be had in memory by
 			// one who has the database alone. Somebody else may have it: then there is an index, or soon will be none.
-			if (!(isFull(error) || isBusy(error)) || attempt === OPEN_ATTEMPTS) throw told(error, paths);
+			const goesOn = isFull(error) || (isAttemptAlone(attempt) && isBusy(error));
+			if (!goesOn || attempt === OPEN_ATTEMPTS) throw told(error, paths);
 			giveFile(paths);
 			if (attempt > 1) Bun.sleepSync(OPEN_PAUSE_MS);
 		}
@@ -131,6 +132,7 @@ export function makeDatabase(paths: Paths): Db {
 
 const OPEN_ATTEMPTS = 400;
 const OPEN_PAUSE_MS = 10;
+const isAttemptAlone = (attempt: number): boolean => attempt % 2 === 1;
 const isBusy = (error: unknown): boolean => /^SQLITE_BUSY/.test(String((error as { code?: unknown }).code));
 
 /** `alone`: needs no room at all, and lets nobody else in until it is closed (sqlite.org/wal.html, 8). */
@@ -143,6 +145,17 @@ function open(paths: Paths, alone: boolean): Db {
 		db.close();
 		throw error;
 	}
+}
+
+/** Whether others wait until it is closed. */
+export const isAlone = (db: Db): boolean =>
+	(db.query("PRAGMA locking_mode").get() as { locking_mode: string }).locking_mode === "exclusive";
+
+/** The last one out would take the log away, in whose place the next could not make one on a full disk: it is left. */
+export function closeKeepingLog(db: Db): void {
+	const { constants } = require("bun:sqlite") as typeof import("bun:sqlite");
+	db.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+	db.close();
 }
 
 function prepare(db: Db, paths: Paths, alone: boolean): Db {

@@ -93,7 +93,15 @@ for (const [name, mount] of [
 		fill();
 		expect(await small.ok("ps", "-a", "--format", "{{.Names}}")).toBe("greedy\nended\nruns");
 		expect(await small.ok("logs", "runs")).toBe("said");
+		// Who only waits keeps nobody out, although there was no room to share the database.
+		const follower = Bun.spawn(small.command("logs", "-f", "runs"), { stdout: "pipe", stderr: "inherit" });
+		const { value } = await follower.stdout.getReader().read();
+		expect(Buffer.from(value ?? []).toString()).toBe("said\n");
+		const asked = performance.now();
 		expect(await small.ok("inspect", "-f", "{{.State.Status}}", "runs")).toBe("running");
+		expect(await small.ok("ps", "-q", "--no-trunc", "-f", "name=runs")).toMatch(/^[0-9a-f]{64}$/);
+		expect(performance.now() - asked).toBeLessThan(5000);
+		follower.kill("SIGKILL");
 		expect(await small.ok("stop", "runs")).toBe("runs");
 		expect(await small.ok("inspect", "-f", "{{.State.ExitCode}}", "runs")).toBe("7");
 		expect((await small.nc("create", ...none, "true")).stderr).toMatch(/no space left on device|^$/);

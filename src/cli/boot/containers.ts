@@ -138,6 +138,7 @@ export class BootContainers {
 			});
 			const running = { job, name, client: started.client, raw, startedAt: Date.now() };
 			this.#running.set(started.monitorPid, running);
+			engine.letOthersIn();
 		} catch (error) {
 			raw?.[Symbol.dispose]();
 			throw error;

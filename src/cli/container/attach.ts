@@ -51,6 +51,7 @@ export const attach: Command<typeof flags> = {
 		};
 		const proxied = flags["sig-proxy"] && !tty;
 		const signals = catchSignals(proxied, tty);
+		engine.letOthersIn();
 		const end = await attend(client, { tty, stdin, signals, forward: proxied ? forward : undefined });
 		if (end.kind === "exited") reap(engine, container.id);
 		if (end.kind === "detached") complain("read escape sequence\n");

@@ -154,6 +154,7 @@ export async function finishAttached(
 	options: Omit<SessionOptions, "forward"> & { readonly proxied: boolean },
 ): Promise<number> {
 	const { id } = started.container;
+	engine.letOthersIn();
 	const end = await attend(started.client, {
 		...options,
 		forward: options.proxied ? (signal) => forward(engine, id, signal) : undefined,

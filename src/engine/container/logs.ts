@@ -117,6 +117,7 @@ async function follow(engine: Engine, container: Container, path: string, reader
 		return;
 	}
 	monitor.wait({ afterOutput: true });
+	engine.letOthersIn();
 	const stop = Promise.withResolvers<void>();
 	const untilMs = reader.options.until === undefined ? undefined : Date.parse(reader.options.until) - Date.now();
 	const timer = untilMs === undefined ? undefined : setTimeout(stop.resolve, Math.max(untilMs, 0));

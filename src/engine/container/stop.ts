@@ -53,6 +53,7 @@ async function endAndReap(engine: Engine, container: Container, signal: number, 
 	monitor?.attach({ detachKeys: NO_KEYS, lease: true });
 	if (pidfd) {
 		pidfdKill(pidfd.number, signal);
+		engine.letOthersIn();
 		const ended = await within(timeout, monitor, pidfd.number);
 		if (!ended) {
 			pidfdKill(pidfd.number, SIGKILL);
