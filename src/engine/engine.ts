@@ -41,15 +41,13 @@ export class Engine {
 
 	/** For who makes the records anew: a database at another place. undefined: that of the paths again, once it is needed. */
 	useDatabase(path: string | undefined): void {
-		this.#db?.close();
+		if (this.#db) closeKeepingLog(this.#db);
 		this.#db = path === undefined ? undefined : makeDatabase({ ...this.paths, database: path });
 	}
 
 	/** For who is going to wait: on a full disk one command alone has the database, and must not keep it meanwhile. */
 	letOthersIn(): void {
-		if (!this.#db || !isAlone(this.#db)) return;
-		closeKeepingLog(this.#db);
-		this.#db = undefined;
+		if (this.#db && isAlone(this.#db)) this.useDatabase(undefined);
 	}
 
 	/**

@@ -142,7 +142,7 @@ function open(paths: Paths, alone: boolean): Db {
 	try {
 		return prepare(db, paths, alone);
 	} catch (error) {
-		db.close();
+		closeKeepingLog(db);
 		throw error;
 	}
 }

@@ -2,7 +2,7 @@
  * Removing a directory tree by descriptors: no link that appears on the way leads out of it, and no depth exhausts
  * anything. Each directory that is found is first moved up beside the others, so the walk never goes deeper than two.
  */
-import { EEXIST, ENOENT, SyscallError, trySyscall } from "./errno.ts";
+import { EEXIST, ENOENT, ENOTEMPTY, SyscallError, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, tryOpenat2 } from "./file.ts";
 import { namesIn } from "./fs.ts";
@@ -19,15 +19,22 @@ export function removeTreeAt(dir: number, name: Name): void {
 		if (fd !== -ENOENT) check("unlinkat", name, trySyscall("unlinkat", dir, name, 0));
 		return;
 	}
-	{
-		using top = new Fd(fd);
-		let moved = 0;
+	using top = new Fd(fd);
+	let moved = 0;
+	for (let attempt = 0; ; attempt++) {
 		for (let entries = namesIn(top.number); entries.length; entries = namesIn(top.number)) {
 			for (const entry of entries) moved = removeEntry(top.number, top.number, entry, moved);
 		}
+		const result = trySyscall("unlinkat", dir, name, AT_REMOVEDIR);
+		// A process that is ending may put a last file there between the look and the removal.
+		if (result !== -ENOTEMPTY || attempt === LATE_FILES) {
+			check("unlinkat", name, result);
+			return;
+		}
 	}
-	check("unlinkat", name, trySyscall("unlinkat", dir, name, AT_REMOVEDIR));
 }
+
+const LATE_FILES = 10;
 
 /** Removes a file, or empties a directory of `top` by moving its own directories up; those it finds elsewhere it moves. */
 function removeEntry(top: number, dir: number, entry: Uint8Array, moved: number): number {

@@ -51,7 +51,7 @@ export function guestDisk(): string {
 	for (const place of ["proc", "sys", "dev", "run", "tmp", "etc", "root", "suite", "var/lib"]) {
 		mkdirSync(`${root}/${place}`, { recursive: true });
 	}
-	const bun = realpathSync(`${REPOSITORY}/node_modules/.bin/bun`);
+	const bun = process.execPath;
 	mkdirSync(`${root}/bin`, { recursive: true });
 	cpSync(bun, `${root}/bin/bun`);
 	cpSync("/bin/busybox", `${root}/bin/busybox`);

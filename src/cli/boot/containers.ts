@@ -230,9 +230,7 @@ export class BootContainers {
 			.toSorted((a, b) => (b.container.state.startedAt ?? 0) - (a.container.state.startedAt ?? 0));
 	}
 
-	#engines(): Engine[] {
-		return this.#inMemory ? [this.#host.engine, this.#inMemory] : [this.#host.engine];
-	}
+	#engines = (): Engine[] => [this.#host.engine, ...(this.#inMemory ? [this.#inMemory] : [])];
 
 	/** Closes the stores: the machine ends. */
 	close(): void {
