@@ -24,16 +24,16 @@ function compilerFor(arch: Arch): string {
 	throw new Error(`no C compiler found: apt-get install ${packages}`);
 }
 
-function compile(arch: Arch, flags: readonly string[], out: string, pattern: string): string {
+function compile(arch: Arch, flags: readonly string[], out: string, ...patterns: string[]): string {
 	const compiler = compilerFor(arch);
-	const sources = [...new Bun.Glob(pattern).scanSync()].sort();
+	const sources = patterns.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync()].sort());
 	const result = Bun.spawnSync([compiler, ...STRICT, ...flags, "-o", out, ...sources], { stderr: "pipe" });
 	if (!result.success) throw new Error(`${compiler} failed:\n${result.stderr}`);
 	return out;
 }
 
-/** The monitor and init: one static ELF. */
-export const compileMonitor = (arch: Arch, out: string): string => compile(arch, ["-static"], out, "native/*.c");
+/** The monitor, init and what stands beside containers for their network: one static ELF. */
+export const compileMonitor = (arch: Arch, out: string): string => compile(arch, ["-static", "-I", "native"], out, "native/*.c", "native/net/*.c");
 
 /** The start-up of the executable (native/start/start.c). */
 export const compileStart = (arch: Arch, out: string): string => compile(arch, FREESTANDING, out, "native/start/*.c");

@@ -335,7 +335,7 @@ static void leave_caller(void)
 	}
 }
 
-int main(int argc, char **argv)
+int monitor_main(int argc, char **argv)
 {
 	static struct monitor m;
 	sigset_t child;

@@ -93,6 +93,8 @@ struct monitor {
 void watch_set(struct monitor *m, struct watch *w, uint32_t events);
 void watch_close(struct monitor *m, struct watch *w);
 
+int monitor_main(int argc, char **argv);
+
 /* stdio.c */
 void stream_open(struct monitor *m, int which, int fd);
 void stream_pump(struct monitor *m, struct stream *s);

@@ -14,6 +14,8 @@ export function paths(root: string, run: string) {
 		run,
 		database: `${root}/state.db`,
 		databaseLock: `${run}/state.lock`,
+		/** Held by who changes rules, or what of networks is on the host. */
+		networkLock: `${run}/networks.lock`,
 		blobs: `${root}/blobs/sha256`,
 		layers: `${root}/layers`,
 		/** The layer below all others: src/store/base-layer.ts. */
@@ -34,6 +36,8 @@ export function paths(root: string, run: string) {
 		live: (id: string) => `${run}/containers/${id}`,
 		/** IDs of containers that run, in files of their names. */
 		liveNames: `${run}/names`,
+		/** Of each network that users made: who is in it, for its name server. */
+		zones: `${run}/networks`,
 		/** There once all kernel modules that containers need have been loaded, or the kernel does it. */
 		modules: `${run}/modules`,
 		locks: `${run}/locks`,

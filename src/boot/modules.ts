@@ -9,7 +9,8 @@ import { tryLoadModule, tryLoadModuleBytes } from "../sys/machine.ts";
 
 /** What containers need. One that is not there may be built in. */
 export const CONTAINER_MODULES: readonly string[] = [
-	...["overlay", "bridge", "veth", "nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"],
+	...["overlay", "bridge", "veth", "nf_tables", "nf_nat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct"],
+	...["nft_fib", "nft_fib_ipv4", "nft_fib_ipv6", "nft_fib_inet"],
 ];
 /** Besides, what virtual machines have. */
 export const WANTED_MODULES: readonly string[] = [

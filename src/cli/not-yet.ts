@@ -15,11 +15,9 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	login: "write the credentials into config.json, as docker login does",
 	logout: "take the credentials out of config.json",
 	manifest: "build --platform makes an index of several platforms",
-	network: "the networks are bridge, none and host",
 	node: SWARM,
 	pause: "kill --signal STOP CONTAINER, and CONT to go on",
 	plugin: "there are no plugins",
-	port: "no port is published yet",
 	push: "build --push pushes what it builds",
 	rename: "",
 	restart: "stop CONTAINER, and start CONTAINER",
@@ -35,7 +33,6 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	trust: "no content trust is asked",
 	unpause: "kill --signal CONT CONTAINER",
 	update: "remove the container, and run it anew",
-	volume: "volumes are made by --volume NAME:PATH, and anonymous ones go with rm --volumes",
 	wait: "attach CONTAINER waits, and ends with its exit code",
 };
 
@@ -51,6 +48,8 @@ const MEMBERS_NOT_YET: Readonly<Record<string, string>> = {
 	"buildx use": ONE_BUILDER,
 	"container prune": "rm $(ps --all --quiet --filter status=exited)",
 	"image prune": "rmi IMAGE",
+	"network connect": "name the networks at run: --network ONE --network OTHER",
+	"network disconnect": "name the networks at run",
 	"system df": "builder du, and ps --size",
 	"system prune": "rm, rmi and builder prune",
 };

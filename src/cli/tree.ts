@@ -42,6 +42,9 @@ const VERBS = {
 		leaf((await import("./image/load.ts")).load, path),
 	),
 	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./container/logs.ts")).logs, path)),
+	port: entry("List port mappings or a specific mapping for the container", async (path) =>
+		leaf((await import("./container/port.ts")).port, path),
+	),
 	ps: entry("List containers", async (path) => leaf((await import("./container/ls.ts")).ps, path)),
 	pull: entry("Download an image from a registry", async (path) => leaf((await import("./image/pull.ts")).pull, path)),
 	rm: entry("Remove one or more containers", async (path) => leaf((await import("./container/rm.ts")).rm, path)),
@@ -70,7 +73,7 @@ interface Group {
 	readonly aliases: Readonly<Record<string, string>>;
 }
 
-const inspectOf = (type: "container" | "image"): Entry =>
+const inspectOf = (type: "container" | "image" | "network" | "volume"): Entry =>
 	entry(`Display detailed information on one or more ${type}s`, async () =>
 		leaf((await import("./system/inspect.ts")).inspectOnly(type)),
 	);
@@ -92,6 +95,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			kill: VERBS.kill,
 			logs: VERBS.logs,
 			ls: VERBS.ps,
+			port: VERBS.port,
 			rm: VERBS.rm,
 			run: VERBS.run,
 			start: VERBS.start,
@@ -121,6 +125,31 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			),
 		},
 		aliases: { b: "build" },
+	},
+	network: {
+		summary: "Manage networks",
+		members: {
+			create: entry("Create a network", async () => leaf((await import("./network/create.ts")).create)),
+			inspect: inspectOf("network"),
+			ls: entry("List networks", async () => leaf((await import("./network/ls.ts")).ls)),
+			prune: entry("Remove all unused networks", async () => leaf((await import("./network/prune.ts")).prune)),
+			rm: entry("Remove one or more networks", async () => leaf((await import("./network/rm.ts")).rm)),
+		},
+		aliases: { list: "ls", remove: "rm" },
+	},
+	volume: {
+		summary: "Manage volumes",
+		members: {
+			create: entry("Create a volume", async () => leaf((await import("./volume/create.ts")).create)),
+			inspect: inspectOf("volume"),
+			ls: entry("List volumes", async () => leaf((await import("./volume/ls.ts")).ls)),
+			prune: entry("Remove unused local volumes", async () => leaf((await import("./volume/prune.ts")).prune)),
+			rm: entry("Remove one or more volumes", async () => leaf((await import("./volume/rm.ts")).rm)),
+			update: entry("Update a volume (cluster volumes only)", async () =>
+				leaf((await import("./volume/update.ts")).update),
+			),
+		},
+		aliases: { list: "ls", remove: "rm" },
 	},
 	system: {
 		summary: "Manage NanoContainer",

@@ -1,16 +1,16 @@
 /**
- * The default network: a bridge device of the host, with the gateway's address. Made when the first container needs
- * it, and found again by every later one.
+ * A network's bridge: a device of the host, with the gateway's address. Made when the first container needs it, and found
+ * again by every later one.
  */
 
 import { EngineError } from "../errors.ts";
 import { readFileSync, writeFileSync } from "../sys/fs.ts";
+import type { Ipv4 } from "../sys/ipv4.ts";
 import { kernelRelease } from "../sys/kernel.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import { randomBytes } from "../sys/random.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
-import { chooseSubnet, gatewayOf, overlaps, type Subnet } from "./ipam.ts";
-import { ensureTable } from "./table.ts";
+import { chooseSubnet, overlaps, type Subnet } from "./ipam.ts";
 
 export const BRIDGE_MTU = 1500;
 const EEXIST = 17;
@@ -23,32 +23,40 @@ const subnetsOfHost = (rtnetlink: Rtnetlink): Subnet[] =>
 export const isFreeSubnet = (rtnetlink: Rtnetlink, subnet: Subnet): boolean =>
 	!subnetsOfHost(rtnetlink).some((other) => overlaps(other, subnet));
 
-/** A subnet that no address or route of this host is in. */
-export function freeSubnet(rtnetlink: Rtnetlink): Subnet {
-	const subnet = chooseSubnet(subnetsOfHost(rtnetlink));
+/** A subnet that no address or route of this host is in, and none of `taken`. */
+export function freeSubnet(rtnetlink: Rtnetlink, taken: readonly Subnet[]): Subnet {
+	const subnet = chooseSubnet([...subnetsOfHost(rtnetlink), ...taken]);
 	if (!subnet) throw new EngineError("failed", "all predefined address pools have been fully subnetted");
 	return subnet;
 }
 
-/** Makes what of the bridge is missing: device, address, forwarding, rules. Returns the device's index. Repeatable. */
-export function ensureBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet): number {
-	let index = rtnetlink.linkIndex(name);
+export interface Bridge {
+	readonly device: string;
+	readonly gateway: Ipv4;
+	readonly prefix: number;
+	readonly mtu: number;
+}
+
+/** Makes what of the bridge is missing: device, address, forwarding. Returns the device's index. Repeatable. */
+export function ensureBridge(rtnetlink: Rtnetlink, bridge: Bridge): number {
+	let index = rtnetlink.linkIndex(bridge.device);
 	if (index === undefined) {
-		createBridge(rtnetlink, name, subnet);
-		index = rtnetlink.linkIndex(name);
-		if (index === undefined) throw new EngineError("failed", `The bridge ${name} vanished while it was being made`);
+		createBridge(rtnetlink, bridge);
+		index = rtnetlink.linkIndex(bridge.device);
+		if (index === undefined) {
+			throw new EngineError("failed", `The bridge ${bridge.device} vanished while it was being made`);
+		}
 	}
 	ensureForwarding();
-	ensureTable(name, subnet);
 	return index;
 }
 
-function createBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet): void {
+function createBridge(rtnetlink: Rtnetlink, { device, gateway, prefix, mtu }: Bridge): void {
 	const mac = randomBytes(6);
 	mac[0] = 0x02; // locally administered, not multicast
 	try {
 		// With an address of its own the bridge keeps it; else it would change with the links on it.
-		tolerate(EEXIST, () => rtnetlink.createBridge(name, mac));
+		tolerate(EEXIST, () => rtnetlink.createBridge(device, mac, mtu));
 	} catch (error) {
 		if (error instanceof NetlinkError && error.errno === EOPNOTSUPP) {
 			throw new EngineError(
@@ -59,9 +67,9 @@ function createBridge(rtnetlink: Rtnetlink, name: string, subnet: Subnet): void 
 		}
 		throw error;
 	}
-	const index = rtnetlink.linkIndex(name) ?? 0;
-	tolerate(EEXIST, () => rtnetlink.addAddress(name, index, gatewayOf(subnet), subnet.prefix));
-	rtnetlink.setUp(name, index);
+	const index = rtnetlink.linkIndex(device) ?? 0;
+	tolerate(EEXIST, () => rtnetlink.addAddress(device, index, gateway, prefix));
+	rtnetlink.setUp(device, index);
 }
 
 /** Another command may be making the same at this moment. */
@@ -78,4 +86,13 @@ const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
 function ensureForwarding(): void {
 	if (readFileSync(IP_FORWARD, "latin1").trim() === "1") return;
 	writeFileSync(IP_FORWARD, "1");
+}
+
+/**
+ * Lets packets from 127.0.0.1 be routed to the bridge, for connections from the host's loopback to what is published. Our
+ * rules see to it that none come the other way (src/network/table.ts, raw).
+ */
+export function routeLoopback(device: string): void {
+	const path = `/proc/sys/net/ipv4/conf/${device}/route_localnet`;
+	if (readFileSync(path, "latin1").trim() !== "1") writeFileSync(path, "1");
 }

@@ -7,43 +7,63 @@ import { concat, withAck } from "../sys/netlink-message.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import { addressMessage, defaultRouteMessage, linkUpMessage } from "../sys/rtnetlink-message.ts";
-import { BRIDGE_MTU } from "./bridge.ts";
+import { macOf, parseMac } from "./ipam.ts";
 
+/** One end is on the bridge, the other inside. */
 export interface Endpoint {
 	readonly ip: Ipv4;
 	readonly prefix: number;
+	/** 0: none, so no default route. */
 	readonly gateway: Ipv4;
-	readonly mac: Uint8Array;
-	/** Name of the host's end: derived from the container's ID, so that whoever finds one knows whose it is. */
+	readonly mac: string;
+	/** Name of the host's end. */
 	readonly link: string;
+	/** Name of the other: "eth0". */
+	readonly device: string;
 }
 
-/** IFNAMSIZ leaves 15 characters. */
-export const linkName = (id: string): string => `veth${id.slice(0, 11)}`;
+/**
+ * The host's end is called after the container, so that whoever finds one knows whose it is; the n-th of several has a
+ * letter in the place of the last digit. IFNAMSIZ leaves 15 characters.
+ */
+export const linkName = (id: string, place = 0): string =>
+	place === 0
+		? `veth${id.slice(0, 11)}`
+		: `veth${id.slice(0, 9)}${String.fromCharCode(103 + (place >> 4))}${(place & 15).toString(16)}`;
 
 const EOPNOTSUPP = 95;
 const LO = 1;
-/** The veth's end is created with this index in the new namespace: nothing need be looked up there. */
+/** The veth's end is created with this index in the new namespace, and those after it: nothing need be looked up there. */
 const ETH0 = 2;
+const indexOf = (device: string): number => ETH0 + Number(device.slice("eth".length));
 
 /** What init sends from inside. Pure. */
-export function insideMessages(endpoint: Endpoint): { messages: Uint8Array; count: number; text: string } {
-	const parts = [
-		linkUpMessage(LO),
-		addressMessage(ETH0, endpoint.ip, endpoint.prefix),
-		linkUpMessage(ETH0),
-		defaultRouteMessage(endpoint.gateway),
-	];
-	const text = `lo up, eth0 ${formatIpv4(endpoint.ip)}/${endpoint.prefix} up, default via ${formatIpv4(endpoint.gateway)}`;
-	return { messages: concat(parts.map(withAck)), count: parts.length, text };
+export function insideMessages(endpoints: readonly Endpoint[]): { messages: Uint8Array; count: number; text: string } {
+	const parts = [linkUpMessage(LO)];
+	const texts = ["lo up"];
+	for (const { ip, prefix, gateway, device } of endpoints) {
+		const index = indexOf(device);
+		parts.push(addressMessage(index, ip, prefix), linkUpMessage(index));
+		texts.push(`${device} ${formatIpv4(ip)}/${prefix} up`);
+		if (!gateway) continue;
+		parts.push(defaultRouteMessage(gateway));
+		texts.push(`default via ${formatIpv4(gateway)}`);
+	}
+	return { messages: concat(parts.map(withAck)), count: parts.length, text: texts.join(", ") };
 }
 
-/** Makes the pair: one end on the bridge, the other as eth0 in the network namespace of `pid`. */
-export function createEndpoint(rtnetlink: Rtnetlink, endpoint: Endpoint, bridgeIndex: number, pid: number): void {
+/** Makes the pair: one end on the bridge, the other in the network namespace of `pid`. */
+export function createEndpoint(
+	rtnetlink: Rtnetlink,
+	endpoint: Endpoint & { readonly mtu: number },
+	bridgeIndex: number,
+	pid: number,
+): void {
 	using netns = openat2(AT_FDCWD, `/proc/${pid}/ns/net`, O_RDONLY);
-	const peer = { name: "eth0", index: ETH0, mac: endpoint.mac, netns: netns.number };
+	const mac = parseMac(endpoint.mac) ?? macOf(endpoint.ip);
+	const peer = { name: endpoint.device, index: indexOf(endpoint.device), mac, netns: netns.number };
 	try {
-		rtnetlink.createVeth({ host: endpoint.link, peer, mtu: BRIDGE_MTU, master: bridgeIndex });
+		rtnetlink.createVeth({ host: endpoint.link, peer, mtu: endpoint.mtu, master: bridgeIndex });
 	} catch (error) {
 		if (!(error instanceof NetlinkError) || error.errno !== EOPNOTSUPP) throw error;
 		const text = `This kernel (${kernelRelease()}) has no veth devices (module veth): use --network none or --network host`;

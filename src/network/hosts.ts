@@ -3,8 +3,8 @@
 export interface HostsOptions {
 	readonly hostname: string;
 	readonly domainname: string;
-	/** The container's own address; undefined without a network. */
-	readonly ip: string | undefined;
+	/** The container's own addresses, one of each of its networks. */
+	readonly ips: readonly string[];
 	/** "name:ip" */
 	readonly extra: readonly string[];
 }
@@ -31,7 +31,7 @@ export function renderHosts(options: HostsOptions): string {
 		const colon = line.indexOf(":");
 		return `${line.slice(colon + 1)}\t${line.slice(0, colon)}`;
 	});
-	const lines = [...STANDARD, ...extra, ...(options.ip ? [`${options.ip}\t${own}`] : [])];
+	const lines = [...STANDARD, ...extra, ...options.ips.map((ip) => `${ip}\t${own}`)];
 	return `${lines.join("\n")}\n`;
 }
 
@@ -85,3 +85,6 @@ export function onlyLoopbackServers(text: string): boolean {
 	for (const server of servers) if (!isLoopback(server)) return false;
 	return servers.length > 0;
 }
+
+/** The addresses of its name servers. */
+export const serversIn = (text: string): string[] => parseResolvConf(text).servers;

@@ -53,14 +53,18 @@ export function chooseSubnet(used: readonly Subnet[]): Subnet | undefined {
 /** The first address of a subnet is its gateway: the bridge itself. */
 export const gatewayOf = (subnet: Subnet): Ipv4 => subnet.network + 1;
 
-/** The lowest free address after the gateway; `taken` is sorted. undefined when the subnet is full. */
-export function nextAddress(subnet: Subnet, taken: readonly Ipv4[]): Ipv4 | undefined {
-	let candidate = subnet.network + 2;
+/**
+ * The lowest free address of `range`, a part of `subnet` whose first and last address nobody gets; `taken` is sorted.
+ * undefined when there is none.
+ */
+export function nextAddress(range: Subnet, taken: readonly Ipv4[], subnet = range): Ipv4 | undefined {
+	let candidate = Math.max(range.network, subnet.network + 1);
 	for (const ip of taken) {
 		if (ip === candidate) candidate++;
 		else if (ip > candidate) break;
 	}
-	return candidate < subnet.network + size(subnet.prefix) - 1 ? candidate : undefined;
+	const end = Math.min(range.network + size(range.prefix) - 1, subnet.network + size(subnet.prefix) - 2);
+	return candidate <= end ? candidate : undefined;
 }
 
 /** A hardware address from the IP address, as docker does: neighbours' caches stay right when it is reused. */

@@ -59,6 +59,16 @@ export function newMonitor(): Fd {
 	}
 }
 
+/** Another program of the same file, by its name (native/main.c), with these descriptors as 3 and so on. Returns its pid. */
+export function spawnNative(name: string, words: readonly string[], fds: readonly Fd[]): number {
+	using program = monitorProgram();
+	return spawn(
+		`/proc/self/fd/${program.number}`,
+		[name, ...words],
+		fds.map(({ number }) => number),
+	);
+}
+
 /** A sealed file in memory that holds it. */
 function monitorProgram(): Fd {
 	using self = openat2(AT_FDCWD, "/proc/self/exe", O_RDONLY);

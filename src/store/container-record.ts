@@ -4,6 +4,7 @@
  * of another version of this program.
  */
 import * as v from "valibot";
+import { Endpoint, PortMapping, Protocol } from "./endpoint-record.ts";
 
 // One schema of each kind for all fields: every command makes them, and each is an object with a dozen properties.
 const string = v.string();
@@ -52,12 +53,27 @@ export const HostConfig = v.object({
 	extraHosts: strings,
 	groupAdd: strings,
 	init: boolean,
-	ip: string,
 	logDriver: oneOf(["json-file", "none"]),
 	mounts: v.array(MountPoint),
 	networkMode: string,
 	oomScoreAdj: number,
+	/** `-p`: ports of the container, and where on the host each is wanted. */
+	portBindings: v.optional(
+		v.array(
+			v.object({
+				protocol: Protocol,
+				port: number,
+				/** "": all addresses. */
+				hostIp: string,
+				/** "8080"; "8000-8010": the first free one; "": any. */
+				hostPort: string,
+			}),
+		),
+		[],
+	),
 	privileged: boolean,
+	/** `-P`: what is exposed and has no binding, anywhere. */
+	publishAllPorts: v.optional(boolean, false),
 	readonlyRootfs: boolean,
 	resources: v.object({
 		memory: maybeNumber,
@@ -135,16 +151,9 @@ export const ContainerState = v.object({
 	oomKilled: boolean,
 	error: string,
 	cgroup: string,
-	network: v.nullable(
-		v.object({
-			name: string,
-			ip: number,
-			prefix: number,
-			gateway: number,
-			mac: string,
-			link: string,
-		}),
-	),
+	endpoints: v.array(Endpoint),
+	/** While running: the ports of the host that lead to it. */
+	ports: v.optional(v.array(PortMapping), []),
 });
 export type ContainerState = v.InferOutput<typeof ContainerState>;
 
@@ -159,7 +168,8 @@ export const NEW_STATE: ContainerState = {
 	oomKilled: false,
 	error: "",
 	cgroup: "",
-	network: null,
+	endpoints: [],
+	ports: [],
 };
 
 export interface ListedContainer extends Omit<Container, "config"> {

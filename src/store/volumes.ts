@@ -7,6 +7,8 @@ export interface Volume {
 	readonly created: number;
 	readonly anonymous: boolean;
 	readonly labels: Readonly<Record<string, string>>;
+	/** Of the driver "local": type, device, o (docker's volume create --opt). */
+	readonly options: Readonly<Record<string, string>>;
 }
 
 interface Row {
@@ -14,22 +16,36 @@ interface Row {
 	created: number;
 	anonymous: number;
 	labels: string;
+	options: string;
 }
 
-const Labels = v.record(v.string(), v.string());
+const StringMap = v.record(v.string(), v.string());
+const mapOf = (json: string) => v.parse(StringMap, JSON.parse(json));
+
+const decode = (row: Row): Volume => ({
+	...row,
+	anonymous: row.anonymous === 1,
+	labels: mapOf(row.labels),
+	options: mapOf(row.options),
+});
 
 export function getVolume(db: Db, name: string): Volume | undefined {
 	const row = db.query("SELECT * FROM volumes WHERE name = ?").get(name) as Row | null;
-	return row ? { ...row, anonymous: row.anonymous === 1, labels: v.parse(Labels, JSON.parse(row.labels)) } : undefined;
+	return row ? decode(row) : undefined;
 }
+
+/** By name. */
+export const listVolumes = (db: Db): Volume[] =>
+	(db.query("SELECT * FROM volumes ORDER BY name").all() as Row[]).map(decode);
 
 /** Records a volume unless there is one of that name. */
 export function ensureVolume(db: Db, volume: Volume): void {
-	db.query("INSERT OR IGNORE INTO volumes (name, created, anonymous, labels) VALUES (?, ?, ?, ?)").run(
+	db.query("INSERT OR IGNORE INTO volumes (name, created, anonymous, labels, options) VALUES (?, ?, ?, ?, ?)").run(
 		volume.name,
 		volume.created,
 		volume.anonymous ? 1 : 0,
 		JSON.stringify(volume.labels),
+		JSON.stringify(volume.options),
 	);
 }
 
@@ -45,8 +61,13 @@ export function releaseVolumes(db: Db, container: string): string[] {
 		.filter((name) => getVolume(db, name)?.anonymous && !isUsed(db, name));
 }
 
-const isUsed = (db: Db, name: string): boolean =>
-	db.query("SELECT 1 FROM volume_uses WHERE volume = ?").get(name) !== null;
+const isUsed = (db: Db, name: string): boolean => usersOf(db, name).length > 0;
+
+/** IDs of the containers that have it, whether they run or not. */
+export const usersOf = (db: Db, name: string): string[] =>
+	(db.query("SELECT container FROM volume_uses WHERE volume = ?").all(name) as { container: string }[]).map(
+		({ container }) => container,
+	);
 
 /** Whether a container other than this one runs with it, or is about to. */
 export function volumeIsLive(db: Db, volume: string, exceptContainer: string): boolean {

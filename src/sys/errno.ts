@@ -146,3 +146,5 @@ export const ELOOP = 40;
 export const EOPNOTSUPP = 95;
 export const ENODEV = 19;
 export const ENOSYS = 38;
+export const EADDRINUSE = 98;
+export const EADDRNOTAVAIL = 99;

@@ -32,6 +32,8 @@ export function u32be(n: number): Uint8Array {
 	return bytes;
 }
 
+export const u16be = (n: number): Uint8Array => Uint8Array.of((n >> 8) & 255, n & 255);
+
 const align4 = (n: number): number => (n + 3) & ~3;
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -18,6 +18,11 @@ import {
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+/** What any socket takes at once, and holds of answers. */
+const ORDINARY_BUFFER = 64 * 1024;
 const SOL_NETLINK = 270;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_CAP_ACK = 10;
@@ -80,6 +85,11 @@ export class NetlinkSocket implements Disposable {
 	 * own; `acks` acknowledgements are awaited.
 	 */
 	batch(what: string, bytes: Uint8Array, acks: number): void {
+		if (bytes.length > ORDINARY_BUFFER) {
+			const size = new Int32Array([2 * bytes.length]);
+			trySyscall("setsockopt", this.#fd.number, SOL_SOCKET, SO_SNDBUFFORCE, size, 4);
+			trySyscall("setsockopt", this.#fd.number, SOL_SOCKET, SO_RCVBUFFORCE, size, 4);
+		}
 		syscall("sendto", what, this.#fd.number, bytes, bytes.length, 0, null, 0);
 		this.#collect(what, () => true, acks);
 	}

@@ -14,6 +14,7 @@ import {
 	u32be,
 } from "./netlink-message.ts";
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
+import { type Expression, NFTA_DATA_VALUE } from "./nf-expressions.ts";
 
 export const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 16;
@@ -23,8 +24,11 @@ const NFT_MSG_GETTABLE = 1;
 const NFT_MSG_DELTABLE = 2;
 const NFT_MSG_NEWCHAIN = 3;
 const NFT_MSG_NEWRULE = 6;
-export const NFPROTO_INET = 1;
-export const NFPROTO_IPV4 = 2;
+const NFT_MSG_NEWSET = 9;
+const NFT_MSG_NEWSETELEM = 12;
+const NFT_MSG_GETSETELEM = 13;
+const NFT_MSG_DELSETELEM = 14;
+const NFPROTO_INET = 1;
 
 const NFTA_TABLE_NAME = 1;
 export const NFTA_CHAIN_TABLE = 1;
@@ -40,16 +44,10 @@ const NFTA_RULE_EXPRESSIONS = 4;
 const NFTA_LIST_ELEM = 1;
 const NFTA_EXPR_NAME = 1;
 const NFTA_EXPR_DATA = 2;
-const NFTA_DATA_VALUE = 1;
-const NFTA_DATA_VERDICT = 2;
-const NFTA_VERDICT_CODE = 1;
-const NFT_REG_VERDICT = 0;
-const NFT_REG_1 = 1;
 const ENOENT = 2;
 
-const NF_INET_FORWARD = 2;
-const NF_INET_POST_ROUTING = 4;
-export const HOOKS = { forward: NF_INET_FORWARD, postrouting: NF_INET_POST_ROUTING } as const;
+/** The hooks of the IP families (enum nf_inet_hooks). */
+export const HOOKS = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const;
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
 
@@ -87,8 +85,12 @@ export function newBaseChain(
 	]);
 }
 
-/** An expression: its name and its attributes. */
-export type Expression = readonly [name: string, attributes: readonly Attribute[]];
+/** A chain that others jump to. */
+export const newChain = (table: string, name: string): Uint8Array =>
+	message(NFT_MSG_NEWCHAIN, NLM_F_CREATE, [
+		[NFTA_CHAIN_TABLE, table],
+		[NFTA_CHAIN_NAME, name],
+	]);
 
 export function newRule(table: string, chain: string, expressions: readonly Expression[]): Uint8Array {
 	return message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [
@@ -109,113 +111,103 @@ export function newRule(table: string, chain: string, expressions: readonly Expr
 	]);
 }
 
-const NFT_META_IIFNAME = 6;
-const NFT_META_OIFNAME = 7;
-const NFT_META_NFPROTO = 15;
+const NFTA_SET_TABLE = 1;
+const NFTA_SET_NAME = 2;
+const NFTA_SET_FLAGS = 3;
+const NFTA_SET_KEY_TYPE = 4;
+const NFTA_SET_KEY_LEN = 5;
+const NFTA_SET_DATA_TYPE = 6;
+const NFTA_SET_DATA_LEN = 7;
+const NFTA_SET_ID = 10;
+const NFTA_SET_USERDATA = 13;
+const NFT_SET_MAP = 8;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_SET_ELEM_DATA = 2;
 
-const loadMeta = (key: number): Expression => [
-	"meta",
-	[
-		[1, u32be(NFT_REG_1)], // NFTA_META_DREG
-		[2, u32be(key)], // NFTA_META_KEY
-	],
-];
-
-const NFT_CMP_EQ = 0;
-const NFT_CMP_NEQ = 1;
-const compare = (operator: number, value: Uint8Array): Expression => [
-	"cmp",
-	[
-		[1, u32be(NFT_REG_1)], // NFTA_CMP_SREG
-		[2, u32be(operator)], // NFTA_CMP_OP
-		[3, [[NFTA_DATA_VALUE, value]]], // NFTA_CMP_DATA
-	],
-];
-
-const mask = (bits: Uint8Array): Expression => [
-	"bitwise",
-	[
-		[1, u32be(NFT_REG_1)], // NFTA_BITWISE_SREG
-		[2, u32be(NFT_REG_1)], // NFTA_BITWISE_DREG
-		[3, u32be(bits.length)], // NFTA_BITWISE_LEN
-		[4, [[NFTA_DATA_VALUE, bits]]], // NFTA_BITWISE_MASK
-		[5, [[NFTA_DATA_VALUE, new Uint8Array(bits.length)]]], // NFTA_BITWISE_XOR
-	],
-];
-
-/** Interface names are compared whole: 16 bytes, the rest NUL. */
-function interfaceName(name: string): Uint8Array {
-	const bytes = new Uint8Array(16);
-	bytes.set(new TextEncoder().encode(name));
-	return bytes;
+/** What the keys of a set are, or its data: `nft` knows types by number, the kernel asks for the length alone. */
+export interface SetType {
+	readonly number: number;
+	/** Bytes. */
+	readonly length: number;
 }
 
-export const inputInterface = (name: string): Expression[] => [
-	loadMeta(NFT_META_IIFNAME),
-	compare(NFT_CMP_EQ, interfaceName(name)),
-];
-export const outputInterface = (name: string): Expression[] => [
-	loadMeta(NFT_META_OIFNAME),
-	compare(NFT_CMP_EQ, interfaceName(name)),
-];
-export const notOutputInterface = (name: string): Expression[] => [
-	loadMeta(NFT_META_OIFNAME),
-	compare(NFT_CMP_NEQ, interfaceName(name)),
-];
+/** libnftnl's note to itself, without which `nft` does not show names: keys are in the host's order (NFTNL_UDATA_SET_KEYBYTEORDER). */
+const HOST_ORDER = Uint8Array.of(0, 4, 1, 0, 0, 0);
 
-/** `ip saddr network/prefix` */
-export function sourceNetwork(network: number, prefix: number): Expression[] {
-	const SADDR_OFFSET = 12; // in struct iphdr
-	const bits = prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0;
-	return [
-		loadMeta(NFT_META_NFPROTO),
-		compare(NFT_CMP_EQ, Uint8Array.of(NFPROTO_IPV4)),
-		[
-			"payload",
-			[
-				[1, u32be(NFT_REG_1)], // NFTA_PAYLOAD_DREG
-				[2, u32be(1)], // NFTA_PAYLOAD_BASE: NFT_PAYLOAD_NETWORK_HEADER
-				[3, u32be(SADDR_OFFSET)],
-				[4, u32be(4)], // NFTA_PAYLOAD_LEN
-			],
-		],
-		mask(u32be(bits)),
-		compare(NFT_CMP_EQ, u32be((network & bits) >>> 0)),
-	];
+/** A set, or with `data` a map: an element is found in the same time however many there are. */
+export const newSet = (table: string, name: string, id: number, key: SetType, data?: SetType): Uint8Array =>
+	message(NFT_MSG_NEWSET, NLM_F_CREATE, [
+		[NFTA_SET_TABLE, table],
+		[NFTA_SET_NAME, name],
+		[NFTA_SET_FLAGS, u32be(data ? NFT_SET_MAP : 0)],
+		[NFTA_SET_KEY_TYPE, u32be(key.number)],
+		[NFTA_SET_KEY_LEN, u32be(key.length)],
+		[NFTA_SET_ID, u32be(id)],
+		[NFTA_SET_USERDATA, HOST_ORDER],
+		...(data
+			? ([
+					[NFTA_SET_DATA_TYPE, u32be(data.number)],
+					[NFTA_SET_DATA_LEN, u32be(data.length)],
+				] as Attribute[])
+			: []),
+	]);
+
+export interface Element {
+	readonly key: Uint8Array;
+	/** Of a map: its value, or a verdict. */
+	readonly data?: Uint8Array | Attribute;
 }
 
-/** `ct state established,related`. The state is a number of the host's byte order. */
-export function connectionKnown(): Expression[] {
-	const ESTABLISHED_OR_RELATED = Uint8Array.of(2 | 4, 0, 0, 0);
-	return [
-		[
-			"ct",
-			[
-				[1, u32be(NFT_REG_1)], // NFTA_CT_DREG
-				[2, u32be(0)], // NFTA_CT_KEY: NFT_CT_STATE
-			],
-		],
-		mask(ESTABLISHED_OR_RELATED),
-		compare(NFT_CMP_NEQ, new Uint8Array(4)),
-	];
+/** How many elements go into one message: the length of a nested attribute is a 16-bit number. */
+const ELEMENTS_AT_ONCE = 200;
+
+function elementMessages(type: number, flags: number, table: string, set: string, elements: readonly Element[]) {
+	const messages: Uint8Array[] = [];
+	for (let at = 0; at < elements.length; at += ELEMENTS_AT_ONCE) {
+		const some = elements.slice(at, at + ELEMENTS_AT_ONCE);
+		messages.push(
+			message(type, flags, [
+				[NFTA_SET_ELEM_LIST_TABLE, table],
+				[NFTA_SET_ELEM_LIST_SET, set],
+				[NFTA_SET_ELEM_LIST_ELEMENTS, some.map(elementAttribute)],
+			]),
+		);
+	}
+	return messages;
 }
 
-export const masquerade = (): Expression => ["masq", []];
+function elementAttribute({ key, data }: Element): Attribute {
+	const attributes: Attribute[] = [[NFTA_SET_ELEM_KEY, [[NFTA_DATA_VALUE, key]]]];
+	if (data) attributes.push([NFTA_SET_ELEM_DATA, [data instanceof Uint8Array ? [NFTA_DATA_VALUE, data] : data]]);
+	return [NFTA_LIST_ELEM, attributes];
+}
 
-export const verdict = (code: number): Expression => [
-	"immediate",
-	[
-		[1, u32be(NFT_REG_VERDICT)], // NFTA_IMMEDIATE_DREG
-		[2, [[NFTA_DATA_VERDICT, [[NFTA_VERDICT_CODE, u32be(code)]]]]], // NFTA_IMMEDIATE_DATA
-	],
-];
+export const addElements = (table: string, set: string, elements: readonly Element[]): Uint8Array[] =>
+	elementMessages(NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, set, elements);
+
+/** Fails as a whole where one is not there. */
+export const deleteElements = (table: string, set: string, elements: readonly Element[]): Uint8Array[] =>
+	elementMessages(NFT_MSG_DELSETELEM, 0, table, set, elements);
 
 export class NfTables implements Disposable {
 	readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
 
 	hasTable(table: string): boolean {
+		return this.#isThere(`nf_tables table ${table}`, message(NFT_MSG_GETTABLE, 0, [[NFTA_TABLE_NAME, table]]));
+	}
+
+	/** Whether the set has the element; false as well where there is no such set or table. */
+	hasElement(table: string, set: string, key: Uint8Array): boolean {
+		const [asked] = elementMessages(NFT_MSG_GETSETELEM, 0, table, set, [{ key }]);
+		return asked !== undefined && this.#isThere(`nf_tables set ${set}`, asked);
+	}
+
+	#isThere(what: string, asked: Uint8Array): boolean {
 		try {
-			this.#socket.request(`nf_tables table ${table}`, message(NFT_MSG_GETTABLE, 0, [[NFTA_TABLE_NAME, table]]));
+			this.#socket.request(what, asked);
 			return true;
 		} catch (error) {
 			if (error instanceof NetlinkError && error.errno === ENOENT) return false;

@@ -59,7 +59,8 @@ export function spawn(path: string, argv: readonly string[], fds: readonly numbe
 	const actions = new Uint8Array(128); // posix_spawn_file_actions_t is 80 bytes in glibc
 	const pid = new Int32Array(1);
 	// First above all numbers they become, or one dup2 could overwrite the source of the next.
-	const high = fds.map((fd) => new Fd(syscall("fcntl", "", fd, F_DUPFD_CLOEXEC, FIRST_FREE)));
+	const above = Math.max(FIRST_FREE, 3 + fds.length);
+	const high = fds.map((fd) => new Fd(syscall("fcntl", "", fd, F_DUPFD_CLOEXEC, above)));
 	try {
 		spawnActions.init(actions);
 		high.forEach((fd, i) => {
@@ -133,6 +134,9 @@ export function endChild(pid: number): void {
 	trySyscall("kill", pid, SIGKILL);
 	trySyscall("wait4", pid, null, 0, null);
 }
+
+/** Collects a process that has ended, if it is a child of this one (wait4(2)). */
+export const collectChild = (pid: number): void => void trySyscall("wait4", pid, null, WNOHANG, null);
 
 const PR_SET_CHILD_SUBREAPER = 36;
 

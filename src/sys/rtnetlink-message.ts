@@ -131,10 +131,11 @@ export function vethMessage(veth: Veth): Uint8Array {
 	]);
 }
 
-export function bridgeMessage(name: string, mac: Uint8Array): Uint8Array {
+export function bridgeMessage(name: string, mac: Uint8Array, mtu: number): Uint8Array {
 	return encodeMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(0, 0, 0), [
 		[IFLA_IFNAME, name],
 		[IFLA_ADDRESS, mac],
+		[IFLA_MTU, u32(mtu)],
 		[IFLA_LINKINFO, [[IFLA_INFO_KIND, "bridge"]]],
 	]);
 }

@@ -50,8 +50,8 @@ export class Rtnetlink implements Disposable {
 		}));
 	}
 
-	createBridge(name: string, mac: Uint8Array): void {
-		this.#socket.request(`bridge ${name}`, bridgeMessage(name, mac));
+	createBridge(name: string, mac: Uint8Array, mtu: number): void {
+		this.#socket.request(`bridge ${name}`, bridgeMessage(name, mac, mtu));
 	}
 
 	createVeth(veth: Veth): void {

@@ -230,7 +230,7 @@ describe("what is printed", () => {
 			expect.stringContaining("'events' is not supported by NanoContainer yet: ask ps"),
 		]);
 		expect((await host.nc("evnts")).stderr).toContain("unknown command: NanoContainer evnts");
-		const publish = await host.nc("run", "-p", "80:80", IMAGE);
+		const gpus = await host.nc("run", "--gpus", "all", IMAGE);
 		for (const [words, advice] of [
 			["system df", "builder du"],
 			["container cp a b", "use exec with tar"],
@@ -245,7 +245,7 @@ describe("what is printed", () => {
 			]);
 		}
 		expect((await host.nc("system", "nosuch")).stderr).toContain("unknown command: NanoContainer system nosuch");
-		expect(publish.stderr).toContain("flag --publish is not supported by NanoContainer yet: use --network host");
+		expect(gpus.stderr).toContain("flag --gpus is not supported by NanoContainer yet: name the devices");
 		expect(await host.ok("buildx", "version")).toMatch(/^\S+ v\d+\.\d+\.\d+ \w+$/);
 	});
 

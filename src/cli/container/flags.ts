@@ -9,9 +9,13 @@ import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "../flags/
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "../flags/parse-size.ts";
 import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
 import { explainFlag } from "./explain.ts";
+import { networksOf, parseNetwork } from "./network-flags.ts";
 
 /** The grammar of mounts, for a command line that has some. */
 const mounts = () => require("../flags/parse-mount.ts") as typeof import("../flags/parse-mount.ts");
+
+/** The same of ports. */
+const ports = () => require("../flags/parse-publish.ts") as typeof import("../flags/parse-publish.ts");
 
 export const CONTAINER_FLAGS = {
 	"add-host": listOf("Add a custom host-to-IP mapping (host:ip)", "list", parseExtraHost),
@@ -37,6 +41,7 @@ export const CONTAINER_FLAGS = {
 	env: listOf("Set environment variables", "list", (given) => parseEnv(given), "e"),
 	"env-file": list("Read in a file of environment variables"),
 	explain: explainFlag(),
+	expose: listOf("Expose a port or a range of ports", "list", (given) => ports().parseExpose(given)),
 	"group-add": list("Add additional groups to join"),
 	hostname: text("Container host name", "h"),
 	init: bool("Run an init inside the container that forwards signals and reaps processes"),
@@ -56,12 +61,16 @@ export const CONTAINER_FLAGS = {
 	mount: listOf("Attach a filesystem mount to the container", "mount", (given) => mounts().parseMount(given)),
 	name: text("Assign a name to the container"),
 	net: hidden(listOf("Connect a container to a network", "network", parseNetwork)),
-	network: listOf("Connect a container to a network: bridge, none or host", "network", parseNetwork),
+	"net-alias": hidden(list("Add network-scoped alias for the container")),
+	network: listOf("Connect a container to a network", "network", parseNetwork),
+	"network-alias": list("Add network-scoped alias for the container"),
 	"oom-kill-disable": bool("Disable OOM Killer"),
 	"oom-score-adj": integer("Tune host's OOM preferences (-1000 to 1000)"),
 	"pids-limit": integer("Tune container pids limit (set -1 for unlimited)"),
 	platform: text("Set platform if server is multi-platform capable"),
 	privileged: bool("Give extended privileges to this container"),
+	publish: listOf("Publish a container's port(s) to the host", "list", (given) => ports().parsePublish(given), "p"),
+	"publish-all": bool("Publish all exposed ports to random ports", "P"),
 	pull: choice('Pull image before running ("always", "missing", "never")', "missing"),
 	quiet: bool("Suppress the pull output", "q"),
 	"read-only": bool("Mount the container's root filesystem as read only"),
@@ -80,17 +89,6 @@ export const CONTAINER_FLAGS = {
 };
 
 export type ContainerFlags = Values<typeof CONTAINER_FLAGS>;
-/** A name, or docker's long form, of which only the name means something here. */
-function parseNetwork(text: string): string {
-	const fields = text.includes("=") ? text.split(",") : [`name=${text}`];
-	const other = fields.find((field) => !field.startsWith("name="));
-	if (other !== undefined) throw new Error(`network option "${other}" is not supported`);
-	const name = fields[0]?.slice("name=".length) ?? "";
-	if (name === "default") return "bridge";
-	if (/^container:/.test(name))
-		throw new Error(`network mode "${name}" is not supported yet: use bridge, none or host`);
-	return name; // whether there is such a network, the engine says
-}
 
 function parseLogDriver(name: string): "json-file" | "none" {
 	if (name === "json-file" || name === "none") return name;
@@ -126,21 +124,7 @@ function attachedStreams(flags: ContainerFlags, detached: boolean): ContainerCon
 /** What the user asked for, with docker's defaults. */
 export function createOptions(flags: ContainerFlags, args: readonly string[], detached: boolean): CreateOptions {
 	const [image = "", ...command] = args;
-	const networks = [...flags.network, ...flags.net];
-	if (networks.length > 1) {
-		const twice = networks.find((name, i) => networks.indexOf(name) !== i);
-		if (twice !== undefined) throw new EngineError("usage", `network "${twice}" is specified multiple times`);
-		const names = networks.toSorted().join(", ");
-		throw new EngineError("invalid", `Container cannot be connected to network endpoints: ${names}`);
-	}
-	const network = networks[0] ?? "bridge";
-	if (!NETWORKS.includes(network)) throw new EngineError("not-found", `network ${network} not found`);
-	if (flags.ip && network !== "bridge") {
-		throw new EngineError(
-			"usage",
-			"invalid config for network: user specified IP address is supported only on the bridge network",
-		);
-	}
+	const { networkMode, networks } = networksOf(flags);
 	return {
 		image,
 		command,
@@ -159,11 +143,11 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 		stopSignal: flags["stop-signal"],
 		stopTimeout: flags["stop-timeout"],
 		volumeLabels: volumeLabels(flags.mount),
-		host: hostConfig(flags, network),
+		networks,
+		exposedPorts: flags.expose.flat(),
+		host: hostConfig(flags, networkMode),
 	};
 }
-
-const NETWORKS = ["bridge", "none", "host"];
 
 function volumeLabels(mounts: ContainerFlags["mount"]): CreateOptions["volumeLabels"] {
 	const all: Record<string, Readonly<Record<string, string>>> = {};
@@ -202,7 +186,6 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		extraHosts: [...flags["add-host"]],
 		groupAdd: [...flags["group-add"]],
 		init: flags.init,
-		ip: flags.ip,
 		logDriver: flags["log-driver"] ?? "json-file",
 		mounts: [
 			...volumes,
@@ -211,7 +194,9 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		],
 		networkMode,
 		oomScoreAdj: checkOomScore(flags["oom-score-adj"] ?? 0),
+		portBindings: flags.publish.flat(),
 		privileged: flags.privileged,
+		publishAllPorts: flags["publish-all"],
 		readonlyRootfs: flags["read-only"],
 		resources: {
 			memory: flags.memory,

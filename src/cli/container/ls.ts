@@ -8,9 +8,10 @@ import type { Command } from "../command/command.ts";
 import { bool, integer, listOf, text } from "../flags/flags.ts";
 import { groupFilters, parseFilter } from "../flags/parse-filter.ts";
 import { complain, print } from "../output/output.ts";
-import { type Row, renderRows } from "../output/table.ts";
+import { labelsText, type Row, renderRows } from "../output/table.ts";
 import { forTerminal } from "../output/terminal.ts";
 import { ago, humanDuration, humanSize, timestamp } from "../output/units.ts";
+import { portsText } from "./ports-text.ts";
 
 const flags = {
 	all: bool("Show all containers (default shows just running)", "a"),
@@ -94,17 +95,15 @@ function rowOf(container: ListedContainer, full: boolean): Row {
 		Command: JSON.stringify(full ? command : cut(command, COMMAND_WIDTH)),
 		CreatedAt: timestamp(container.created),
 		RunningFor: ago(container.created),
-		Ports: state.status === "running" ? config.exposedPorts.join(", ") : "",
+		Ports: state.status === "running" ? portsText(config.exposedPorts, state.ports) : "",
 		State: shownStatus(container),
 		Status: statusText(container),
 		Names: container.name,
-		Labels: Object.entries(config.labels)
-			.map(([key, value]) => `${key}=${value}`)
-			.join(","),
+		Labels: labelsText(config.labels),
 		Label: (name: string) => config.labels[name] ?? "",
 		Mounts: mounts.map(({ source }) => (full ? source : cut(source, MOUNT_WIDTH))).join(","),
 		LocalVolumes: String(mounts.filter(({ type }) => type === "volume").length),
-		Networks: config.host.networkMode,
+		Networks: state.endpoints.map(({ name }) => name).join(",") || config.host.networkMode,
 		Platform: config.platform,
 	};
 }

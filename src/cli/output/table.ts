@@ -37,6 +37,12 @@ export function renderRows(rows: readonly Row[], shape: TableShape, format: stri
 	);
 }
 
+/** "key=value,other=", as docker's tables have it. */
+export const labelsText = (labels: Readonly<Record<string, string>>): string =>
+	Object.entries(labels)
+		.map(([key, value]) => `${key}=${value}`)
+		.join(",");
+
 const fieldsOf = (row: Row): Record<string, unknown> =>
 	Object.fromEntries(
 		Object.entries(row)

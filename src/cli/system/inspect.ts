@@ -4,15 +4,22 @@ import { inspectContainer } from "../../engine/container/inspect.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findImage } from "../../engine/image/find.ts";
 import { inspectImage } from "../../engine/image/inspect.ts";
+import { findNetwork } from "../../engine/network/find.ts";
+import { inspectNetwork } from "../../engine/network/list.ts";
+import { inspectVolume } from "../../engine/volume/list.ts";
 import { EngineError } from "../../errors.ts";
 import { findContainer } from "../../store/containers.ts";
+import { getVolume } from "../../store/volumes.ts";
 import type { Command } from "../command/command.ts";
 import { text } from "../flags/flags.ts";
 import { complain, print } from "../output/output.ts";
 import { compileTemplate } from "../output/template.ts";
 import { forTerminal } from "../output/terminal.ts";
 
-type Kind = "container" | "image";
+/** In the order in which a name is looked for. */
+const KINDS = ["container", "image", "network", "volume"] as const;
+type Kind = (typeof KINDS)[number];
+const isKind = (text: string): text is Kind => (KINDS as readonly string[]).includes(text);
 
 const flags = {
 	format: text("Format output using a custom template: 'json' or 'TEMPLATE' (Go's text/template)", "f"),
@@ -29,11 +36,11 @@ export const inspect: Command<typeof flags> = {
 	notYet: ["size/s"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: async (context, { flags, args }) => {
-		if (flags.type !== undefined && flags.type !== "container" && flags.type !== "image") {
-			complain(`unknown type: "${flags.type}": must be one of "container" or "image"\n`);
+		if (flags.type !== undefined && !isKind(flags.type)) {
+			complain(`unknown type: "${flags.type}": must be one of "${KINDS.join('", "')}"\n`);
 			return 1;
 		}
-		return inspectAll(await context.engine(), args, flags.type ? [flags.type] : ["container", "image"], flags.format);
+		return inspectAll(await context.engine(), args, flags.type ? [flags.type] : KINDS, flags.format);
 	},
 };
 
@@ -45,11 +52,18 @@ export function inspectOnly(kind: Kind): Command<typeof ownFlags> {
 		usage: `[OPTIONS] ${kind.toUpperCase()} [${kind.toUpperCase()}...]`,
 		summary: `Display detailed information on one or more ${kind}s`,
 		flags: ownFlags,
-		notYet: kind === "container" ? ["size/s"] : ["platform"],
+		notYet: NOT_YET[kind],
 		args: { min: 1, max: Number.POSITIVE_INFINITY },
 		run: async (context, { flags, args }) => inspectAll(await context.engine(), args, [kind], flags.format),
 	};
 }
+
+const NOT_YET: Readonly<Record<Kind, readonly string[]>> = {
+	container: ["size/s"],
+	image: ["platform"],
+	network: ["verbose/v there are no services of a swarm to tell of"],
+	volume: [],
+};
 
 function inspectAll(
 	engine: Engine,
@@ -87,22 +101,32 @@ function inspectAll(
 	return errors.length ? 1 : 0;
 }
 
+const LOOK_UP: Readonly<Record<Kind, (engine: Engine, name: string) => object | undefined>> = {
+	container: containerOf,
+	image: imageOf,
+	network: networkOf,
+	volume: volumeOf,
+};
+
+const MISSING: Readonly<Record<Kind, (name: string) => string>> = {
+	container: (name) => `No such container: ${name}`,
+	image: (name) => `no such image: ${name}: No such image: ${name.includes(":") ? name : `${name}:latest`}`,
+	network: (name) => `network ${name} not found`,
+	volume: (name) => `get ${name}: no such volume`,
+};
+
 function lookUp(engine: Engine, name: string, kinds: readonly Kind[]): object {
 	for (const kind of kinds) {
-		const object = kind === "container" ? containerOf(engine, name) : imageOf(engine, name);
+		const object = LOOK_UP[kind](engine, name);
 		if (object) return object;
 	}
+	const [only, more] = kinds;
 	const what =
-		kinds.length > 1
+		only === undefined || more !== undefined
 			? `Error: No such object: ${name}`
-			: kinds[0] === "image"
-				? imageMissing(name)
-				: `Error response from daemon: No such container: ${name}`;
+			: `Error response from daemon: ${MISSING[only](name)}`;
 	throw new EngineError("not-found", what);
 }
-
-const imageMissing = (name: string): string =>
-	`Error response from daemon: no such image: ${name}: No such image: ${name.includes(":") ? name : `${name}:latest`}`;
 
 function containerOf(engine: Engine, name: string): object | undefined {
 	try {
@@ -119,6 +143,20 @@ function imageOf(engine: Engine, name: string): object | undefined {
 		return image && inspectImage(engine, image);
 	} catch (error) {
 		if (error instanceof EngineError && (error.code === "usage" || error.code === "invalid")) return undefined; // no reference, so no image
+		throw error;
+	}
+}
+
+function volumeOf(engine: Engine, name: string): object | undefined {
+	const volume = getVolume(engine.db, name);
+	return volume && inspectVolume(engine, volume);
+}
+
+function networkOf(engine: Engine, name: string): object | undefined {
+	try {
+		return inspectNetwork(engine, findNetwork(engine, name));
+	} catch (error) {
+		if (error instanceof EngineError && error.code === "not-found") return undefined;
 		throw error;
 	}
 }

@@ -3,9 +3,9 @@ import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { deleteCacheMount, deleteResults, listCacheMounts, listResults } from "../../store/build-cache.ts";
 import { layerSize, layersInUse, layersOfImages } from "../../store/images.ts";
 import { removeLayer, tryLock } from "../../store/layers.ts";
-import { AT_FDCWD, tryLockFile } from "../../sys/file.ts";
+import { tryLockFile } from "../../sys/file.ts";
 import { removeTree } from "../../sys/tree.ts";
-import { treeSize } from "../container/sizes.ts";
+import { treeSize } from "../../sys/tree-size.ts";
 import type { Engine } from "../engine.ts";
 
 export interface CacheRecord {
@@ -42,7 +42,7 @@ export function listCache(engine: Engine): CacheRecord[] {
 			id,
 			kind: "exec.cachemount",
 			description: `cached mount ${description}`,
-			size: treeSize(AT_FDCWD, `${paths.buildMounts}/${id}/data`, new Set()),
+			size: treeSize(`${paths.buildMounts}/${id}/data`),
 			created,
 			used,
 			shared: false,

@@ -16,7 +16,6 @@ import { resolveUser } from "../../runtime/users.ts";
 import { availableCapabilities } from "../../security/available.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
 import type { Container } from "../../store/container-record.ts";
-import { BRIDGE } from "../../store/networks.ts";
 import { close } from "../../sys/fd.ts";
 import { openDir } from "../../sys/file.ts";
 import { mkdirSync } from "../../sys/fs.ts";
@@ -24,7 +23,7 @@ import { overlayLayersOneByOne } from "../../sys/kernel.ts";
 import { pipe } from "../../sys/pipe.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
-import { type BridgeLease, insideOf, leaseAddress } from "../network/endpoint.ts";
+import { insideOf, leaseEndpoints } from "../network/endpoint.ts";
 import { writeNamesFiles } from "../network/names-files.ts";
 import { hostDevices } from "../plan/devices.ts";
 import { describeOutside, doBeforehand, doFromOutside } from "../plan/from-outside.ts";
@@ -56,22 +55,16 @@ export async function runStep(engine: Engine, step: RunStep, session?: StepSessi
 		step.onStarted?.();
 		return await (session ? sitAt(started.client, session) : listen(started, step));
 	} finally {
-		releaseStep(engine, claimed.container.id);
+		releaseStep(engine, claimed.id);
 	}
 }
 
-interface Claimed {
-	readonly container: Container;
-	readonly lease: BridgeLease | undefined;
-}
-
-function claim(engine: Engine, step: RunStep, interactive: boolean, tty: boolean): Claimed {
+function claim(engine: Engine, step: RunStep, interactive: boolean, tty: boolean): Container {
 	const container = stepContainer(newId(), step, interactive, tty);
 	const cgroup = engine.cgroups ? cgroupPath(step.cgroupParent, `build-${container.id}`) : "";
 	return engine.transaction(() => {
 		recordStep(engine, container.id, cgroup);
-		const lease = step.network === BRIDGE ? leaseAddress(engine, container) : undefined;
-		return { container: { ...container, state: { ...container.state, cgroup, network: lease?.state ?? null } }, lease };
+		return { ...container, state: { ...container.state, cgroup, endpoints: leaseEndpoints(engine, container) } };
 	});
 }
 
@@ -81,12 +74,11 @@ interface Started {
 	readonly outputs: readonly { readonly fd: number; readonly stream: "stdout" | "stderr" }[];
 }
 
-function start(engine: Engine, step: RunStep, claimed: Claimed, session?: StepSession): Started {
-	const { container } = claimed;
+function start(engine: Engine, step: RunStep, container: Container, session?: StepSession): Started {
 	mkdirSync(stepDirectory(engine, container.id), { recursive: true, mode: 0o700 });
 	const membership = engine.cgroups?.create(container.state.cgroup, container.config.host.resources);
 	const launchWith = (attachment: Attachment) =>
-		launch(engine, step, claimed, membership, attachment, session?.terminalSize);
+		launch(engine, step, container, membership, attachment, session?.terminalSize);
 	if (session) return { client: launchWith(session.attachment), outputs: [] };
 	const stdout = pipe();
 	const stderr = pipe();
@@ -113,7 +105,7 @@ function start(engine: Engine, step: RunStep, claimed: Claimed, session?: StepSe
 function launch(
 	engine: Engine,
 	step: RunStep,
-	{ container, lease }: Claimed,
+	container: Container,
 	membership: Membership | undefined,
 	attachment: Attachment,
 	terminalSize = { rows: 0, columns: 0 },
@@ -136,9 +128,9 @@ function launch(
 		throw new EngineError("unsupported", "No cgroup file system is mounted, so RUN cannot be restricted");
 	}
 	doBeforehand(engine, container);
-	writeNamesFiles(container, containerPaths(stepDirectory(engine, container.id)), container.state.network);
+	writeNamesFiles(container, containerPaths(stepDirectory(engine, container.id)));
 	const plan = planOf(engine, step, container, { monitor, cgroupJoins: membership?.procs ?? [], terminalSize });
-	return launching.run(plan, (pid) => doFromOutside(engine, container, lease, pid)).client;
+	return launching.run(plan, (pid) => doFromOutside(engine, container, pid)).client;
 }
 
 const monitorOf = ({ id, config }: Container): Operation =>
@@ -224,8 +216,8 @@ function planOf(
 			mountpoint: paths.rootfs,
 			plainOverlay: true,
 			overlayLayersOneByOne: overlayLayersOneByOne(),
-			network: container.state.network ? insideOf(container.state.network) : undefined,
-			meanwhile: describeOutside(engine, host, container.state.network !== null),
+			network: container.state.endpoints.length ? insideOf(container.state.endpoints) : undefined,
+			meanwhile: describeOutside(engine, host, container.state.endpoints.length > 0),
 			initProcess: false,
 			furtherMounts: stepMounts(step.mounts, paths.scratch, overlayLayersOneByOne()),
 		},

@@ -1,7 +1,10 @@
 /** A build step as a container that is never recorded: docker's defaults, and what the build's flags say. Pure. */
 import type { RunStep } from "../../build/session/host.ts";
 import { type Container, type HostConfig, NEW_STATE } from "../../store/container-record.ts";
+import { NO_SETTINGS } from "../../store/endpoint-record.ts";
+import { BRIDGE } from "../../store/networks.ts";
 
+const BRIDGE_ENDPOINT = { ...NO_SETTINGS, name: BRIDGE, network: "", lease: null };
 const DEFAULT_SHM = 64 * 1024 * 1024;
 /** BuildKit's name for where steps run. */
 const HOSTNAME = "buildkitsandbox";
@@ -21,12 +24,13 @@ export function stepContainer(id: string, step: RunStep, interactive: boolean, t
 		extraHosts: [...step.addHosts],
 		groupAdd: [],
 		init: false,
-		ip: "",
 		logDriver: "none",
 		mounts: [],
 		networkMode: step.network,
 		oomScoreAdj: 0,
+		portBindings: [],
 		privileged: step.privileged,
+		publishAllPorts: false,
 		readonlyRootfs: false,
 		resources: { ...step.resources },
 		securityOpt: [],
@@ -61,6 +65,6 @@ export function stepContainer(id: string, step: RunStep, interactive: boolean, t
 			platform: "",
 			host,
 		},
-		state: NEW_STATE,
+		state: { ...NEW_STATE, endpoints: step.network === BRIDGE ? [BRIDGE_ENDPOINT] : [] },
 	};
 }

@@ -5,16 +5,12 @@ import { parseMac } from "../../network/ipam.ts";
 import { parseSignal } from "../../runtime/signals.ts";
 import { availableCapabilities } from "../../security/available.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
-import {
-	type Container,
-	type ContainerConfig,
-	type HostConfig,
-	type MountPoint,
-	NEW_STATE,
-} from "../../store/container-record.ts";
+import { type Container, type ContainerConfig, type HostConfig, NEW_STATE } from "../../store/container-record.ts";
 import { insertContainer } from "../../store/containers.ts";
+import type { Endpoint, EndpointSettings } from "../../store/endpoint-record.ts";
 import type { ImageRecord } from "../../store/images.ts";
 import { copyRootAttributes, layerPath } from "../../store/layers.ts";
+import { BRIDGE } from "../../store/networks.ts";
 import { keepRoom } from "../../store/room.ts";
 import { ensureVolume, useVolume } from "../../store/volumes.ts";
 import { mkdirSync } from "../../sys/fs.ts";
@@ -22,8 +18,10 @@ import { nodeOs } from "../../sys/node.ts";
 import type { Engine } from "../engine.ts";
 import { checkName, newId, newName, shortId } from "../identifiers.ts";
 import { mergeEnvironment } from "../plan/environment.ts";
-import { limits, mountRules } from "../plan/lazy.ts";
+import { limits, mountRules, networks } from "../plan/lazy.ts";
 import { removeContainer } from "../settle/erase.ts";
+import { ANONYMOUS_LABEL } from "../volume/label.ts";
+import { withImageVolumes } from "./image-volumes.ts";
 import { inheritedLabels } from "./own-labels.ts";
 
 export interface CreateOptions {
@@ -41,6 +39,10 @@ export interface CreateOptions {
 	readonly hostname: string | undefined;
 	readonly domainname: string;
 	readonly macAddress: string;
+	/** Its places in networks; none: a mode of the network that is no network, or the default one. */
+	readonly networks: readonly EndpointSettings[];
+	/** "80/tcp", besides the image's and the published ones. */
+	readonly exposedPorts: readonly string[];
 	readonly tty: boolean;
 	readonly openStdin: boolean;
 	readonly attach: ContainerConfig["attach"];
@@ -71,7 +73,7 @@ export function create(
 	using _lock = engine.lockId(id);
 	// On record first: what a kill leaves between the two is a container whose directories are made at its start, not
 	// directories that belong to nobody.
-	const container = record(engine, id, options.name, config, options.volumeLabels);
+	const container = record(engine, id, options, config);
 	keepRoom(engine.db, engine.paths);
 	try {
 		ensureDirectories(engine, container, () => image.record.layers);
@@ -102,9 +104,8 @@ export function ensureDirectories(engine: Engine, container: Container, layers: 
 function record(
 	engine: Engine,
 	id: string,
-	name: string | undefined,
+	{ name, networks, volumeLabels }: CreateOptions,
 	config: ContainerConfig,
-	volumeLabels: CreateOptions["volumeLabels"],
 ): Container {
 	return engine.transaction(() => {
 		const taken = (candidate: string) =>
@@ -114,7 +115,7 @@ function record(
 			name: name === undefined ? newName(taken) : checkName(name),
 			created: Date.now(),
 			config,
-			state: NEW_STATE,
+			state: { ...NEW_STATE, endpoints: networks.map((settings) => newEndpoint(engine, settings)) },
 		};
 		insertContainer(engine.db, container);
 		for (const mount of config.host.mounts) {
@@ -123,34 +124,13 @@ function record(
 				name: mount.source,
 				created: Date.now(),
 				anonymous: mount.anonymous,
-				labels: volumeLabels[mount.source] ?? {},
+				labels: mount.anonymous ? { [ANONYMOUS_LABEL]: "" } : (volumeLabels[mount.source] ?? {}),
+				options: {},
 			});
 			useVolume(engine.db, mount.source, id);
 		}
 		return container;
 	});
-}
-
-/** A VOLUME of the image becomes an anonymous volume, unless the user mounts something there. */
-function withImageVolumes(mounts: readonly MountPoint[], image: ImageConfig): MountPoint[] {
-	const all = mounts.map((mount) =>
-		mount.type === "volume" && mount.source === "" ? { ...mount, source: newId(), anonymous: true } : mount,
-	);
-	for (const destination of Object.keys(image.config?.Volumes ?? {})) {
-		const clean = destination.replace(/\/+$/, "") || "/";
-		if (clean === "/" || all.some((mount) => mount.destination === clean)) continue;
-		all.push({
-			type: "volume",
-			source: newId(),
-			destination: clean,
-			readonly: false,
-			options: [],
-			anonymous: true,
-			createSource: false,
-			listed: true,
-		});
-	}
-	return all;
 }
 
 function containerConfig(
@@ -186,12 +166,27 @@ function containerConfig(
 		attach: options.attach,
 		stopSignal: options.stopSignal ?? defaults?.StopSignal ?? "",
 		stopTimeout: options.stopTimeout ?? null,
-		exposedPorts: Object.keys(defaults?.ExposedPorts ?? {}),
+		exposedPorts: exposedPorts(Object.keys(defaults?.ExposedPorts ?? {}), options),
 		volumes: Object.keys(defaults?.Volumes ?? {}),
 		platform: [os || "linux", architecture, variant].filter(Boolean).join("/"),
 		host: options.host,
 	};
 }
+
+/** What is published is exposed; each once, with its protocol, in order. */
+function exposedPorts(ofImage: readonly string[], { exposedPorts: asked, host }: CreateOptions): string[] {
+	const published = host.portBindings.map(({ port, protocol }) => `${port}/${protocol}`);
+	const all = [...ofImage, ...asked, ...published].map((text) => (text.includes("/") ? text : `${text}/tcp`));
+	if (all.length < 2) return all;
+	return [...new Set(all)].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
+}
+
+/** The default network is found when it is needed: it may not be on record yet. */
+const newEndpoint = (engine: Engine, settings: EndpointSettings): Endpoint => ({
+	...settings,
+	network: settings.name === BRIDGE ? "" : networks().findNetwork(engine, settings.name).id,
+	lease: null,
+});
 
 function validate(config: ContainerConfig): void {
 	const { host } = config;

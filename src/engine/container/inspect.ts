@@ -1,12 +1,10 @@
 /** `inspect`: records as docker shows them (docker-behaviour: API names, nanoseconds, Go's zero values). */
 
-import { formatSubnet, parseSubnet } from "../../network/ipam.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "../../security/paths.ts";
 import type { Container, MountPoint } from "../../store/container-record.ts";
 import { layerPath } from "../../store/layers.ts";
-import { getNetwork } from "../../store/networks.ts";
-import { formatIpv4 } from "../../sys/ipv4.ts";
 import type { Engine } from "../engine.ts";
+import { networkSettings, portBindings } from "./inspect-network.ts";
 import { shownStatus } from "./list.ts";
 
 const time = (ms: number | null): string => (ms === null ? "0001-01-01T00:00:00Z" : new Date(ms).toISOString());
@@ -77,7 +75,7 @@ function hostConfig({ config: { host } }: Container): object {
 		ContainerIDFile: "",
 		LogConfig: { Type: host.logDriver, Config: {} },
 		NetworkMode: host.networkMode,
-		PortBindings: {},
+		PortBindings: portBindings(host),
 		RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
 		AutoRemove: host.autoRemove,
 		VolumeDriver: "",
@@ -97,7 +95,7 @@ function hostConfig({ config: { host } }: Container): object {
 		OomScoreAdj: host.oomScoreAdj,
 		PidMode: "",
 		Privileged: host.privileged,
-		PublishAllPorts: false,
+		PublishAllPorts: host.publishAllPorts,
 		ReadonlyRootfs: host.readonlyRootfs,
 		SecurityOpt: orNull(host.securityOpt),
 		Tmpfs: tmpfsView(host.mounts),
@@ -199,39 +197,5 @@ function configView({ config }: Container): object {
 		Labels: config.labels,
 		...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
 		...(config.stopTimeout === null ? {} : { StopTimeout: config.stopTimeout }),
-	};
-}
-
-function networkSettings(engine: Engine, { id, config, state: { network } }: Container): object {
-	const mode = config.host.networkMode;
-	const record = getNetwork(engine.db, mode);
-	const endpoint = {
-		IPAMConfig: null,
-		Links: null,
-		Aliases: null,
-		MacAddress: network?.mac ?? "",
-		DriverOpts: null,
-		NetworkID: record?.id ?? "",
-		EndpointID: network ? id : "",
-		Gateway: network ? formatIpv4(network.gateway) : "",
-		IPAddress: network ? formatIpv4(network.ip) : "",
-		IPPrefixLen: network?.prefix ?? 0,
-		IPv6Gateway: "",
-		GlobalIPv6Address: "",
-		GlobalIPv6PrefixLen: 0,
-		DNSNames: null,
-	};
-	const subnet = record && parseSubnet(record.subnet);
-	return {
-		Bridge: "",
-		SandboxID: "",
-		SandboxKey: "",
-		Ports: {},
-		Gateway: endpoint.Gateway,
-		IPAddress: endpoint.IPAddress,
-		IPPrefixLen: endpoint.IPPrefixLen,
-		MacAddress: endpoint.MacAddress,
-		Networks: { [mode]: endpoint },
-		...(subnet && network ? { Subnet: formatSubnet(subnet) } : {}),
 	};
 }

@@ -4,14 +4,14 @@ import type { ListedContainer } from "../../store/container-record.ts";
 import { findContainer, listContainers } from "../../store/containers.ts";
 import { getImage } from "../../store/images.ts";
 import type { Engine } from "../engine.ts";
+import { type Filters, labelMatches, nameMatches, oneOf } from "../filters.ts";
 import { findImage } from "../image/find.ts";
 
 export interface ListOptions {
 	readonly all: boolean;
 	/** The last so many, in any state. */
 	readonly last: number | undefined;
-	/** key → values: values of one key mean "or", keys mean "and"; several labels mean "and". */
-	readonly filters: ReadonlyMap<string, readonly string[]>;
+	readonly filters: Filters;
 }
 
 type Test = (container: ListedContainer, value: string, engine: Engine) => boolean;
@@ -22,30 +22,9 @@ const STATUSES = ["created", "running", "paused", "restarting", "removing", "exi
 export const shownStatus = (container: Pick<ListedContainer, "state">): string =>
 	container.state.status === "starting" ? "created" : container.state.status;
 
-function labelMatches(labels: Readonly<Record<string, string>>, value: string): boolean {
-	const equals = value.indexOf("=");
-	if (equals < 0) return Object.hasOwn(labels, value);
-	return labels[value.slice(0, equals)] === value.slice(equals + 1);
-}
-
-/** Letters that stand for themselves in a regular expression: what most filters are. */
-const PLAIN = /^[\w/-]*$/;
-
-/** Go's regular expressions (RE2): in time that grows with the name, whatever the expression is. */
-function nameMatches(name: string, pattern: string): boolean {
-	if (PLAIN.test(pattern)) return `/${name}`.includes(pattern);
-	const { RE2JS } = require("re2js") as typeof import("re2js");
-	try {
-		const compiled = RE2JS.compile(pattern);
-		return compiled.matcher(name).find() || compiled.matcher(`/${name}`).find();
-	} catch {
-		throw new EngineError("invalid", `invalid filter 'name=${pattern}': error parsing regexp`);
-	}
-}
-
 const FILTERS: Readonly<Record<string, Test>> = {
 	id: (container, value) => container.id.startsWith(value),
-	name: (container, value) => nameMatches(container.name, value),
+	name: (container, value) => nameMatches([container.name, `/${container.name}`], value),
 	label: (container, value) => labelMatches(container.config.labels, value),
 	status: (container, value) => {
 		if (!STATUSES.includes(value)) {
@@ -69,18 +48,18 @@ const FILTERS: Readonly<Record<string, Test>> = {
 	since: (container, value, engine) => container.created > findContainer(engine.db, value).created,
 	volume: (container, value) =>
 		container.config.host.mounts.some((mount) => mount.source === value || mount.destination === value),
-	network: (container, value) => container.config.host.networkMode === value,
+	network: ({ config, state }, value) =>
+		state.endpoints.some(({ name, network }) => name === value || network === value) ||
+		config.host.networkMode === value,
 	expose: (container, value) => container.config.exposedPorts.includes(value.includes("/") ? value : `${value}/tcp`),
-	publish: () => false, // nothing is published yet
+	publish: ({ state }, value) => {
+		const [port, protocol = "tcp"] = value.split("/");
+		return state.ports.some((one) => String(one.hostPort) === port && one.protocol === protocol);
+	},
 	health: (_, value) => oneOf("health", value, ["none", "starting", "healthy", "unhealthy"]) === "none",
 	"is-task": (_, value) => ["false", "0"].includes(oneOf("is-task", value, ["true", "false", "1", "0"])),
 	isolation: (_, value) => value === "" || value === "default",
 };
-
-function oneOf(key: string, value: string, allowed: readonly string[]): string {
-	if (allowed.includes(value)) return value;
-	throw new EngineError("invalid", `invalid filter '${key}=${value}'`);
-}
 
 export function list(engine: Engine, options: ListOptions): ListedContainer[] {
 	for (const key of options.filters.keys()) {

@@ -15,19 +15,19 @@ import type { Container, ContainerState } from "../../store/container-record.ts"
 import { updateState } from "../../store/containers.ts";
 import { getImage } from "../../store/images.ts";
 import { putLiveRecord } from "../../store/live-records.ts";
-import { BRIDGE, releaseAddresses } from "../../store/networks.ts";
+import { releaseAddresses } from "../../store/networks.ts";
 import { openDir } from "../../sys/file.ts";
 import { mkdirSync, rmSync } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
-import type { BridgeLease } from "../network/endpoint.ts";
 import { writeNamesFiles } from "../network/names-files.ts";
+import type { BoundPorts } from "../network/publish.ts";
 import { layersOf, monitorOf, planOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
-import { network, volumes } from "../plan/lazy.ts";
+import { network, publishing, volumes } from "../plan/lazy.ts";
 import { namespacesOf } from "../plan/oci-config.ts";
-import { release } from "../settle/reap.ts";
+import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
 
 export interface Started extends Launched {
@@ -53,22 +53,25 @@ export function start(engine: Engine, id: string, options: StartOptions): Starte
 	if (container.state.status === "removing") {
 		throw new EngineError("conflict", "container is marked for removal and cannot be started");
 	}
-	const claimed = claim(engine, container);
+	let claimed = claim(engine, container);
 	let launch: Launch | undefined;
 	try {
-		const membership = prepare(engine, claimed.container);
-		launch = begin(engine, claimed.container, membership, options);
-		const plan = complete(engine, claimed.container, membership, options);
+		using ports = takePorts(engine, claimed);
+		if (ports) claimed = recordPorts(engine, claimed, ports);
+		const membership = prepare(engine, claimed);
+		launch = begin(engine, claimed, membership, options);
+		const plan = complete(engine, claimed, membership, options);
 		let warnings: string[] = [];
 		const launched = launch.run(plan, (pid) => {
-			warnings = doFromOutside(engine, claimed.container, claimed.lease, pid);
+			warnings = doFromOutside(engine, claimed, pid);
+			if (ports) publishing().publish(engine, claimed, ports, pid);
 		});
-		const running = recordRunning(engine, claimed.container, launched);
+		const running = recordRunning(engine, claimed, launched);
 		return { ...launched, container: running, plan, warnings };
 	} catch (error) {
 		launch?.[Symbol.dispose]();
 		const told = inDockersWords(error);
-		undo(engine, claimed.container, told);
+		undo(engine, claimed, told);
 		throw told;
 	}
 }
@@ -81,22 +84,35 @@ function inDockersWords(error: unknown): unknown {
 	return new EngineError(error.code, text, { cause: error });
 }
 
-/** Records what will be taken (address, cgroup, link), and who is at it. */
-function claim(engine: Engine, container: Container): { container: Container; lease: BridgeLease | undefined } {
+/** Records what will be taken (addresses, cgroup, links), and who is at it. */
+function claim(engine: Engine, container: Container): Container {
 	return engine.transaction(() => {
-		const lease = container.config.host.networkMode === BRIDGE ? network().leaseAddress(engine, container) : undefined;
+		const { endpoints } = container.state;
 		const state: ContainerState = {
 			...container.state,
 			status: "starting",
 			monitor: { pid: process.pid, startTime: startTime(process.pid) ?? 0 },
 			cgroup: engine.cgroups ? cgroupPath(container.config.host.cgroupParent, container.id) : "",
-			network: lease?.state ?? null,
+			endpoints: endpoints.length ? network().leaseEndpoints(engine, container) : endpoints,
 			oomKilled: false,
 			error: "",
 		};
 		updateState(engine.db, container.id, state);
-		return { container: { ...container, state }, lease };
+		return { ...container, state };
 	});
+}
+
+/** The ports of the host that it publishes, held before anything runs; undefined: none. */
+function takePorts(engine: Engine, container: Container): BoundPorts | undefined {
+	const { portBindings, publishAllPorts } = container.config.host;
+	if (portBindings.length === 0 && !publishAllPorts) return undefined;
+	return publishing().bindPorts(engine, container);
+}
+
+function recordPorts(engine: Engine, container: Container, { mappings }: BoundPorts): Container {
+	const state = { ...container.state, ports: [...mappings] };
+	engine.transaction(() => updateState(engine.db, container.id, state));
+	return { ...container, state };
 }
 
 /** What the new process is born into: its directories, its cgroup. */
@@ -134,7 +150,7 @@ function complete(engine: Engine, container: Container, membership: Membership |
 	checkCgroups(engine, container);
 	doBeforehand(engine, container);
 	const files = engine.paths.container(container.id);
-	writeNamesFiles(container, files, container.state.network);
+	writeNamesFiles(container, files);
 	if (container.config.host.mounts.length) {
 		volumes().prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
 	}
@@ -181,7 +197,7 @@ function undo(engine: Engine, container: Container, error: unknown): void {
 		...container.state,
 		status: "created",
 		monitor: null,
-		network: null,
+		...withoutLeases(container.state),
 		cgroup: "",
 		exitCode,
 		error: messageOf(error),

@@ -1,80 +1,82 @@
-/** The engine's part of networking: which network a container gets, its address in it, its link. */
+/** A container's places in its networks: the addresses it gets, the links that are made for it. */
 import { EngineError } from "../../errors.ts";
-import { ensureBridge, freeSubnet, isFreeSubnet } from "../../network/bridge.ts";
-import { createEndpoint, type Endpoint, insideMessages, linkName } from "../../network/endpoint.ts";
+import { BRIDGE_MTU, ensureBridge } from "../../network/bridge.ts";
+import { createEndpoint, insideMessages, linkName } from "../../network/endpoint.ts";
+import { contains, formatMac, formatSubnet, isReserved, macOf, nextAddress, parseMac } from "../../network/ipam.ts";
+import { hasNetwork } from "../../network/table.ts";
+import type { Container } from "../../store/container-record.ts";
+import type { Endpoint } from "../../store/endpoint-record.ts";
 import {
-	contains,
-	formatMac,
-	formatSubnet,
-	gatewayOf,
-	isReserved,
-	macOf,
-	nextAddress,
-	parseMac,
-	parseSubnet,
-	type Subnet,
-} from "../../network/ipam.ts";
-import type { Container, ContainerState } from "../../store/container-record.ts";
-import { addressesOf, BRIDGE, deleteNetwork, getNetwork, insertNetwork, takeAddress } from "../../store/networks.ts";
+	addressesOf,
+	BRIDGE,
+	getNetwork,
+	getNetworkById,
+	type NetworkRecord,
+	takeAddress,
+} from "../../store/networks.ts";
 import { parseIpv4 } from "../../sys/ipv4.ts";
 import { NetlinkError } from "../../sys/netlink-socket.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
+import { ensureDefault } from "./default.ts";
+import { gatewayEndpoint } from "./gateway.ts";
+import { type NetworkSubnet, subnetOf } from "./subnet.ts";
+import { networkLock, rebuildTable } from "./table.ts";
 
-export interface BridgeLease {
-	readonly subnet: Subnet;
-	readonly device: string;
-	readonly state: NonNullable<ContainerState["network"]>;
+/** Takes an address in each of its networks. Call within a transaction; releaseAddresses() is the undo. */
+export function leaseEndpoints(engine: Engine, { id, state }: Container): Endpoint[] {
+	return state.endpoints.map((endpoint, i) => leaseEndpoint(engine, id, endpoint, i));
 }
 
-/** The subnet of the default network, chosen the first time. Call within a transaction. */
-function bridgeSubnet(engine: Engine): { subnet: Subnet; device: string } {
-	const known = getNetwork(engine.db, BRIDGE);
-	const subnet = known && parseSubnet(known.subnet);
-	const device = engine.bridgeName;
-	using rtnetlink = new Rtnetlink();
-	if (known && subnet) {
-		// A bridge that is there holds its subnet. Without it, as after a boot, somebody else may have taken that.
-		const held = rtnetlink.linkIndex(known.bridge) !== undefined || addressesOf(engine.db, BRIDGE).length > 0;
-		if (held || isFreeSubnet(rtnetlink, subnet)) return { subnet, device: known.bridge };
-	}
-	const chosen = freeSubnet(rtnetlink);
-	if (known) deleteNetwork(engine.db, BRIDGE);
-	insertNetwork(engine.db, {
-		name: BRIDGE,
-		id: newId(),
-		created: Date.now(),
-		bridge: device,
-		subnet: formatSubnet(chosen),
-	});
-	return { subnet: chosen, device };
-}
-
-/** Takes an address for the container. Call within a transaction; releaseAddresses() is the undo. */
-export function leaseAddress(engine: Engine, container: Container): BridgeLease {
-	const { subnet, device } = bridgeSubnet(engine);
-	const taken = addressesOf(engine.db, BRIDGE);
-	const wanted = container.config.host.ip;
-	const ip = wanted ? wantedAddress(wanted, subnet, taken) : nextAddress(subnet, taken);
-	if (ip === undefined) throw new EngineError("failed", `no address left in network ${formatSubnet(subnet)}`);
-	takeAddress(engine.db, BRIDGE, ip, container.id);
-	const mac = container.config.macAddress ? parseMac(container.config.macAddress) : macOf(ip);
+/** `place`: the number of its device, eth0 and so on. Call within a transaction. */
+export function leaseEndpoint(engine: Engine, container: string, endpoint: Endpoint, place: number): Endpoint {
+	const network = networkOf(engine, endpoint);
+	const own = subnetOf(network);
+	if (!own) throw new EngineError("failed", `network ${network.name} has no IPv4 subnet`);
+	const taken = addressesOf(engine.db, network.id);
+	const ip = endpoint.ip ? wantedAddress(endpoint.ip, own, taken) : freeAddress(own, taken);
+	takeAddress(engine.db, network.id, ip, container);
 	return {
-		subnet,
-		device,
-		state: {
-			name: BRIDGE,
+		...endpoint,
+		network: network.id,
+		name: network.name,
+		lease: {
+			id: newId(),
 			ip,
-			prefix: subnet.prefix,
-			gateway: gatewayOf(subnet),
-			mac: formatMac(mac ?? macOf(ip)),
-			link: linkName(container.id),
+			prefix: own.subnet.prefix,
+			gateway: network.config.internal ? 0 : own.gateway,
+			resolver: own.gateway,
+			mac: endpoint.mac ? formatMac(parseMac(endpoint.mac) ?? macOf(ip)) : formatMac(macOf(ip)),
+			link: linkName(container, place),
+			device: `eth${place}`,
 		},
 	};
 }
 
-function wantedAddress(text: string, subnet: Subnet, taken: readonly number[]): number {
+/** By ID; one that was made anew under its name will do. */
+function networkOf(engine: Engine, { network, name }: Endpoint): NetworkRecord {
+	if (name === BRIDGE) return ensureDefault(engine);
+	const found = getNetworkById(engine.db, network) ?? getNetwork(engine.db, name);
+	if (!found) throw new EngineError("not-found", `network ${name} not found`);
+	return found;
+}
+
+function freeAddress({ subnet, range, gateway, reserved }: NetworkSubnet, taken: readonly number[]): number {
+	const ip = nextAddress(
+		range,
+		[...taken, gateway, ...reserved].toSorted((a, b) => a - b),
+		subnet,
+	);
+	if (ip === undefined)
+		throw new EngineError(
+			"failed",
+			`no available IPv4 addresses on this network's address pools: ${formatSubnet(range)} is full`,
+		);
+	return ip;
+}
+
+function wantedAddress(text: string, { subnet, gateway, reserved }: NetworkSubnet, taken: readonly number[]): number {
 	const ip = parseIpv4(text);
 	if (ip === undefined) throw new EngineError("invalid", `invalid IPv4 address: ${text}`);
 	if (!contains(subnet, ip)) {
@@ -86,40 +88,75 @@ function wantedAddress(text: string, subnet: Subnet, taken: readonly number[]): 
 	if (isReserved(subnet, ip)) {
 		throw new EngineError("invalid", `invalid address ${text}: it is the network's own or its broadcast address`);
 	}
-	if (taken.includes(ip) || ip === gatewayOf(subnet)) throw new EngineError("conflict", "Address already in use");
+	if (taken.includes(ip) || ip === gateway || reserved.includes(ip)) {
+		throw new EngineError("conflict", "Address already in use");
+	}
 	return ip;
 }
 
-function endpointOf(state: NonNullable<ContainerState["network"]>): Endpoint {
-	const mac = parseMac(state.mac);
-	return { ip: state.ip, prefix: state.prefix, gateway: state.gateway, mac: mac ?? macOf(state.ip), link: state.link };
-}
-
-/** For the plan: what the container's first process sends to set up its end. */
-export const insideOf = (state: NonNullable<ContainerState["network"]>) => insideMessages(endpointOf(state));
+/** For the plan: what the container's first process sends to set up its ends. */
+export const insideOf = (endpoints: readonly Endpoint[]) => {
+	const gateway = gatewayEndpoint(endpoints);
+	return insideMessages(
+		endpoints.flatMap((endpoint) =>
+			endpoint.lease ? [{ ...endpoint.lease, gateway: endpoint === gateway ? endpoint.lease.gateway : 0 }] : [],
+		),
+	);
+};
 
 /** Asked once a boot. */
 const foreignRules = () => require("../../network/foreign-rules.ts") as typeof import("../../network/foreign-rules.ts");
 
+/**
+ * Makes bridges and veth pairs for a process that waits in its new network namespace. Returns what the user should know of
+ * a network that is new.
+ */
+export function connectAll(engine: Engine, endpoints: readonly Endpoint[], pid: number): string[] {
+	using rtnetlink = new Rtnetlink();
+	return endpoints.flatMap((endpoint) => connect(engine, rtnetlink, endpoint, pid));
+}
+
 const EEXIST = 17;
 
 /**
- * Makes bridge and veth pair for a process that waits in its new network namespace. Nobody removes the pair: it goes
- * with the namespace, when its last process is gone. The kernel does that in the background, which is ten times faster
- * than asking for it; only a container that is started again at once may find its own old link still there. Returns what
- * the user should know of the network when it is new.
+ * Nobody removes the pair: it goes with the namespace, when its last process is gone. The kernel does that in the
+ * background, which is ten times faster than asking for it; only a container that is started again at once may find its
+ * own old link still there.
  */
-export function connect(lease: BridgeLease, pid: number): string[] {
-	using rtnetlink = new Rtnetlink();
-	const isNew = rtnetlink.linkIndex(lease.device) === undefined;
-	const index = ensureBridge(rtnetlink, lease.device, lease.subnet);
-	const endpoint = endpointOf(lease.state);
+export function connect(engine: Engine, rtnetlink: Rtnetlink, { network: id, lease }: Endpoint, pid: number): string[] {
+	const network = getNetworkById(engine.db, id);
+	if (!network || !lease) return [];
+	const { index, isNew } = ensureNetwork(engine, rtnetlink, network);
+	const made = { ...lease, mtu: mtuOf(network) };
 	try {
-		createEndpoint(rtnetlink, endpoint, index, pid);
+		createEndpoint(rtnetlink, made, index, pid);
 	} catch (error) {
 		if (!(error instanceof NetlinkError) || error.errno !== EEXIST) throw error;
-		rtnetlink.deleteLink(endpoint.link);
-		createEndpoint(rtnetlink, endpoint, index, pid);
+		rtnetlink.deleteLink(lease.link);
+		createEndpoint(rtnetlink, made, index, pid);
 	}
-	return isNew ? foreignRules().warningsOfForeignRules(lease.device) : [];
+	return isNew ? foreignRules().warningsOfForeignRules(network.config.device) : [];
+}
+
+export const mtuOf = ({ config }: NetworkRecord): number =>
+	Number(config.options["com.docker.network.driver.mtu"] ?? BRIDGE_MTU);
+
+/** Makes what of a network is missing on the host: device, address, forwarding, rules. */
+export function ensureNetwork(engine: Engine, rtnetlink: Rtnetlink, network: NetworkRecord) {
+	const own = subnetOf(network);
+	const { device } = network.config;
+	if (!own) throw new EngineError("failed", `network ${network.name} has no subnet`);
+	const isNew = rtnetlink.linkIndex(device) === undefined;
+	const index = ensureBridge(rtnetlink, {
+		device,
+		gateway: own.gateway,
+		prefix: own.subnet.prefix,
+		mtu: mtuOf(network),
+	});
+	// A firewall that was reloaded took them away; those of a bridge that was taken away may be of another subnet.
+	if (isNew || !hasNetwork(engine.bridgeName, device)) {
+		using _lock = networkLock(engine);
+		rebuildTable(engine);
+	}
+	return { index, isNew };
 }

@@ -26,7 +26,7 @@ import type { Engine } from "../engine.ts";
 import { hostDevices } from "./devices.ts";
 import { describeOutside } from "./from-outside.ts";
 import { readImageFile } from "./image-file.ts";
-import { network } from "./lazy.ts";
+import { network, volumes } from "./lazy.ts";
 import { cgroupNamespace, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 
@@ -90,7 +90,7 @@ export function planOf(
 		seccomp: seccompFilter(host, capabilities, paths.run),
 		files,
 		cgroupMounts: cgroups?.mounts(state.cgroup, !host.privileged, cgroupNamespace(host)) ?? [],
-		volumePath: paths.volume,
+		volumePath: (name) => volumes().volumeSource(engine, name),
 		devices: hostDevices(host),
 		isFile: isNoDirectory,
 	});
@@ -102,8 +102,8 @@ export function planOf(
 		mountpoint: paths.rootfs,
 		overlayLayersOneByOne: overlayLayersOneByOne(),
 		cgroupJoins: membership?.procs ?? [],
-		network: state.network ? network().insideOf(state.network) : undefined,
-		meanwhile: describeOutside(engine, host, state.network !== null),
+		network: state.endpoints.length ? network().insideOf(state.endpoints) : undefined,
+		meanwhile: describeOutside(engine, host, state.endpoints.length > 0),
 		terminalSize,
 		initProcess: host.init,
 	});

@@ -3,18 +3,18 @@
  * nothing of the container's own has run by then.
  */
 import type { Container, HostConfig } from "../../store/container-record.ts";
+import { BRIDGE } from "../../store/networks.ts";
 import type { Engine } from "../engine.ts";
-import type { BridgeLease } from "../network/endpoint.ts";
 import { deviceRules } from "./devices.ts";
-import { network } from "./lazy.ts";
+import { names, network } from "./lazy.ts";
 
 const DEVICES = "the devices that its cgroup may open are set";
-const LINK = "the link eth0 is made";
+const LINKS = "the links to its networks are made";
 
 /** Its name in the plan; undefined: nothing is. */
 export function describeOutside({ cgroups }: Engine, host: HostConfig, bridged: boolean): string | undefined {
 	const restricts = !host.privileged && !cgroups?.restrictsInSteps;
-	if (bridged) return restricts ? `${DEVICES}, ${LINK}` : LINK;
+	if (bridged) return restricts ? `${DEVICES}, ${LINKS}` : LINKS;
 	return restricts ? DEVICES : undefined;
 }
 
@@ -23,16 +23,15 @@ export function doBeforehand({ cgroups }: Engine, { config: { host }, state }: C
 	if (!host.privileged && cgroups?.restrictsInSteps) cgroups.restrictDevices(state.cgroup, deviceRules(host));
 }
 
-/** Returns warnings. `pid` waits in its new namespaces. The veth pair goes with them, the rules with the cgroup. */
-export function doFromOutside(
-	engine: Engine,
-	container: Container,
-	lease: BridgeLease | undefined,
-	pid: number,
-): string[] {
+/** Returns warnings. `pid` waits in its new namespaces. The veth pairs go with them, the rules with the cgroup. */
+export function doFromOutside(engine: Engine, container: Container, pid: number): string[] {
 	const { cgroups } = engine;
 	const { host } = container.config;
+	const { endpoints } = container.state;
 	if (!host.privileged && !cgroups?.restrictsInSteps)
 		cgroups?.restrictDevices(container.state.cgroup, deviceRules(host));
-	return lease ? network().connect(lease, pid) : [];
+	if (endpoints.length === 0) return [];
+	const warnings = network().connectAll(engine, endpoints, pid);
+	if (endpoints.some(({ name }) => name !== BRIDGE)) names().announce(engine, container, pid);
+	return warnings;
 }

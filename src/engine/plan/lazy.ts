@@ -3,8 +3,17 @@
  * of its own, which is read and linked at the call.
  */
 
-/** The bridge and what hangs on it: not for `--network none` and `host`. */
+/** Networks and what hangs on them: not for `--network none` and `host`. */
 export const network = () => require("../network/endpoint.ts") as typeof import("../network/endpoint.ts");
+
+/** Networks that users made. */
+export const networks = () => require("../network/find.ts") as typeof import("../network/find.ts");
+
+/** Their names. */
+export const names = () => require("../network/names.ts") as typeof import("../network/names.ts");
+
+/** Published ports: for containers that have some. */
+export const publishing = () => require("../network/publish.ts") as typeof import("../network/publish.ts");
 
 /** The compiler of seccomp filters and its tables: once a boot, mostly. */
 export const seccompCompiler = () => require("./seccomp-compile.ts") as typeof import("./seccomp-compile.ts");
@@ -13,7 +22,7 @@ export const seccompCompiler = () => require("./seccomp-compile.ts") as typeof i
 export const mountRules = () => require("./check-mounts.ts") as typeof import("./check-mounts.ts");
 
 /** Volumes and host directories: the same. */
-export const volumes = () => require("../volume/volumes.ts") as typeof import("../volume/volumes.ts");
+export const volumes = () => require("../volume/mounts.ts") as typeof import("../volume/mounts.ts");
 
 /** Limits and their limits: for containers that are given some. */
 export const limits = () => require("./check-resources.ts") as typeof import("./check-resources.ts");

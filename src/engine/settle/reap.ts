@@ -9,11 +9,12 @@ import { exitCodeOf } from "../../runtime/signals.ts";
 import type { Container, ContainerState } from "../../store/container-record.ts";
 import { updateState } from "../../store/containers.ts";
 import { dropLiveName } from "../../store/live-records.ts";
-import { releaseAddresses } from "../../store/networks.ts";
+import { BRIDGE, releaseAddresses } from "../../store/networks.ts";
 import { readFileSync } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
+import { names, publishing } from "../plan/lazy.ts";
 import { removeEnded } from "./erase.ts";
 
 /** No monitor recorded how it ended. */
@@ -63,7 +64,7 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 		init: null,
 		monitor: null,
 		root: null,
-		network: null,
+		...withoutLeases(before),
 		cgroup: "",
 		exitCode: record ? exitCodeOf(record.status) : UNKNOWN_EXIT,
 		error:
@@ -75,11 +76,19 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 	};
 }
 
+/** What stays of its networks when it does not run: where it is to be connected again. */
+export const withoutLeases = ({ endpoints }: ContainerState) => ({
+	endpoints: endpoints.map((endpoint) => ({ ...endpoint, lease: null })),
+	ports: [],
+});
+
 /** Takes back from the kernel and the run directory what start() got. */
 export function release(engine: Engine, container: Container): void {
 	const { id, state } = container;
 	// Only a killed monitor leaves processes: the rest of a pid namespace ends with its init.
 	if (state.cgroup) engine.cgroups?.remove(state.cgroup);
+	if (state.ports.length) publishing().unpublish(engine, container);
+	if (state.endpoints.some(({ name, lease }) => name !== BRIDGE && lease)) names().withdraw(engine, container);
 	removeTree(engine.paths.live(id));
 	dropLiveName(engine.paths, container);
 }

@@ -10,7 +10,6 @@ import { EngineError } from "../../errors.ts";
 import { recordImage } from "../../image/record/record.ts";
 import { canonical, parseReference } from "../../image/reference/reference.ts";
 import { ImageConfig, Manifest } from "../../image/reference/spec.ts";
-import { formatSubnet } from "../../network/ipam.ts";
 import { blobPath, hasBlob } from "../../store/blobs.ts";
 import type { Container } from "../../store/container-record.ts";
 import { getContainer, insertContainer, parseContainer, updateState } from "../../store/containers.ts";
@@ -18,17 +17,16 @@ import { findDamage } from "../../store/database-fault.ts";
 import { removeDatabase, replaceDatabase } from "../../store/database-replace.ts";
 import { getImage, layerSize, putLayerSize } from "../../store/images.ts";
 import { hasLayer, layerPath } from "../../store/layers.ts";
-import { BRIDGE, getNetwork, insertNetwork, takeAddress } from "../../store/networks.ts";
 import { isFull } from "../../store/room.ts";
 import { readTables } from "../../store/salvage.ts";
 import { ensureVolume, useVolume } from "../../store/volumes.ts";
-import { AT_FDCWD, lockFile } from "../../sys/file.ts";
+import { lockFile } from "../../sys/file.ts";
 import { syncFileSystem } from "../../sys/machine.ts";
 import { startTime } from "../../sys/process.ts";
+import { treeSize } from "../../sys/tree-size.ts";
 import { isOfLastBoot, noteBoot, settleRecords } from "../after-boot.ts";
-import { treeSize } from "../container/sizes.ts";
 import type { Engine } from "../engine.ts";
-import { newId } from "../identifiers.ts";
+import { recordNetworks } from "./recover-networks.ts";
 
 export interface Recovered {
 	/** What was wrong. */
@@ -130,7 +128,7 @@ function recordRunning(engine: Engine): void {
 		engine.transaction(() => {
 			if (getContainer(engine.db, id)) updateState(engine.db, id, container.state);
 			else insertContainer(engine.db, { ...container, name: freeName(engine, container) });
-			takeNetwork(engine, container);
+			recordNetworks(engine, container);
 		});
 	}
 }
@@ -141,17 +139,6 @@ const lives = ({ state: { init } }: Container): boolean => init !== null && star
 function freeName(engine: Engine, { id, name }: Container): string {
 	const taken = engine.db.query("SELECT 1 FROM containers WHERE name = ?").get(name) !== null;
 	return taken ? id.slice(0, 12) : name;
-}
-
-function takeNetwork(engine: Engine, { id, state: { network } }: Container): void {
-	if (network?.name !== BRIDGE) return;
-	if (!getNetwork(engine.db, BRIDGE)) {
-		const mask = network.prefix === 0 ? 0 : (-1 << (32 - network.prefix)) >>> 0;
-		const subnet = formatSubnet({ network: (network.gateway & mask) >>> 0, prefix: network.prefix });
-		insertNetwork(engine.db, { name: BRIDGE, id: newId(), created: Date.now(), bridge: engine.bridgeName, subnet });
-	}
-	const known = engine.db.query("SELECT 1 FROM addresses WHERE network = ? AND ip = ?").get(BRIDGE, network.ip);
-	if (known === null) takeAddress(engine.db, BRIDGE, network.ip, id);
 }
 
 /** Longest manifest that a registry would have taken. */
@@ -172,7 +159,7 @@ function recordImages(engine: Engine): void {
 		engine.transaction(() => {
 			for (const diffId of diffIds) {
 				if (layerSize(db, diffId) === undefined) {
-					putLayerSize(db, diffId, treeSize(AT_FDCWD, layerPath(paths, diffId), new Set()));
+					putLayerSize(db, diffId, treeSize(layerPath(paths, diffId)));
 				}
 			}
 		});
@@ -203,7 +190,13 @@ function recordVolumes(engine: Engine): void {
 	engine.transaction(() => {
 		for (const name of list(paths.volumes)) {
 			const created = statSync(`${paths.volumes}/${name}`).mtimeMs;
-			ensureVolume(db, { name, created: Math.trunc(created), anonymous: ANONYMOUS.test(name), labels: {} });
+			ensureVolume(db, {
+				name,
+				created: Math.trunc(created),
+				anonymous: ANONYMOUS.test(name),
+				labels: {},
+				options: {},
+			});
 		}
 		const rows = db.query("SELECT id FROM containers").all() as { id: string }[];
 		for (const { id } of rows) {

@@ -22,6 +22,6 @@ test("a file that names only the stub of systemd-resolved", () => {
 });
 
 test("hosts has the container's names", () => {
-	const text = renderHosts({ hostname: "a.b", domainname: "", ip: "10.0.0.2", extra: ["c:10.0.0.3"] });
+	const text = renderHosts({ hostname: "a.b", domainname: "", ips: ["10.0.0.2"], extra: ["c:10.0.0.3"] });
 	expect(text.split("\n").slice(-3)).toEqual(["10.0.0.3\tc", "10.0.0.2\ta.b a", ""]);
 });

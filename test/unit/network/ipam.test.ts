@@ -22,14 +22,13 @@ test("chooseSubnet() takes the first of docker's pools that nothing overlaps", (
 });
 test("nextAddress() gives the lowest free one, none of a full subnet", () => {
 	const net = subnet("10.0.0.0/29"); // .1 gateway, .2 to .6, .7 broadcast
-	expect(formatIpv4(nextAddress(net, []) ?? 0)).toBe("10.0.0.2");
-	expect(formatIpv4(nextAddress(net, [ip("10.0.0.2"), ip("10.0.0.4")]) ?? 0)).toBe("10.0.0.3");
-	expect(
-		nextAddress(
-			net,
-			[2, 3, 4, 5, 6].map((n) => ip("10.0.0.0") + n),
-		),
-	).toBeUndefined();
+	const taken = (...last: number[]) => last.map((n) => ip("10.0.0.0") + n);
+	expect(formatIpv4(nextAddress(net, []) ?? 0)).toBe("10.0.0.1");
+	expect(formatIpv4(nextAddress(net, taken(1, 2, 4)) ?? 0)).toBe("10.0.0.3");
+	expect(nextAddress(net, taken(1, 2, 3, 4, 5, 6))).toBeUndefined();
+	// of a range: its own first address is one too, those of the whole subnet are not
+	expect(formatIpv4(nextAddress(subnet("10.0.0.4/30"), [], net) ?? 0)).toBe("10.0.0.4");
+	expect(nextAddress(subnet("10.0.0.4/30"), taken(4, 5, 6), net)).toBeUndefined();
 });
 test("overlaps() is symmetric and sees containment", () => {
 	for (const [a, b, expected] of [

@@ -2,15 +2,16 @@
 import { EngineError } from "../../errors.ts";
 import { openRootfsView } from "../../image/layer/rootfs-view.ts";
 import type { Container, MountPoint } from "../../store/container-record.ts";
-import { volumeIsLive } from "../../store/volumes.ts";
+import { getVolume, volumeIsLive } from "../../store/volumes.ts";
 import { copyTree } from "../../sys/copy-tree.ts";
 import { Fd } from "../../sys/fd.ts";
-import { lockByte, O_DIRECTORY, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../../sys/file.ts";
+import { O_DIRECTORY, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../../sys/file.ts";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "../../sys/fs.ts";
 import { nodeFs } from "../../sys/node.ts";
 import { statFd } from "../../sys/stat.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
+import { volumeLock } from "./remove.ts";
 
 /** Makes what the container's mounts need on the host. `directories` are its own upper and its layers, top first. */
 export function prepareMounts(engine: Engine, container: Container, directories: readonly string[]): void {
@@ -59,9 +60,14 @@ function checkPropagation({ source, options }: MountPoint): void {
  * An empty volume is filled once from the image's directory, whose owner and mode it takes.
  */
 function prepareVolume(engine: Engine, containerId: string, mount: MountPoint, directories: readonly string[]): void {
+	const { device } = getVolume(engine.db, mount.source)?.options ?? {};
+	if (device !== undefined) {
+		prepareDevice(mount, device, directories);
+		return;
+	}
 	const data = engine.paths.volume(mount.source);
 	const parent = `${engine.paths.volumes}/${mount.source}`;
-	using _lock = lockByte(engine.paths.volumeLocks, Bun.hash(mount.source) >> 1n);
+	using _lock = volumeLock(engine, mount.source);
 	mkdirSync(parent, { recursive: true, mode: 0o755 });
 	if (existsSync(data)) {
 		if (mount.options.includes("nocopy") || readdirSync(data).length > 0) return;
@@ -76,6 +82,22 @@ function prepareVolume(engine: Engine, containerId: string, mount: MountPoint, d
 	if (!mount.options.includes("nocopy")) fill(aside, mount.destination, directories);
 	renameSync(aside, data);
 }
+
+/** A volume that is another place's name. That is filled as it is: it may be on another file system, and is the user's. */
+function prepareDevice(mount: MountPoint, device: string, directories: readonly string[]): void {
+	if (!existsSync(device)) {
+		throw new EngineError(
+			"invalid",
+			`error while mounting volume '${mount.source}': failed to mount local volume: ${device}: no such file or directory`,
+		);
+	}
+	if (mount.options.includes("nocopy") || readdirSync(device).length > 0) return;
+	fill(device, mount.destination, directories);
+}
+
+/** Where a volume's files are: a directory of the host. */
+export const volumeSource = (engine: Engine, name: string): string =>
+	getVolume(engine.db, name)?.options["device"] ?? engine.paths.volume(name);
 
 function fill(directory: string, destination: string, layers: readonly string[]): void {
 	using view = openRootfsView(layers);

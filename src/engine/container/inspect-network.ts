@@ -1,0 +1,82 @@
+/** `inspect`: a container's networks and ports, in the words of docker's API. */
+import type { Container, HostConfig } from "../../store/container-record.ts";
+import type { Endpoint, PortMapping } from "../../store/endpoint-record.ts";
+import { BRIDGE, getNetwork } from "../../store/networks.ts";
+import { formatIpv4 } from "../../sys/ipv4.ts";
+import type { Engine } from "../engine.ts";
+import { dnsNames } from "../network/names.ts";
+
+interface HostPort {
+	readonly HostIp: string;
+	readonly HostPort: string;
+}
+
+function byPort<T extends { readonly port: number; readonly protocol: string }>(
+	all: readonly T[],
+	view: (one: T) => HostPort,
+): Record<string, HostPort[]> {
+	const found: Record<string, HostPort[]> = {};
+	for (const one of all) {
+		const key = `${one.port}/${one.protocol}`;
+		found[key] = [...(found[key] ?? []), view(one)];
+	}
+	return found;
+}
+
+export const portBindings = ({ portBindings: all }: Pick<HostConfig, "portBindings">): object =>
+	byPort(all, ({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: hostPort }));
+
+/** While it runs: what leads to it; null for what is exposed alone. */
+function shownPorts(exposed: readonly string[], ports: readonly PortMapping[]): object {
+	const published = byPort(ports, ({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: String(hostPort) }));
+	return { ...Object.fromEntries(exposed.map((port) => [port, null])), ...published };
+}
+
+export function networkSettings(engine: Engine, container: Container): object {
+	const { config, state } = container;
+	const { endpoints } = state;
+	const mode = config.host.networkMode;
+	// What is no network is shown as one, without anything in it.
+	const shown = endpoints.length ? endpoints : [undefined];
+	const networks = shown.map((endpoint): [string, object] => [
+		endpoint?.name ?? mode,
+		endpointView(engine, container, endpoint),
+	]);
+	// The fields of before there were several networks tell of the default one.
+	const first = endpoints.find(({ name }) => name === BRIDGE)?.lease;
+	return {
+		Bridge: "",
+		SandboxID: "",
+		SandboxKey: "",
+		Ports: state.status === "running" ? shownPorts(config.exposedPorts, state.ports) : {},
+		Gateway: first ? formatIpv4(first.gateway) : "",
+		IPAddress: first ? formatIpv4(first.ip) : "",
+		IPPrefixLen: first?.prefix ?? 0,
+		MacAddress: first?.mac ?? "",
+		Networks: Object.fromEntries(networks),
+	};
+}
+
+function endpointView(engine: Engine, container: Container, endpoint: Endpoint | undefined): object {
+	const lease = endpoint?.lease;
+	const name = endpoint?.name ?? container.config.host.networkMode;
+	const isOwn = endpoint !== undefined && name !== BRIDGE;
+	const names = isOwn ? dnsNames(container, endpoint) : null;
+	return {
+		IPAMConfig: endpoint?.ip ? { IPv4Address: endpoint.ip } : null,
+		Links: endpoint?.links.length ? endpoint.links : null,
+		Aliases: endpoint?.aliases.length ? endpoint.aliases : null,
+		MacAddress: lease?.mac ?? "",
+		DriverOpts: null,
+		GwPriority: endpoint?.gwPriority ?? 0,
+		NetworkID: endpoint?.network || (getNetwork(engine.db, name)?.id ?? ""),
+		EndpointID: lease?.id ?? "",
+		Gateway: lease?.gateway ? formatIpv4(lease.gateway) : "",
+		IPAddress: lease ? formatIpv4(lease.ip) : "",
+		IPPrefixLen: lease?.prefix ?? 0,
+		IPv6Gateway: "",
+		GlobalIPv6Address: "",
+		GlobalIPv6PrefixLen: 0,
+		DNSNames: names,
+	};
+}

@@ -1,0 +1,66 @@
+/** The networks that are always there: docker's "bridge", made when it is first needed, "host" and "none". */
+import { freeSubnet, isFreeSubnet } from "../../network/bridge.ts";
+import { formatSubnet, parseSubnet, type Subnet } from "../../network/ipam.ts";
+import {
+	addressesOf,
+	BRIDGE,
+	getNetwork,
+	insertNetwork,
+	listNetworks,
+	type NetworkRecord,
+	updateNetwork,
+} from "../../store/networks.ts";
+import { Rtnetlink } from "../../sys/rtnetlink.ts";
+import type { Engine } from "../engine.ts";
+import { newId } from "../identifiers.ts";
+import { subnetOf } from "./subnet.ts";
+
+/** Its record. The subnet is chosen the first time, and anew where somebody took it. Call within a transaction. */
+export function ensureDefault(engine: Engine): NetworkRecord {
+	const known = getNetwork(engine.db, BRIDGE);
+	using rtnetlink = new Rtnetlink();
+	if (known) {
+		// A bridge that is there holds its subnet. Without it, as after a boot, somebody else may have taken that.
+		const held = rtnetlink.linkIndex(known.config.device) !== undefined || addressesOf(engine.db, known.id).length > 0;
+		const subnet = subnetOf(known)?.subnet;
+		if (held || (subnet && isFreeSubnet(rtnetlink, subnet))) return known;
+	}
+	const chosen = freeSubnet(rtnetlink, recordedSubnets(engine, known?.id));
+	const config = {
+		driver: "bridge" as const,
+		device: engine.bridgeName,
+		subnets: [{ subnet: formatSubnet(chosen), gateway: "", ipRange: "", aux: {} }],
+		internal: false,
+		attachable: false,
+		options: {},
+		labels: {},
+	};
+	if (known) updateNetwork(engine.db, known.id, config);
+	else insertNetwork(engine.db, { id: newId(), name: BRIDGE, created: Date.now(), config });
+	return getNetwork(engine.db, BRIDGE) as NetworkRecord; // just made
+}
+
+/** Subnets of the networks on record, whether their devices are there or not. */
+export const recordedSubnets = (engine: Engine, except?: string): Subnet[] =>
+	listNetworks(engine.db)
+		.filter(({ id }) => id !== except)
+		.flatMap(({ config }) => config.subnets.flatMap(({ subnet }) => parseSubnet(subnet) ?? []));
+
+/** They cannot be removed. */
+export const PREDEFINED: readonly string[] = [BRIDGE, "host", "none"];
+
+/** Puts on record those of docker's three networks that are not: they exist before anything uses them. */
+export function ensurePredefined(engine: Engine): void {
+	if (PREDEFINED.every((name) => getNetwork(engine.db, name))) return;
+	engine.transaction(() => {
+		ensureDefault(engine);
+		for (const [name, driver] of [
+			["host", "host"],
+			["none", "null"],
+		] as const) {
+			if (getNetwork(engine.db, name)) continue;
+			const config = { driver, device: "", subnets: [], internal: false, attachable: false, options: {}, labels: {} };
+			insertNetwork(engine.db, { id: newId(), name, created: Date.now(), config });
+		}
+	});
+}

@@ -1,0 +1,81 @@
+/** `network ls`, and the look at one. */
+import { formatSubnet } from "../../network/ipam.ts";
+import { listNetworks, type NetworkRecord } from "../../store/networks.ts";
+import { formatIpv4 } from "../../sys/ipv4.ts";
+import type { Engine } from "../engine.ts";
+import { checkKeys, type Filters, labelMatches, nameMatches, oneOf, passes, type Tests, truth } from "../filters.ts";
+import { ensurePredefined, PREDEFINED } from "./default.ts";
+import { activeIn } from "./remove.ts";
+import { subnetOf } from "./subnet.ts";
+
+const tests = (engine: Engine): Tests<NetworkRecord> => ({
+	// docker: without containers, and not one of its own
+	dangling: (network, value) =>
+		truth("dangling", value) === (!PREDEFINED.includes(network.name) && activeIn(engine, network).length === 0),
+	driver: ({ config }, value) => config.driver === value,
+	id: ({ id }, value) => id.startsWith(value),
+	label: ({ config }, value) => labelMatches(config.labels, value),
+	name: ({ name }, value) => nameMatches([name], value),
+	scope: (_, value) => value === "local",
+	type: ({ name }, value) => (oneOf("type", value, ["builtin", "custom"]) === "builtin") === PREDEFINED.includes(name),
+});
+
+/** By name. Throws EngineError for a filter that there is not. */
+export function filteredNetworks(engine: Engine, filters: Filters): NetworkRecord[] {
+	const all = tests(engine);
+	checkKeys(filters, Object.keys(all));
+	ensurePredefined(engine);
+	return listNetworks(engine.db).filter((network) => passes(network, filters, all));
+}
+
+/** As docker's API has it. */
+export function inspectNetwork(engine: Engine, network: NetworkRecord): object {
+	const { id, name, created, config } = network;
+	const own = subnetOf(network);
+	const [recorded] = config.subnets;
+	return {
+		Name: name,
+		Id: id,
+		Created: new Date(created).toISOString(),
+		Scope: "local",
+		Driver: config.driver,
+		EnableIPv4: true,
+		EnableIPv6: false,
+		IPAM: {
+			Driver: "default",
+			Options: name === "bridge" || !own ? null : {},
+			Config: own
+				? [
+						{
+							Subnet: formatSubnet(own.subnet),
+							...(recorded?.ipRange ? { IPRange: recorded.ipRange } : {}),
+							Gateway: formatIpv4(own.gateway),
+							...(Object.keys(recorded?.aux ?? {}).length ? { AuxiliaryAddresses: recorded?.aux } : {}),
+						},
+					]
+				: null,
+		},
+		Internal: config.internal,
+		Attachable: config.attachable,
+		Ingress: false,
+		ConfigFrom: { Network: "" },
+		ConfigOnly: false,
+		Containers: Object.fromEntries(
+			activeIn(engine, network).map((container) => [container.id, member(network, container)]),
+		),
+		Options:
+			name === "bridge" ? { "com.docker.network.bridge.name": config.device, ...config.options } : config.options,
+		Labels: config.labels,
+	};
+}
+
+function member({ id }: NetworkRecord, { name, state }: ReturnType<typeof activeIn>[number]): object {
+	const lease = state.endpoints.find(({ network }) => network === id)?.lease;
+	return {
+		Name: name,
+		EndpointID: lease?.id ?? "",
+		MacAddress: lease?.mac ?? "",
+		IPv4Address: lease ? `${formatIpv4(lease.ip)}/${lease.prefix}` : "",
+		IPv6Address: "",
+	};
+}

@@ -1,0 +1,105 @@
+/**
+ * Names of containers in networks that users made: who starts is written into the networks' zones before its program runs,
+ * and taken out at its end. The first one of a network begins its name server; the server ends by itself with the last.
+ */
+import { EngineError } from "../../errors.ts";
+import { changedZone, startNameServer, zoneLine } from "../../network/names.ts";
+import { spawnNative } from "../../runtime/monitor-process.ts";
+import type { Container } from "../../store/container-record.ts";
+import type { Endpoint } from "../../store/endpoint-record.ts";
+import { BRIDGE, getNetworkById, type NetworkRecord } from "../../store/networks.ts";
+import { Fd } from "../../sys/fd.ts";
+import { lockFile } from "../../sys/file.ts";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "../../sys/fs.ts";
+import { bindSocket } from "../../sys/ip-socket.ts";
+import { formatIpv4 } from "../../sys/ipv4.ts";
+import { startTime } from "../../sys/process.ts";
+import type { Engine } from "../engine.ts";
+import { shortId } from "../identifiers.ts";
+import { hostServers } from "./names-files.ts";
+import { subnetOf } from "./subnet.ts";
+
+/** Whether containers have names there. */
+export const hasNames = ({ name }: Pick<Endpoint, "name">): boolean => name !== BRIDGE;
+
+/** What the others in the network may call it, each once; the first is its own. */
+export const dnsNames = ({ id, name, config }: Container, { aliases }: Endpoint): string[] => [
+	...new Set([name, ...aliases, shortId(id), config.hostname]),
+];
+
+/** Puts the container, whose first process waits in its namespaces, into the zones of its networks. */
+export function announce(engine: Engine, container: Container, pid: number): void {
+	const { dns } = container.config.host;
+	const servers = dns.length ? dns : hostServers();
+	// Who is cut off from the outside reaches it by no questions either (CVE-2024-29018).
+	const hasWayOut = container.state.endpoints.some(({ lease }) => lease?.gateway);
+	const endpoints = container.state.endpoints.filter(hasNames);
+	for (const endpoint of endpoints) {
+		const network = getNetworkById(engine.db, endpoint.network);
+		const { lease } = endpoint;
+		if (!network || !lease) continue;
+		const line = zoneLine({
+			id: container.id,
+			pid,
+			startTime: startTime(pid) ?? 0,
+			ip: lease.ip,
+			names: dnsNames(container, endpoint),
+			servers: hasWayOut ? servers : [],
+			others: endpoints.filter((other) => other !== endpoint).map((other) => other.network),
+		});
+		using _lock = zoneLock(engine, network.id);
+		changeZone(engine, network.id, container.id, line);
+		ensureServer(engine, network);
+	}
+}
+
+/** Repeatable. */
+export function withdraw(engine: Engine, { id, state }: Container): void {
+	for (const { network } of state.endpoints.filter(hasNames)) {
+		if (!existsSync(`${zoneOf(engine, network)}/names`)) continue;
+		using _lock = zoneLock(engine, network);
+		changeZone(engine, network, id, undefined);
+	}
+}
+
+const zoneOf = (engine: Engine, network: string): string => `${engine.paths.zones}/${network}`;
+
+/** The server takes it too, before it ends. */
+function zoneLock(engine: Engine, network: string): Disposable {
+	mkdirSync(zoneOf(engine, network), { recursive: true, mode: 0o700 });
+	return lockFile(`${zoneOf(engine, network)}/lock`);
+}
+
+/** A new file in the place of the old one: the server, who looks at its inode, never reads half of it. */
+function changeZone(engine: Engine, network: string, container: string, line: string | undefined): void {
+	const path = `${zoneOf(engine, network)}/names`;
+	const before = existsSync(path) ? readFileSync(path, "utf8") : "";
+	writeFileSync(`${path}.new`, changedZone(before, container, line), { mode: 0o600 });
+	renameSync(`${path}.new`, path);
+}
+
+const PORT = 53;
+
+function ensureServer(engine: Engine, network: NetworkRecord): void {
+	const path = `${zoneOf(engine, network.id)}/pid`;
+	if (existsSync(path)) {
+		const [pid = 0, started] = readFileSync(path, "latin1").trim().split(" ").map(Number);
+		if (startTime(pid) === started) return;
+	}
+	const gateway = subnetOf(network)?.gateway;
+	if (gateway === undefined) return;
+	const ip = formatIpv4(gateway);
+	using udp = bound(bindSocket("udp", ip, PORT), ip);
+	using tcp = bound(bindSocket("tcp", ip, PORT), ip);
+	const { id, name } = network;
+	const pid = startNameServer(spawnNative, { zones: engine.paths.zones, id, name }, [udp, tcp]);
+	writeFileSync(path, `${pid} ${startTime(pid) ?? 0}`, { mode: 0o600 });
+}
+
+function bound(socket: Fd | string, ip: string): Fd {
+	if (socket instanceof Fd) return socket;
+	throw new EngineError(
+		"failed",
+		`the name server of the network cannot have ${ip}:${PORT} (${socket}): a name server of this host listens on all of its addresses; have it listen on those it is for`,
+	);
+}

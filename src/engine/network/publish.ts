@@ -1,0 +1,152 @@
+/**
+ * Published ports: found free and held before the container runs, led to it by rules and a proxy, given back at its end.
+ * The sockets are what keeps two containers, or another program of the host, from having the same port.
+ */
+import { EngineError } from "../../errors.ts";
+import { routeLoopback } from "../../network/bridge.ts";
+import { endProxy, type ProxiedPort, startProxy } from "../../network/proxy.ts";
+import { changePorts } from "../../network/table.ts";
+import { spawnNative } from "../../runtime/monitor-process.ts";
+import type { Container, HostConfig } from "../../store/container-record.ts";
+import { listContainers } from "../../store/containers.ts";
+import type { PortMapping } from "../../store/endpoint-record.ts";
+import { getNetworkById } from "../../store/networks.ts";
+import { readFileSync } from "../../sys/fs.ts";
+import { bindSocket } from "../../sys/ip-socket.ts";
+import { formatIpv4 } from "../../sys/ipv4.ts";
+import type { Engine } from "../engine.ts";
+import { gatewayEndpoint } from "./gateway.ts";
+import { networkLock, publishedPorts, rebuildTable } from "./table.ts";
+
+type Binding = HostConfig["portBindings"][number];
+
+interface Bound extends ProxiedPort {
+	readonly mapping: PortMapping;
+}
+
+/** Ports of the host that are bound; closed with their sockets unless a proxy has them. */
+export interface BoundPorts extends Disposable {
+	readonly ports: readonly Bound[];
+	readonly mappings: readonly PortMapping[];
+}
+
+/** Whether it has ports to publish: a network with a way out, and something that is asked for. */
+export const publishes = ({ config: { host, exposedPorts } }: Pick<Container, "config">): boolean =>
+	host.portBindings.length > 0 || (host.publishAllPorts && exposedPorts.length > 0);
+
+/** Binds all that the container publishes. Throws EngineError, in docker's words, for what another has; then none is bound. */
+export function bindPorts(engine: Engine, container: Container): BoundPorts {
+	const ports: Bound[] = [];
+	const release = () => {
+		for (const { socket } of ports) socket[Symbol.dispose]();
+	};
+	try {
+		for (const binding of wantedBindings(container)) ports.push(...bind(engine, container, binding));
+	} catch (error) {
+		release();
+		throw error;
+	}
+	return { ports, mappings: ports.map(({ mapping }) => mapping), [Symbol.dispose]: release };
+}
+
+function wantedBindings({ config: { host, exposedPorts } }: Container): readonly Binding[] {
+	if (!host.publishAllPorts) return host.portBindings;
+	const exposed = exposedPorts.map((text) => {
+		const [port, protocol = "tcp"] = text.split("/");
+		return { protocol: protocol as Binding["protocol"], port: Number(port), hostIp: "", hostPort: "" };
+	});
+	const isBound = (one: Binding) =>
+		host.portBindings.some(({ protocol, port }) => protocol === one.protocol && port === one.port);
+	return [...host.portBindings, ...exposed.filter((one) => !isBound(one))];
+}
+
+/** One port on the address asked for, or on all of both families: the same number on each. */
+function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
+	const { protocol, port } = binding;
+	const addresses = binding.hostIp ? [binding.hostIp] : ["0.0.0.0", "::"];
+	let held: string | undefined;
+	for (const hostPort of candidates(binding.hostPort)) {
+		const sockets: Bound[] = [];
+		held = undefined;
+		for (const hostIp of addresses) {
+			const socket = bindSocket(protocol, hostIp, hostPort);
+			if (typeof socket !== "string") {
+				sockets.push({ protocol, port, socket, mapping: { protocol, hostIp, hostPort, port } });
+			} else if (socket === "in use") held = hostIp;
+			else if (socket === "no such address") {
+				throw refused(
+					container,
+					`failed to bind host port ${hostIp}:${hostPort}/${protocol}: cannot assign requested address`,
+				);
+			} else if (protocol !== "sctp" && hostIp !== "::") {
+				throw refused(
+					container,
+					`failed to bind host port ${hostIp}:${hostPort}/${protocol}: this kernel has no such sockets`,
+				);
+			}
+			if (held !== undefined) break;
+		}
+		if (held === undefined) return sockets;
+		for (const { socket } of sockets) socket[Symbol.dispose]();
+		if (!/\D/.test(binding.hostPort) && binding.hostPort !== "")
+			throw taken(engine, container, binding, held, hostPort);
+	}
+	throw refused(
+		container,
+		`no free port in ${binding.hostPort || "the range of dynamic ports"} for ${port}/${protocol}`,
+	);
+}
+
+const EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/** "8080", "8000-8010", or, for "", docker's range of those that nobody chose. */
+function* candidates(hostPort: string): Generator<number> {
+	const [first, last = first] = (hostPort || readFileSync(EPHEMERAL, "latin1").trim()).split(/[-\s]+/).map(Number);
+	for (let port = first ?? 0; port <= (last ?? 0); port++) yield port;
+}
+
+const refused = ({ name, state }: Container, reason: string): EngineError =>
+	new EngineError(
+		"failed",
+		`failed to set up container networking: driver failed programming external connectivity on endpoint ${name} (${gatewayEndpoint(state.endpoints)?.lease?.id ?? ""}): ${reason}`,
+	);
+
+/** Who has it is told as docker tells it: another container, or another program. */
+function taken(engine: Engine, container: Container, { protocol, port }: Binding, hostIp: string, hostPort: number) {
+	const own = listContainers(engine.db).some(
+		({ id, state }) =>
+			id !== container.id && state.ports.some((one) => one.protocol === protocol && one.hostPort === hostPort),
+	);
+	const host = hostIp.includes(":") ? `[${hostIp}]` : hostIp;
+	if (own) return refused(container, `Bind for ${host}:${hostPort} failed: port is already allocated`);
+	const lease = gatewayEndpoint(container.state.endpoints)?.lease;
+	const target = lease ? `:${formatIpv4(lease.ip)}:${port}` : "";
+	return refused(
+		container,
+		`failed to bind host port for ${host}:${hostPort}${target}/${protocol}: address already in use`,
+	);
+}
+
+/** Leads the ports to a container that waits to run. They are on record by now: unpublish() is the undo. */
+export function publish(engine: Engine, container: Container, bound: BoundPorts, pid: number): void {
+	const { id, state } = container;
+	const endpoint = gatewayEndpoint(state.endpoints);
+	if (!endpoint?.lease) return; // a network without a way out: as docker, nothing is published
+	const { ip } = endpoint.lease;
+	startProxy(spawnNative, { id, pid, ip, directory: engine.paths.live(id) }, bound.ports);
+	const device = getNetworkById(engine.db, endpoint.network)?.config.device;
+	if (device) routeLoopback(device);
+	changeRules(engine, "add", container);
+}
+
+/** Repeatable. */
+export function unpublish(engine: Engine, container: Container): void {
+	endProxy(engine.paths.live(container.id));
+	changeRules(engine, "delete", container);
+}
+
+function changeRules(engine: Engine, change: "add" | "delete", { id, state }: Container): void {
+	using _lock = networkLock(engine);
+	if (changePorts(engine.bridgeName, change, publishedPorts(state.ports, state.endpoints))) return;
+	rebuildTable(engine, { container: change === "delete" ? id : undefined });
+}
