@@ -25,9 +25,9 @@ import {
 	masquerade,
 	NFPROTO_IPV4,
 	notInputInterface,
-	notOutputInterface,
 	outputInterface,
 	outputInterfaceIn,
+	outputInterfaceNotIn,
 	redirectBy,
 	sourceNetwork,
 	verdict,
@@ -169,8 +169,8 @@ function addressRules(
 			rule(own, outputInterface(device), connectionRedirected(), masquerade()),
 			// ip saddr 127.0.0.0/8 oifname "BRIDGE" masquerade: from the host's loopback to what is published
 			rule(sourceNetwork(NFPROTO_IPV4, ...bytesOf(LOOPBACK)), outputInterface(device), masquerade()),
-			// ip saddr SUBNET oifname != "BRIDGE" masquerade
-			...(masqueraded && !internal ? [rule(own, notOutputInterface(device), masquerade())] : []),
+			// ip saddr SUBNET oifname != @bridges masquerade: what goes outside; other networks see who asks
+			...(masqueraded && !internal ? [rule(own, outputInterfaceNotIn(BRIDGES), masquerade())] : []),
 		];
 	});
 }

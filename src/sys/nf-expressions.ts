@@ -88,17 +88,19 @@ export const outputInterface = (name: string): Expression[] => [
 	loadMeta(NFT_META_OIFNAME),
 	compare(NFT_CMP_EQ, interfaceName(name)),
 ];
-export const notOutputInterface = (name: string): Expression[] => [
-	loadMeta(NFT_META_OIFNAME),
-	compare(NFT_CMP_NEQ, interfaceName(name)),
-];
-/** Of what is in the registers from 0 on. With `data`, what the map has for it comes there. */
-const lookup = (set: string, data?: "value" | "verdict"): Expression => [
+function lookupExtra(data: "value" | "verdict" | "missing" | undefined): Attribute[] {
+	if (data === "missing") return [[5, u32be(1)]]; // NFTA_LOOKUP_FLAGS: NFT_LOOKUP_F_INV
+	if (data === undefined) return [];
+	return [[3, data === "verdict" ? u32be(NFT_REG_VERDICT) : register(0)]]; // NFTA_LOOKUP_DREG
+}
+
+/** Of what is in the registers from 0 on. With `data`, what the map has for it comes there; or it goes on where the set has it not. */
+const lookup = (set: string, data?: "value" | "verdict" | "missing"): Expression => [
 	"lookup",
 	[
 		[1, set], // NFTA_LOOKUP_SET
 		[2, register(0)], // NFTA_LOOKUP_SREG
-		...(data ? ([[3, data === "verdict" ? u32be(NFT_REG_VERDICT) : register(0)]] as Attribute[]) : []), // NFTA_LOOKUP_DREG
+		...lookupExtra(data),
 	],
 ];
 
@@ -106,6 +108,8 @@ const lookup = (set: string, data?: "value" | "verdict"): Expression => [
 export const inputInterfaceIn = (set: string): Expression[] => [loadMeta(NFT_META_IIFNAME), lookup(set)];
 /** `oifname @set` */
 export const outputInterfaceIn = (set: string): Expression[] => [loadMeta(NFT_META_OIFNAME), lookup(set)];
+/** `oifname != @set` */
+export const outputInterfaceNotIn = (set: string): Expression[] => [loadMeta(NFT_META_OIFNAME), lookup(set, "missing")];
 /** `iifname . oifname vmap @map` */
 export const interfacesVerdict = (map: string): Expression[] => [
 	loadMeta(NFT_META_IIFNAME),

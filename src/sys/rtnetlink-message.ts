@@ -1,7 +1,7 @@
 /** Links, addresses and routes (rtnetlink(7)), as messages to the kernel. Pure: the runtime puts some into a plan. */
 
 import { type Ipv4, ipv4Bytes } from "./ipv4.ts";
-import { type Attribute, encodeMessage, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, u32 } from "./netlink-message.ts";
+import { type Attribute, encodeMessage, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, u8, u32 } from "./netlink-message.ts";
 
 const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -17,6 +17,8 @@ export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
+const IFLA_PROTINFO = 12;
+const IFLA_BRPORT_MODE = 4;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
@@ -30,6 +32,7 @@ export const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 
 const AF_UNSPEC = 0;
+const AF_BRIDGE = 7;
 export const AF_INET = 2;
 const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
@@ -129,6 +132,16 @@ export function vethMessage(veth: Veth): Uint8Array {
 			],
 		],
 	]);
+}
+
+/**
+ * Lets a port of a bridge send back what came from it (bridge(8), hairpin): a container that reaches itself by an address of
+ * the host hears itself through the same port.
+ */
+export function hairpinMessage(index: number): Uint8Array {
+	const header = linkHeader(index, 0, 0);
+	header[0] = AF_BRIDGE;
+	return encodeMessage(RTM_SETLINK, 0, header, [[IFLA_PROTINFO, [[IFLA_BRPORT_MODE, u8(1)]]]]);
 }
 
 export function bridgeMessage(name: string, mac: Uint8Array, mtu: number): Uint8Array {

@@ -8,6 +8,7 @@ import {
 	addressRemovalMessage,
 	bridgeMessage,
 	defaultRouteMessage,
+	hairpinMessage,
 	IFA_ADDRESS,
 	IFLA_ADDRESS,
 	IFLA_IFNAME,
@@ -56,6 +57,12 @@ export class Rtnetlink implements Disposable {
 
 	createVeth(veth: Veth): void {
 		this.#socket.request(`veth ${veth.host}`, vethMessage(veth));
+	}
+
+	/** For a link that is on a bridge. */
+	setHairpin(name: string): void {
+		const index = this.linkIndex(name);
+		if (index !== undefined) this.#socket.request(`link ${name}`, hairpinMessage(index));
 	}
 
 	setUp(name: string, index: number): void {

@@ -11,7 +11,6 @@ import { complain, print } from "../output/output.ts";
 import { labelsText, type Row, renderRows } from "../output/table.ts";
 import { forTerminal } from "../output/terminal.ts";
 import { ago, humanDuration, humanSize, timestamp } from "../output/units.ts";
-import { portsText } from "./ports-text.ts";
 
 const flags = {
 	all: bool("Show all containers (default shows just running)", "a"),
@@ -95,7 +94,7 @@ function rowOf(container: ListedContainer, full: boolean): Row {
 		Command: JSON.stringify(full ? command : cut(command, COMMAND_WIDTH)),
 		CreatedAt: timestamp(container.created),
 		RunningFor: ago(container.created),
-		Ports: state.status === "running" ? portsText(config.exposedPorts, state.ports) : "",
+		Ports: state.status === "running" ? portsOf(container) : "",
 		State: shownStatus(container),
 		Status: statusText(container),
 		Names: container.name,
@@ -103,10 +102,19 @@ function rowOf(container: ListedContainer, full: boolean): Row {
 		Label: (name: string) => config.labels[name] ?? "",
 		Mounts: mounts.map(({ source }) => (full ? source : cut(source, MOUNT_WIDTH))).join(","),
 		LocalVolumes: String(mounts.filter(({ type }) => type === "volume").length),
-		Networks: state.endpoints.map(({ name }) => name).join(",") || config.host.networkMode,
+		Networks: networksText(container),
 		Platform: config.platform,
 	};
 }
+
+function portsOf({ config: { exposedPorts }, state: { ports } }: ListedContainer): string {
+	if (exposedPorts.length === 0 && ports.length === 0) return "";
+	const { portsText } = require("./ports-text.ts") as typeof import("./ports-text.ts");
+	return portsText(exposedPorts, ports);
+}
+
+const networksText = ({ config, state: { endpoints } }: ListedContainer): string =>
+	endpoints.length > 1 ? endpoints.map(({ name }) => name).join(",") : config.host.networkMode;
 
 /** "Up 5 minutes", "Exited (137) 2 hours ago". */
 export function statusText({ state }: Pick<ListedContainer, "state">, now = Date.now()): string {

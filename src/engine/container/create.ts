@@ -81,7 +81,12 @@ export function create(
 		removeContainer(engine, container);
 		throw error;
 	}
-	return { container, warnings };
+	return { container, warnings: [...warnings, ...portWarnings(config.host)] };
+}
+
+function portWarnings({ networkMode, portBindings, publishAllPorts }: HostConfig): string[] {
+	if (networkMode !== "host" || (portBindings.length === 0 && !publishAllPorts)) return [];
+	return ["Published ports are discarded when using host network mode"];
 }
 
 function checked(engine: Engine, asked: HostConfig["resources"]) {

@@ -14,6 +14,7 @@ import { getNetworkById } from "../../store/networks.ts";
 import { readFileSync } from "../../sys/fs.ts";
 import { bindSocket } from "../../sys/ip-socket.ts";
 import { formatIpv4 } from "../../sys/ipv4.ts";
+import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { gatewayEndpoint } from "./gateway.ts";
 import { networkLock, publishedPorts, rebuildTable } from "./table.ts";
@@ -136,6 +137,8 @@ export function publish(engine: Engine, container: Container, bound: BoundPorts,
 	startProxy(spawnNative, { id, pid, ip, directory: engine.paths.live(id) }, bound.ports);
 	const device = getNetworkById(engine.db, endpoint.network)?.config.device;
 	if (device) routeLoopback(device);
+	using rtnetlink = new Rtnetlink();
+	rtnetlink.setHairpin(endpoint.lease.link);
 	changeRules(engine, "add", container);
 }
 

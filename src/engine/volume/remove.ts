@@ -15,9 +15,10 @@ const REMOVED = "removed";
 
 /** Throws EngineError when there is none, or a container has it. */
 export function removeVolume(engine: Engine, name: string): void {
-	if (!getVolume(engine.db, name)) throw new EngineError("not-found", `get ${name}: no such volume`);
 	take(engine, name);
 }
+
+const missing = (name: string): EngineError => new EngineError("not-found", `get ${name}: no such volume`);
 
 /**
  * Its files are put aside in one step, which takes no time however many they are, while it is certain that nobody has it;
@@ -28,6 +29,7 @@ function take(engine: Engine, name: string): void {
 	{
 		using _lock = volumeLock(engine, name);
 		engine.transaction(() => {
+			if (!getVolume(engine.db, name)) throw missing(name);
 			const users = usersOf(engine.db, name);
 			if (users.length) {
 				throw new EngineError("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
@@ -77,7 +79,7 @@ export function pruneVolumes(
 		try {
 			take(engine, volume.name);
 		} catch (error) {
-			if (error instanceof EngineError && error.code === "conflict") continue; // a container has just been made with it
+			if (error instanceof EngineError) continue; // a container has just been made with it, or somebody else removed it
 			throw error;
 		}
 		names.push(volume.name);
