@@ -48,8 +48,6 @@ const MEMBERS_NOT_YET: Readonly<Record<string, string>> = {
 	"buildx use": ONE_BUILDER,
 	"container prune": "rm $(ps --all --quiet --filter status=exited)",
 	"image prune": "rmi IMAGE",
-	"network connect": "name the networks at run: --network ONE --network OTHER",
-	"network disconnect": "name the networks at run",
 	"system df": "builder du, and ps --size",
 	"system prune": "rm, rmi and builder prune",
 };

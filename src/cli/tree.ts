@@ -129,7 +129,13 @@ const GROUPS: Readonly<Record<string, Group>> = {
 	network: {
 		summary: "Manage networks",
 		members: {
+			connect: entry("Connect a container to a network", async () =>
+				leaf((await import("./network/connect.ts")).connect),
+			),
 			create: entry("Create a network", async () => leaf((await import("./network/create.ts")).create)),
+			disconnect: entry("Disconnect a container from a network", async () =>
+				leaf((await import("./network/disconnect.ts")).disconnect),
+			),
 			inspect: inspectOf("network"),
 			ls: entry("List networks", async () => leaf((await import("./network/ls.ts")).ls)),
 			prune: entry("Remove all unused networks", async () => leaf((await import("./network/prune.ts")).prune)),

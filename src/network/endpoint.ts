@@ -31,6 +31,10 @@ export const linkName = (id: string, place = 0): string =>
 		? `veth${id.slice(0, 11)}`
 		: `veth${id.slice(0, 9)}${String.fromCharCode(103 + (place >> 4))}${(place & 15).toString(16)}`;
 
+export const isLinkOf = (name: string, id: string): boolean =>
+	name === linkName(id) ||
+	(name.startsWith(`veth${id.slice(0, 9)}`) && /[g-v][0-9a-f]$/.test(name) && name.length === 15);
+
 const EOPNOTSUPP = 95;
 const LO = 1;
 /** The veth's end is created with this index in the new namespace, and those after it: nothing need be looked up there. */
@@ -55,13 +59,22 @@ export function insideMessages(endpoints: readonly Endpoint[]): { messages: Uint
 /** Makes the pair: one end on the bridge, the other in the network namespace of `pid`. */
 export function createEndpoint(
 	rtnetlink: Rtnetlink,
-	endpoint: Endpoint & { readonly mtu: number },
+	endpoint: Endpoint & {
+		readonly mtu: number;
+		/** In a new namespace the device has the number that the plan was made for; in an older one whichever is free. */
+		readonly chosenIndex: boolean;
+	},
 	bridgeIndex: number,
 	pid: number,
 ): void {
 	using netns = openat2(AT_FDCWD, `/proc/${pid}/ns/net`, O_RDONLY);
 	const mac = parseMac(endpoint.mac) ?? macOf(endpoint.ip);
-	const peer = { name: endpoint.device, index: indexOf(endpoint.device), mac, netns: netns.number };
+	const peer = {
+		name: endpoint.device,
+		index: endpoint.chosenIndex ? indexOf(endpoint.device) : 0,
+		mac,
+		netns: netns.number,
+	};
 	try {
 		rtnetlink.createVeth({ host: endpoint.link, peer, mtu: endpoint.mtu, master: bridgeIndex });
 	} catch (error) {
@@ -69,4 +82,19 @@ export function createEndpoint(
 		const text = `This kernel (${kernelRelease()}) has no veth devices (module veth): use --network none or --network host`;
 		throw new EngineError("unsupported", text, { cause: error });
 	}
+}
+
+/** Configures an end in a namespace in which programs run: address, and up. */
+export function endpointInside(inside: Rtnetlink, { device, ip, prefix }: Endpoint): void {
+	const index = inside.linkIndex(device);
+	if (index === undefined) throw new EngineError("failed", `The link ${device} vanished from the container`);
+	inside.addAddress(device, index, ip, prefix);
+	inside.setUp(device, index);
+}
+
+/** The way out, in the place of the one there was; undefined: none. */
+export function defaultRouteInside(inside: Rtnetlink, endpoint: Endpoint | undefined): void {
+	const index = endpoint && inside.linkIndex(endpoint.device);
+	if (endpoint && index !== undefined) inside.setDefaultRoute(endpoint.gateway, index);
+	else inside.removeDefaultRoute();
 }

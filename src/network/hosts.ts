@@ -18,15 +18,15 @@ const STANDARD = [
 	"ff02::2\tip6-allrouters",
 ];
 
-export function renderHosts(options: HostsOptions): string {
-	const { hostname, domainname } = options;
+/** What a container calls itself; a host name with dots is known by its first part too. */
+export function ownNames({ hostname, domainname }: Pick<HostsOptions, "hostname" | "domainname">): string {
 	const dot = hostname.indexOf(".");
-	// A host name with dots is known by its first part too.
-	const own = domainname
-		? `${hostname}.${domainname} ${hostname}`
-		: dot > 0
-			? `${hostname} ${hostname.slice(0, dot)}`
-			: hostname;
+	if (domainname) return `${hostname}.${domainname} ${hostname}`;
+	return dot > 0 ? `${hostname} ${hostname.slice(0, dot)}` : hostname;
+}
+
+export function renderHosts(options: HostsOptions): string {
+	const own = ownNames(options);
 	const extra = options.extra.map((line) => {
 		const colon = line.indexOf(":");
 		return `${line.slice(colon + 1)}\t${line.slice(0, colon)}`;

@@ -100,3 +100,9 @@ export function releaseAddresses(db: Db, container: string): void {
 export function releaseAddress(db: Db, container: string, network: string): void {
 	db.query("DELETE FROM addresses WHERE container = ? AND network = ?").run(container, network);
 }
+
+/** IDs of the networks in which the container has an address. */
+export const networksOf = (db: Db, container: string): string[] =>
+	(db.query("SELECT network FROM addresses WHERE container = ?").all(container) as { network: string }[]).map(
+		({ network }) => network,
+	);

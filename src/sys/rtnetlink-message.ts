@@ -11,6 +11,7 @@ const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
 const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
 export const RTM_GETROUTE = 26;
 
 export const IFLA_ADDRESS = 1;
@@ -38,6 +39,7 @@ const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 const RTNH_F_ONLINK = 4;
 
@@ -98,6 +100,15 @@ export function defaultRouteMessage(gateway: Ipv4, onLink?: number): Uint8Array 
 	}
 	const flags = NLM_F_CREATE | (onLink === undefined ? NLM_F_EXCL : NLM_F_REPLACE);
 	return encodeMessage(RTM_NEWROUTE, flags, new Uint8Array(header.buffer), attributes);
+}
+
+/** Takes away the IPv4 default route. */
+export function defaultRouteRemovalMessage(): Uint8Array {
+	const header = new Uint8Array(12); // struct rtmsg
+	header[0] = AF_INET;
+	header[4] = RT_TABLE_MAIN;
+	header[6] = RT_SCOPE_NOWHERE; // whatever the scope is
+	return encodeMessage(RTM_DELROUTE, 0, header, []);
 }
 
 export interface Veth {

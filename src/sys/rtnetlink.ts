@@ -8,6 +8,7 @@ import {
 	addressRemovalMessage,
 	bridgeMessage,
 	defaultRouteMessage,
+	defaultRouteRemovalMessage,
 	hairpinMessage,
 	IFA_ADDRESS,
 	IFLA_ADDRESS,
@@ -24,6 +25,7 @@ import {
 	vethMessage,
 } from "./rtnetlink-message.ts";
 
+const ESRCH = 3;
 const ENODEV = 19;
 
 /** The requests to the kernel of the network namespace that the socket was opened in. */
@@ -88,6 +90,15 @@ export class Rtnetlink implements Disposable {
 	/** The default route, through a gateway on the link with this index; in the place of another. */
 	setDefaultRoute(gateway: Ipv4, index: number): void {
 		this.#socket.request(`default route via ${formatIpv4(gateway)}`, defaultRouteMessage(gateway, index));
+	}
+
+	/** Removes the default route, if there is one. */
+	removeDefaultRoute(): void {
+		try {
+			this.#socket.request("default route", defaultRouteRemovalMessage());
+		} catch (error) {
+			if (!(error instanceof NetlinkError) || error.errno !== ESRCH) throw error;
+		}
 	}
 
 	/** Removes a link; false if there was none. */

@@ -83,6 +83,7 @@ const x64 = () => ({
 	umask: 95,
 	geteuid: 107,
 	setsid: 112,
+	setns: 308,
 });
 
 const arm64: typeof x64 = () => ({
@@ -156,6 +157,7 @@ const arm64: typeof x64 = () => ({
 	umask: 166,
 	geteuid: 175,
 	setsid: 157,
+	setns: 268,
 });
 
 /** Only this machine's table is made. */

@@ -113,7 +113,7 @@ const foreignRules = () => require("../../network/foreign-rules.ts") as typeof i
  */
 export function connectAll(engine: Engine, endpoints: readonly Endpoint[], pid: number): string[] {
 	using rtnetlink = new Rtnetlink();
-	return endpoints.flatMap((endpoint) => connect(engine, rtnetlink, endpoint, pid));
+	return endpoints.flatMap((endpoint) => connect(engine, rtnetlink, endpoint, pid, { chosenIndex: true }));
 }
 
 const EEXIST = 17;
@@ -123,11 +123,17 @@ const EEXIST = 17;
  * background, which is ten times faster than asking for it; only a container that is started again at once may find its
  * own old link still there.
  */
-export function connect(engine: Engine, rtnetlink: Rtnetlink, { network: id, lease }: Endpoint, pid: number): string[] {
+export function connect(
+	engine: Engine,
+	rtnetlink: Rtnetlink,
+	{ network: id, lease }: Endpoint,
+	pid: number,
+	inside: { readonly chosenIndex: boolean },
+): string[] {
 	const network = getNetworkById(engine.db, id);
 	if (!network || !lease) return [];
 	const { index, isNew } = ensureNetwork(engine, rtnetlink, network);
-	const made = { ...lease, mtu: mtuOf(network) };
+	const made = { ...lease, mtu: mtuOf(network), ...inside };
 	try {
 		createEndpoint(rtnetlink, made, index, pid);
 	} catch (error) {

@@ -1,11 +1,13 @@
 /** Writes a container's hosts, hostname and resolv.conf, which are bound over its own. */
 
-import { onlyLoopbackServers, renderHosts, renderResolvConf, serversIn } from "../../network/hosts.ts";
+import { onlyLoopbackServers, ownNames, renderHosts, renderResolvConf, serversIn } from "../../network/hosts.ts";
 import type { ContainerPaths } from "../../paths.ts";
 import type { Container } from "../../store/container-record.ts";
+import type { Endpoint } from "../../store/endpoint-record.ts";
 import { BRIDGE } from "../../store/networks.ts";
 import { readFileSync, writeFileSync } from "../../sys/fs.ts";
 import { formatIpv4 } from "../../sys/ipv4.ts";
+import { tryStat } from "../../sys/stat.ts";
 import { gatewayEndpoint } from "./gateway.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";
@@ -49,10 +51,19 @@ export function writeNamesFiles({ config, state }: Container, files: ContainerPa
 			}),
 	);
 	write(files.hostname, `${config.hostname}\n`);
+	writeResolvConf({ config, state }, files);
+}
+
+/** Again when the networks of a container change that runs. */
+export function writeResolvConf(
+	{ config: { host }, state }: Pick<Container, "config" | "state">,
+	files: ContainerPaths,
+) {
+	const hostNetwork = host.networkMode === "host";
 	// The name server of a network asks those of --dns, or the host's.
 	const named = state.endpoints.find(({ name, lease }) => name !== BRIDGE && lease?.resolver);
 	const resolver = named?.lease?.resolver;
-	write(
+	writeFileSync(
 		files.resolvConf,
 		renderResolvConf({
 			host: hostNetwork ? readText(RESOLV_CONF) : hostResolvConf(),
@@ -61,5 +72,25 @@ export function writeNamesFiles({ config, state }: Container, files: ContainerPa
 			options: resolver && host.dnsOptions.length === 0 ? ["ndots:0"] : host.dnsOptions,
 			hostNetwork,
 		}),
+		{ mode: 0o644 },
 	);
+}
+
+const line = ({ config }: Pick<Container, "config">, { lease }: Endpoint): string =>
+	lease ? `${formatIpv4(lease.ip)}\t${ownNames(config)}\n` : "";
+
+/** What a container may have made of its own file, and we still read. */
+const LARGEST_HOSTS = 1 << 20;
+const isReadable = (path: string): boolean => (tryStat(path)?.size ?? 0) <= LARGEST_HOSTS;
+
+/** A container that runs may have lines of its own there: they stay. */
+export function addToHosts(container: Container, files: ContainerPaths, endpoint: Endpoint): void {
+	if (isReadable(files.hosts)) writeFileSync(files.hosts, readText(files.hosts) + line(container, endpoint));
+}
+
+export function removeFromHosts(files: ContainerPaths, { lease }: Endpoint): void {
+	if (!lease || !isReadable(files.hosts)) return;
+	const own = `${formatIpv4(lease.ip)}\t`;
+	const lines = readText(files.hosts).split("\n");
+	writeFileSync(files.hosts, lines.filter((one) => !one.startsWith(own)).join("\n"));
 }

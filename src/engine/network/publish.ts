@@ -148,6 +148,27 @@ export function unpublish(engine: Engine, container: Container): void {
 	changeRules(engine, "delete", container);
 }
 
+/** The same ports, led to another of its addresses: its networks have changed. */
+export function republish(engine: Engine, before: Container, container: Container, pid: number): void {
+	unpublish(engine, before);
+	if (!gatewayEndpoint(container.state.endpoints)) return; // until it has a way out again
+	using bound = rebind(container);
+	publish(engine, container, bound, pid);
+}
+
+/** Those on record: they were free a moment ago. */
+function rebind(container: Container): BoundPorts {
+	const ports = container.state.ports.map((mapping) => {
+		const socket = bindSocket(mapping.protocol, mapping.hostIp, mapping.hostPort);
+		if (typeof socket !== "string") return { protocol: mapping.protocol, port: mapping.port, socket, mapping };
+		throw refused(container, `failed to bind host port ${mapping.hostIp}:${mapping.hostPort}: ${socket}`);
+	});
+	const release = () => {
+		for (const { socket } of ports) socket[Symbol.dispose]();
+	};
+	return { ports, mappings: container.state.ports, [Symbol.dispose]: release };
+}
+
 function changeRules(engine: Engine, change: "add" | "delete", { id, state }: Container): void {
 	using _lock = networkLock(engine);
 	if (changePorts(engine.bridgeName, change, publishedPorts(state.ports, state.endpoints))) return;

@@ -1,0 +1,39 @@
+/** `network connect` */
+import { connectContainer } from "../../engine/network/connect.ts";
+import { NO_SETTINGS } from "../../store/endpoint-record.ts";
+import type { Command } from "../command/command.ts";
+import { choice, list, value } from "../flags/flags.ts";
+import { parsePriority } from "../flags/parse-network.ts";
+
+const flags = {
+	alias: { ...list("Add network-scoped alias for the container"), kind: "strings" },
+	"gw-priority": value(
+		"Highest gw-priority provides the default gateway. Accepts positive and negative values",
+		"int",
+		parsePriority,
+	),
+	ip: choice('IPv4 address (e.g., "172.30.100.104")', ""),
+};
+
+export const connect: Command<typeof flags> = {
+	name: "network connect",
+	usage: "[OPTIONS] NETWORK CONTAINER",
+	summary: "Connect a container to a network",
+	flags,
+	notYet: [
+		"driver-opt there is no option of an endpoint",
+		"ip6",
+		"link use --alias in the other container",
+		"link-local-ip use --ip",
+	],
+	args: { min: 2, max: 2 },
+	run: async (context, { flags, args: [network = "", container = ""] }) => {
+		connectContainer(await context.engine(), network, container, {
+			...NO_SETTINGS,
+			aliases: flags.alias.flatMap((word) => word.split(",")).filter(Boolean),
+			gwPriority: flags["gw-priority"] ?? 0,
+			ip: flags.ip,
+		});
+		return 0;
+	},
+};
