@@ -77,7 +77,7 @@ static const op_fn ops[OP_COUNT] = {
 	[OP_CAP_AMBIENT] = op_cap_ambient, [OP_KEEPCAPS] = op_keepcaps, [OP_SETGROUPS] = op_setgroups,
 	[OP_SETIDS] = op_setids, [OP_NO_NEW_PRIVS] = op_no_new_privs, [OP_SECCOMP] = op_seccomp, [OP_UMASK] = op_umask,
 	[OP_CHDIR] = op_chdir, [OP_INIT] = op_init, [OP_CLOSE_FDS] = op_close_fds, [OP_EXECVE] = op_execve,
-	[OP_SCRATCH] = op_scratch, [OP_SCRATCH_FILE] = op_scratch_file, [OP_SCRATCH_DIR] = op_scratch_dir,
+	[OP_SCRATCH] = op_scratch, [OP_SCRATCH_FILE] = op_scratch_file, [OP_SCRATCH_DIR] = op_scratch_dir, [OP_JOIN] = op_join,
 };
 
 static int64_t now_ns(void)

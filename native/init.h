@@ -53,6 +53,7 @@ int op_seccomp(struct init *, struct op *);
 int op_netlink(struct init *, struct op *);
 int op_execve(struct init *, struct op *);
 int op_setns(struct init *, struct op *);
+int op_join(struct init *, struct op *);
 int op_init(struct init *, struct op *);
 
 int open_in_root(struct init *, const char *path, int flags);

@@ -1,4 +1,5 @@
-/* How a further process comes into a container that runs (exec): the namespaces, and the right root directory. */
+/* How a process comes into namespaces that are there: a further one of a container (exec), with the right root directory;
+ * the first one of a container that shares another's network. */
 #define _GNU_SOURCE
 #include "init.h"
 #include <errno.h>
@@ -48,4 +49,22 @@ int op_setns(struct init *in, struct op *o)
 	int root = is_the_root(first, o) ? -1 : root_above(first, o);
 	in->root = root < 0 ? first : root;
 	return fchdir(in->root) < 0 || chroot(".") < 0 ? -errno : 0;
+}
+
+/* One namespace of another process, by its file in /proc. The number of the file tells that it is still the one that was
+ * meant, and not that of a process which was given the same pid since. */
+int op_join(struct init *in, struct op *o)
+{
+	struct stat st;
+	(void)in;
+	int fd = open(op_text(o, 0), O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_ino != (ino_t)o->n[1]) {
+		close(fd);
+		return -ESRCH;
+	}
+	int r = setns(fd, (int)o->n[0]) < 0 ? -errno : 0;
+	close(fd);
+	return r;
 }

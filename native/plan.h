@@ -82,6 +82,7 @@ enum opcode {
 	OP_SCRATCH_FILE = 42,
 	OP_SCRATCH_DIR = 43,
 	OP_TREE = 44,
+	OP_JOIN = 45,
 	OP_COUNT
 };
 

@@ -36,6 +36,8 @@ export function callOf(operation: Operation): string {
 			return `unshare(${cloneNames(number(0)).map((name) => `CLONE_NEW${name}`)})`;
 		case "setns":
 			return `setns(pidfd, ${namespaceNames(number(1))})`;
+		case "join":
+			return `setns(open("${string(0)}"), ${namespaceNames(number(0))})`;
 		case "write":
 		case "sysctl":
 			return `write("${string(0)}", "${string(1)}")`;
@@ -139,6 +141,8 @@ function doingOf(operation: Operation): string {
 			return "start the container";
 		case "unshare":
 			return `unshare ${cloneNames(number(0)).map((name) => `CLONE_NEW${name}`)}`;
+		case "join":
+			return `join the ${namespaceNames(number(0))} namespace of the other container`;
 		case "setns":
 			return `join ${namespaceNames(number(1))}`;
 		case "write":

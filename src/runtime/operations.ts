@@ -49,6 +49,7 @@ export const OPCODES = {
 	"scratch-file": 42,
 	"scratch-dir": 43,
 	tree: 44,
+	join: 45,
 } as const;
 
 export interface Operation {
@@ -76,6 +77,9 @@ export const op = {
 	/** `root` is the root directory there, `fallback` /proc/<pid>/root of the process whose namespaces they are. */
 	setns: (fd: number, flags: number, root: DirectoryId, fallback: string) =>
 		operation("setns", [fd, flags, root.dev, root.ino], [fallback], "join the container's namespaces"),
+
+	/** A namespace by its file, whose number it must have. */
+	join: (path: string, flags: number, inode: bigint, why: string) => operation("join", [flags, inode], [path], why),
 
 	write: (path: string, content: string, why: string) => operation("write", [], [path, content], why),
 

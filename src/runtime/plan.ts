@@ -23,10 +23,19 @@ export interface PlanInputs extends RootfsInputs {
 	readonly cgroupJoins: readonly string[];
 	/** Messages for the inside of a bridged network, and how many; undefined without one. */
 	readonly network: { readonly messages: Uint8Array; readonly count: number; readonly text: string } | undefined;
+	/** Namespaces of other processes that it shares. */
+	readonly shared: readonly SharedNamespace[];
 	/** What is done from outside while init mounts; undefined: nothing that init would have to wait for. */
 	readonly meanwhile: string | undefined;
 	/** --init */
 	readonly initProcess: boolean;
+}
+
+/** As /proc/<pid>/ns/<name> has it (namespaces(7)). */
+export interface SharedNamespace {
+	readonly kind: NamespaceKind;
+	readonly path: string;
+	readonly inode: bigint;
 }
 
 /** All namespaces but cgroup's are made by clone3(2) itself. */
@@ -47,6 +56,11 @@ export function compilePlan(config: RuntimeConfig, inputs: PlanInputs): Operatio
 	if (has("cgroup")) plan.push(op.unshare(CLONE_FLAGS.cgroup, "cgroup"));
 	// Written even when it is 0: the caller's own would be inherited.
 	plan.push(op.write("/proc/self/oom_score_adj", String(config.process.oomScoreAdj), "--oom-score-adj"));
+
+	// Before sysfs is mounted, which shows the network that its mounter is in.
+	for (const { kind, path, inode } of inputs.shared) {
+		plan.push(op.join(path, CLONE_FLAGS[kind], inode, `the ${kind} namespace of the other container`));
+	}
 
 	// 2. The root file system, still beside the host's.
 	plan.push(...rootfs(config, inputs));

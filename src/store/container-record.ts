@@ -99,6 +99,8 @@ export const HostConfig = v.object({
 	shmSize: number,
 	sysctls: stringMap,
 	ulimits: v.array(v.object({ name: string, soft: number, hard: number })),
+	/** "container[:ro]" */
+	volumesFrom: v.optional(strings, []),
 });
 export type HostConfig = v.InferOutput<typeof HostConfig>;
 

@@ -349,6 +349,62 @@ describe("network connect and disconnect", () => {
 	}, 60_000);
 });
 
+describe("--network container:NAME", () => {
+	afterAll(removeAll);
+	test("shares devices, ports, names and hosts, with a running container alone", async () => {
+		await start("owner", "-h", "owning", "-p", "8700:80");
+		const shared = await host.nc(
+			"run",
+			"--rm",
+			"--network",
+			"container:owner",
+			IMAGE,
+			"sh",
+			"-c",
+			"hostname; cat /etc/hosts; ip -o link | wc -l; ls /sys/class/net",
+		);
+		expect(shared.stdout).toMatch(/^owning\n127\.0\.0\.1\tlocalhost\n[\s\S]*172\.17\.0\.2\towning\n2\neth0\nlo\n$/);
+		const serving = host.nc(
+			"run",
+			"-d",
+			"--name",
+			"sharer",
+			"--network",
+			"container:owner",
+			IMAGE,
+			"sh",
+			"-c",
+			"mkdir /w; echo shared > /w/index.html; exec httpd -f -p 80 -h /w",
+		);
+		await serving;
+		await until(
+			() => sh("printf 'GET / HTTP/1.0\\r\\n\\r\\n' | busybox nc -w 2 127.0.0.1 8700").stdout.includes("shared"),
+			"the server",
+		);
+		const id = await host.ok("inspect", "-f", "{{.Id}}", "owner");
+		expect(await host.ok("inspect", "-f", "{{.HostConfig.NetworkMode}}", "sharer")).toBe(`container:${id}`);
+		expect(await host.ok("inspect", "-f", "{{json .NetworkSettings.Networks}}", "sharer")).toBe("{}");
+		expect((await host.nc("network", "connect", "bridge", "sharer")).stderr).toContain(
+			"container sharing network namespace",
+		);
+		for (const [flags, text] of [
+			[["-p", "80:80"], "port publishing and the container type network mode"],
+			[["-h", "x"], "hostname and the network mode"],
+			[["--dns", "1.1.1.1"], "dns and the network mode"],
+		] as const) {
+			const { code, stderr } = await host.nc("run", "--rm", "--network", "container:owner", ...flags, IMAGE, "true");
+			expect([code, stderr]).toEqual([125, expect.stringContaining(`conflicting options: ${text}`)]);
+		}
+		await host.ok("stop", "-t", "0", "owner");
+		expect((await host.nc("run", "--rm", "--network", "container:owner", IMAGE, "true")).stderr).toContain(
+			`cannot join network of a non running container: ${id}`,
+		);
+		expect((await host.nc("run", "--rm", "--network", "container:nosuch", IMAGE, "true")).stderr).toContain(
+			"No such container: nosuch",
+		);
+	});
+});
+
 describe("names", () => {
 	/** What the container is told, asked by a program in its network. */
 	const resolve = async (from: string, name: string, o: { type?: string; tcp?: boolean; edns?: number } = {}) =>

@@ -161,6 +161,42 @@ describe("volume rm and prune", () => {
 	}, 60_000);
 });
 
+test("--volumes-from: the other's volumes and directories, also where that one has ended; its own mounts win", async () => {
+	mkdirSync(`${host.dir}/shared`);
+	await host.ok(
+		"run",
+		"--name",
+		"lender",
+		"-v",
+		"lent:/a",
+		"-v",
+		`${host.dir}/shared:/b`,
+		"-v",
+		"/anonymous",
+		"--tmpfs",
+		"/t",
+		IMAGE,
+		"sh",
+		"-c",
+		"echo one > /a/x; echo two > /b/x; echo three > /anonymous/x",
+	);
+	const read = "cat /a/x /b/x /anonymous/x; touch /a/y && echo written; ls -d /t";
+	const { stdout } = await host.sh(read, "--volumes-from", "lender");
+	expect(stdout).toBe("one\ntwo\nthree\nwritten\n");
+	expect((await host.sh(read, "--volumes-from", "lender:ro")).stdout).toBe("one\ntwo\nthree\n");
+	expect((await host.sh("ls /a; cat /b/x", "--volumes-from", "lender", "--tmpfs", "/a")).stdout).toBe("two\n");
+	expect((await host.sh("true", "--volumes-from", "nosuch")).stderr).toContain("No such container: nosuch");
+	expect((await host.sh("true", "--volumes-from", "lender:wrong")).stderr).toContain("invalid mode: wrong");
+	await host.ok("create", "--name", "borrower", "--volumes-from", "lender", IMAGE);
+	expect(await host.ok("inspect", "-f", "{{json .HostConfig.VolumesFrom}}", "borrower")).toBe('["lender"]');
+	await host.ok("rm", "-v", "lender");
+	expect(await names()).toContain("lent");
+	expect(await names("-f", "dangling=false")).toHaveLength(2); // the anonymous one is the borrower's now
+	await host.ok("rm", "-v", "borrower");
+	await host.ok("volume", "rm", "lent");
+	expect(await names()).toEqual([]);
+});
+
 test("the plain inspect finds volumes and networks after containers and images", async () => {
 	await host.ok("volume", "create", "thing");
 	expect((await json("inspect", "thing"))[0].Mountpoint).toBe(place("thing"));

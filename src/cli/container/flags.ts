@@ -85,10 +85,17 @@ export const CONTAINER_FLAGS = {
 	ulimit: listOf("Ulimit options", "ulimit", parseUlimit),
 	user: text("Username or UID (format: <name|uid>[:<group|gid>])", "u"),
 	volume: list("Bind mount a volume", "v"),
+	"volume-driver": value("Optional volume driver for the container", "string", parseVolumeDriver),
+	"volumes-from": list("Mount volumes from the specified container(s)"),
 	workdir: text("Working directory inside the container", "w"),
 };
 
 export type ContainerFlags = Values<typeof CONTAINER_FLAGS>;
+
+function parseVolumeDriver(name: string): string {
+	if (name === "local" || name === "") return "local";
+	throw new Error(`volume driver "${name}" is not supported: there is only "local"`);
+}
 
 function parseLogDriver(name: string): "json-file" | "none" {
 	if (name === "json-file" || name === "none") return name;
@@ -217,6 +224,7 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		shmSize: flags["shm-size"] || DEFAULT_SHM,
 		sysctls: flags.sysctl.length ? Object.fromEntries(flags.sysctl) : {},
 		ulimits: flags.ulimit.filter(({ name }, i) => flags.ulimit.findLastIndex((other) => other.name === name) === i),
+		volumesFrom: [...flags["volumes-from"]],
 	};
 }
 

@@ -113,8 +113,11 @@ function portsOf({ config: { exposedPorts }, state: { ports } }: ListedContainer
 	return portsText(exposedPorts, ports);
 }
 
-const networksText = ({ config, state: { endpoints } }: ListedContainer): string =>
-	endpoints.length > 1 ? endpoints.map(({ name }) => name).join(",") : config.host.networkMode;
+function networksText({ config, state: { endpoints } }: ListedContainer): string {
+	const mode = config.host.networkMode;
+	if (endpoints.length) return endpoints.map(({ name }) => name).join(",");
+	return mode === "host" || mode === "none" ? mode : ""; // of another container: that one tells
+}
 
 /** "Up 5 minutes", "Exited (137) 2 hours ago". */
 export function statusText({ state }: Pick<ListedContainer, "state">, now = Date.now()): string {

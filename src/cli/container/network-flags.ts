@@ -16,6 +16,12 @@ interface NetworkFlags {
 	readonly "mac-address": string;
 	readonly "network-alias": readonly string[];
 	readonly "net-alias": readonly string[];
+	readonly "add-host": readonly unknown[];
+	readonly dns: readonly unknown[];
+	readonly expose: readonly unknown[];
+	readonly hostname: string | undefined;
+	readonly publish: readonly unknown[];
+	readonly "publish-all": boolean;
 }
 
 /** Those that are no networks, but have a place among them. */
@@ -32,14 +38,10 @@ export function networksOf(flags: NetworkFlags): { networkMode: string; networks
 	}
 	const [first = { ...NO_SETTINGS, name: BRIDGE }, ...more] = asked;
 	const { name } = first;
-	if (name.startsWith("container:")) {
-		throw new EngineError(
-			"unsupported",
-			`network mode "${name}" is not supported yet: have both in a network of their own`,
-		);
-	}
+	const isShared = name.startsWith("container:");
+	if (isShared) checkShared(flags);
 	const aliases = [...flags["network-alias"], ...flags["net-alias"]];
-	const isMode = MODES.includes(name);
+	const isMode = isShared || MODES.includes(name);
 	if (flags.ip && isMode) {
 		throw new EngineError(
 			"usage",
@@ -57,4 +59,18 @@ export function networksOf(flags: NetworkFlags): { networkMode: string; networks
 		mac: first.mac || flags["mac-address"],
 	};
 	return { networkMode: name, networks: [settings, ...more] };
+}
+
+/** What belongs to the other container's network cannot be said for this one. */
+function checkShared(flags: NetworkFlags): void {
+	const conflicts: readonly [boolean, string][] = [
+		[flags.hostname !== undefined, "hostname and the network mode"],
+		[flags.dns.length > 0, "dns and the network mode"],
+		[flags["add-host"].length > 0, "custom host-to-IP mapping and the network mode"],
+		[flags["mac-address"] !== "", "mac-address and the network mode"],
+		[flags.publish.length > 0 || flags["publish-all"], "port publishing and the container type network mode"],
+		[flags.expose.length > 0, "port exposing and the container type network mode"],
+	];
+	for (const [isGiven, text] of conflicts)
+		if (isGiven) throw new EngineError("invalid", `conflicting options: ${text}`);
 }

@@ -38,6 +38,4 @@ export const CONTAINER_NOT_YET: readonly string[] = [
 	"use-api-socket",
 	`userns ${LEAVE}: it is the host's`,
 	"uts use --hostname",
-	`volume-driver ${LEAVE}: volumes are local`,
-	"volumes-from name each volume with --volume",
 ];

@@ -129,7 +129,12 @@ function launch(
 	}
 	doBeforehand(engine, container);
 	writeNamesFiles(container, containerPaths(stepDirectory(engine, container.id)));
-	const plan = planOf(engine, step, container, { monitor, cgroupJoins: membership?.procs ?? [], terminalSize });
+	const plan = planOf(engine, step, container, {
+		monitor,
+		cgroupJoins: membership?.procs ?? [],
+		shared: [],
+		terminalSize,
+	});
 	return launching.run(plan, (pid) => doFromOutside(engine, container, pid)).client;
 }
 
@@ -176,7 +181,7 @@ function planOf(
 	engine: Engine,
 	step: RunStep,
 	container: Container,
-	process: Pick<PlanInputs, "monitor" | "cgroupJoins" | "terminalSize">,
+	process: Pick<PlanInputs, "monitor" | "cgroupJoins" | "shared" | "terminalSize">,
 ): readonly Operation[] {
 	const { host } = container.config;
 	const { paths, cgroups } = engine;

@@ -37,6 +37,7 @@ export function stepContainer(id: string, step: RunStep, interactive: boolean, t
 		shmSize: step.shmSize ?? DEFAULT_SHM,
 		sysctls: {},
 		ulimits: [...step.ulimits],
+		volumesFrom: [],
 	};
 	return {
 		id,

@@ -6,7 +6,7 @@ import { parseSignal } from "../../runtime/signals.ts";
 import { availableCapabilities } from "../../security/available.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
 import { type Container, type ContainerConfig, type HostConfig, NEW_STATE } from "../../store/container-record.ts";
-import { insertContainer } from "../../store/containers.ts";
+import { findContainer, insertContainer } from "../../store/containers.ts";
 import type { Endpoint, EndpointSettings } from "../../store/endpoint-record.ts";
 import type { ImageRecord } from "../../store/images.ts";
 import { copyRootAttributes, layerPath } from "../../store/layers.ts";
@@ -19,10 +19,12 @@ import type { Engine } from "../engine.ts";
 import { checkName, newId, newName, shortId } from "../identifiers.ts";
 import { mergeEnvironment } from "../plan/environment.ts";
 import { limits, mountRules, networks } from "../plan/lazy.ts";
+import { sharedNetwork } from "../plan/oci-config.ts";
 import { removeContainer } from "../settle/erase.ts";
 import { ANONYMOUS_LABEL } from "../volume/label.ts";
 import { withImageVolumes } from "./image-volumes.ts";
 import { inheritedLabels } from "./own-labels.ts";
+import { withVolumesFrom } from "./volumes-from.ts";
 
 export interface CreateOptions {
 	readonly image: string;
@@ -66,8 +68,13 @@ export function create(
 ): Created {
 	const id = newId();
 	const { resources, warnings } = checked(engine, options.host.resources);
-	const mounts = withImageVolumes(options.host.mounts, image.config);
-	const config = containerConfig(id, image, { ...options, host: { ...options.host, mounts, resources } });
+	const networkMode = ownOrShared(engine, options);
+	const mounts = withImageVolumes(withVolumesFrom(engine, options.host), image.config);
+	const config = containerConfig(id, image, {
+		...options,
+		host: { ...options.host, ...networkMode, mounts, resources },
+		...sharedHostname(engine, networkMode),
+	});
 	validate(config);
 	// Whoever finds the record, an `rm -f` by name, waits until the container is whole.
 	using _lock = engine.lockId(id);
@@ -82,6 +89,20 @@ export function create(
 		throw error;
 	}
 	return { container, warnings: [...warnings, ...portWarnings(config.host)] };
+}
+
+/** A container that is named for its network is known by its ID from then on. */
+function ownOrShared(engine: Engine, { host }: CreateOptions): Pick<HostConfig, "networkMode"> {
+	const other = sharedNetwork(host.networkMode);
+	return { networkMode: other === undefined ? host.networkMode : `container:${findContainer(engine.db, other).id}` };
+}
+
+/** Who shares a network shares the name in it. */
+function sharedHostname(engine: Engine, { networkMode }: Pick<HostConfig, "networkMode">) {
+	const other = sharedNetwork(networkMode);
+	if (other === undefined) return {};
+	const { hostname, domainname } = findContainer(engine.db, other).config;
+	return { hostname, domainname };
 }
 
 function portWarnings({ networkMode, portBindings, publishAllPorts }: HostConfig): string[] {

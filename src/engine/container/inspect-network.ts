@@ -37,7 +37,7 @@ export function networkSettings(engine: Engine, container: Container): object {
 	const { endpoints } = state;
 	const mode = config.host.networkMode;
 	// What is no network is shown as one, without anything in it.
-	const shown = endpoints.length ? endpoints : [undefined];
+	const shown = endpoints.length ? endpoints : mode.startsWith("container:") ? [] : [undefined];
 	const networks = shown.map((endpoint): [string, object] => [
 		endpoint?.name ?? mode,
 		endpointView(engine, container, endpoint),

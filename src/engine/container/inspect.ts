@@ -79,7 +79,7 @@ function hostConfig({ config: { host } }: Container): object {
 		RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
 		AutoRemove: host.autoRemove,
 		VolumeDriver: "",
-		VolumesFrom: null,
+		VolumesFrom: orNull(host.volumesFrom),
 		ConsoleSize: [0, 0],
 		CapAdd: orNull(host.capAdd.map(capabilityName)),
 		CapDrop: orNull(host.capDrop.map(capabilityName)),

@@ -27,7 +27,7 @@ import { layersOf, monitorOf, planOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
 import { network, publishing, volumes } from "../plan/lazy.ts";
-import { namespacesOf } from "../plan/oci-config.ts";
+import { namespacesOf, sharedNetwork } from "../plan/oci-config.ts";
 import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
 
@@ -153,7 +153,7 @@ function complete(engine: Engine, container: Container, membership: Membership |
 	checkCgroups(engine, container);
 	doBeforehand(engine, container);
 	const files = engine.paths.container(container.id);
-	writeNamesFiles(container, files);
+	if (!sharedNetwork(container.config.host.networkMode)) writeNamesFiles(container, files);
 	if (container.config.host.mounts.length) {
 		volumes().prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
 	}

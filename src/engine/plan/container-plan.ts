@@ -29,6 +29,7 @@ import { readImageFile } from "./image-file.ts";
 import { network, volumes } from "./lazy.ts";
 import { cgroupNamespace, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
+import { sharedFiles, sharedNamespaces } from "./shared.ts";
 
 /** How long a silent stream is waited for after the process has ended. */
 const QUIET_MS = 500;
@@ -88,7 +89,7 @@ export function planOf(
 		user,
 		capabilities,
 		seccomp: seccompFilter(host, capabilities, paths.run),
-		files,
+		files: { ...files, ...sharedFiles(engine, host) },
 		cgroupMounts: cgroups?.mounts(state.cgroup, !host.privileged, cgroupNamespace(host)) ?? [],
 		volumePath: (name) => volumes().volumeSource(engine, name),
 		devices: hostDevices(host),
@@ -102,6 +103,7 @@ export function planOf(
 		mountpoint: paths.rootfs,
 		overlayLayersOneByOne: overlayLayersOneByOne(),
 		cgroupJoins: membership?.procs ?? [],
+		shared: sharedNamespaces(engine, host),
 		network: state.endpoints.length ? network().insideOf(state.endpoints) : undefined,
 		meanwhile: describeOutside(engine, host, state.endpoints.length > 0),
 		terminalSize,

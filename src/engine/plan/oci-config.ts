@@ -33,9 +33,13 @@ export interface OciInputs {
 export function namespacesOf({ networkMode, cgroupnsMode }: HostConfig): NamespaceKind[] {
 	const kinds: NamespaceKind[] = ["pid", "uts", "ipc", "mount"];
 	if (cgroupnsMode !== "host") kinds.push("cgroup");
-	if (networkMode !== "host") kinds.push("network");
+	if (networkMode !== "host" && !sharedNetwork(networkMode)) kinds.push("network");
 	return kinds;
 }
+
+/** "container:<id>" → the ID of the container whose network it shares. */
+export const sharedNetwork = (networkMode: string): string | undefined =>
+	networkMode.startsWith("container:") ? networkMode.slice("container:".length) : undefined;
 
 /** Whose cgroup namespace it is in. */
 export const cgroupNamespace = ({ cgroupnsMode }: HostConfig): "own" | "host" =>
@@ -74,7 +78,7 @@ export function processConfig(container: Container, inputs: Pick<OciInputs, "use
 export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfig {
 	const { config } = container;
 	const { host } = config;
-	const hostNetwork = host.networkMode === "host";
+	const ownNetwork = namespacesOf(host).includes("network");
 	const open = openPaths(host);
 	return {
 		ociVersion: "1.2.0",
@@ -90,7 +94,7 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 		linux: {
 			namespaces: namespacesOf(host),
 			devices: inputs.devices.length ? withDefaultDevices(inputs.devices) : DEFAULT_DEVICES,
-			sysctl: { ...(hostNetwork ? {} : DEFAULT_SYSCTLS), ...host.sysctls },
+			sysctl: { ...(ownNetwork ? DEFAULT_SYSCTLS : {}), ...host.sysctls },
 			maskedPaths: open ? [] : MASKED_PATHS,
 			readonlyPaths: open ? [] : READONLY_PATHS,
 			seccomp: inputs.seccomp,

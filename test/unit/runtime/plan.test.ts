@@ -47,6 +47,7 @@ const inputs: PlanInputs = {
 	mountpoint: "/r",
 	overlayLayersOneByOne: true,
 	cgroupJoins: ["/cg/cgroup.procs"],
+	shared: [],
 	network: { messages: new Uint8Array(4), count: 1, text: "x" },
 	meanwhile: "the link is made",
 	terminalSize: { rows: 24, columns: 80 },
