@@ -39,16 +39,15 @@ export interface Bridge {
 
 /** Makes what of the bridge is missing: device, address, forwarding. Returns the device's index. Repeatable. */
 export function ensureBridge(rtnetlink: Rtnetlink, bridge: Bridge): number {
-	let index = rtnetlink.linkIndex(bridge.device);
-	if (index === undefined) {
+	let link = rtnetlink.link(bridge.device);
+	// It is brought up last: one that is down was left by a command that was killed, and may have no address.
+	if (!link?.up) {
 		createBridge(rtnetlink, bridge);
-		index = rtnetlink.linkIndex(bridge.device);
-		if (index === undefined) {
-			throw new EngineError("failed", `The bridge ${bridge.device} vanished while it was being made`);
-		}
+		link = rtnetlink.link(bridge.device);
+		if (!link) throw new EngineError("failed", `The bridge ${bridge.device} vanished while it was being made`);
 	}
 	ensureForwarding();
-	return index;
+	return link.index;
 }
 
 function createBridge(rtnetlink: Rtnetlink, { device, gateway, prefix, mtu }: Bridge): void {

@@ -1,7 +1,7 @@
 /** Published ports as elements of maps: protocol and port of the host → address and port of the container. Pure. */
 import { type Ipv4, ipv4Bytes } from "../sys/ipv4.ts";
 import { concat, u16be } from "../sys/netlink-message.ts";
-import type { Element } from "../sys/nf-tables.ts";
+import type { Element } from "../sys/nf-sets.ts";
 
 /** On every address of the host. */
 export const PORTS = "ports";

@@ -33,18 +33,15 @@ import {
 	verdict,
 	verdictData,
 } from "../sys/nf-expressions.ts";
+import { addElements, deleteElements, type Element, getElement, newSet } from "../sys/nf-sets.ts";
 import {
-	addElements,
-	deleteElements,
 	deleteTable,
-	type Element,
 	NF_ACCEPT,
 	NF_DROP,
 	NfTables,
 	newBaseChain,
 	newChain,
 	newRule,
-	newSet,
 	newTable,
 } from "../sys/nf-tables.ts";
 import type { Subnet } from "./ipam.ts";
@@ -177,7 +174,12 @@ function addressRules(
 
 /** Whether the rules are there, those of the network on this device included. */
 export const hasNetwork = (bridge: string, device: string): boolean =>
-	withTables((tables) => tables.hasElement(tableName(bridge), BRIDGES, interfaceName(device)));
+	withTables((tables) =>
+		tables.isThere(`nf_tables set ${BRIDGES}`, getElement(tableName(bridge), BRIDGES, interfaceName(device))),
+	);
+
+/** A number that every change of rules raises by one, whoever made it. */
+export const rulesGeneration = (): number => withTables((tables) => tables.generation());
 
 /** Puts all of it in the place of what there is, in one transaction: no packet meets half of it. */
 export function replaceTable(bridge: string, networks: readonly TableNetwork[], ports: readonly PublishedPort[]): void {

@@ -20,12 +20,12 @@ export const NFPROTO_IPV4 = 2;
 export const NFPROTO_IPV6 = 10;
 export type Family = typeof NFPROTO_IPV4 | typeof NFPROTO_IPV6;
 
-const NFT_META_IIFNAME = 6;
-const NFT_META_OIFNAME = 7;
+export const NFT_META_IIFNAME = 6;
+export const NFT_META_OIFNAME = 7;
 const NFT_META_NFPROTO = 15;
-const NFT_META_L4PROTO = 16;
+export const NFT_META_L4PROTO = 16;
 
-const loadMeta = (key: number, to = 0): Expression => [
+export const loadMeta = (key: number, to = 0): Expression => [
 	"meta",
 	[
 		[1, register(to)], // NFTA_META_DREG
@@ -36,7 +36,7 @@ const loadMeta = (key: number, to = 0): Expression => [
 /** NFT_PAYLOAD_NETWORK_HEADER, NFT_PAYLOAD_TRANSPORT_HEADER */
 type Header = 1 | 2;
 
-const loadPayload = (header: Header, offset: number, length: number, to = 0): Expression => [
+export const loadPayload = (header: Header, offset: number, length: number, to = 0): Expression => [
 	"payload",
 	[
 		[1, register(to)], // NFTA_PAYLOAD_DREG
@@ -46,9 +46,9 @@ const loadPayload = (header: Header, offset: number, length: number, to = 0): Ex
 	],
 ];
 
-const NFT_CMP_EQ = 0;
+export const NFT_CMP_EQ = 0;
 const NFT_CMP_NEQ = 1;
-const compare = (operator: number, value: Uint8Array): Expression => [
+export const compare = (operator: number, value: Uint8Array): Expression => [
 	"cmp",
 	[
 		[1, register(0)], // NFTA_CMP_SREG
@@ -162,7 +162,7 @@ export const destinationIsHost = (): Expression[] => [
 	compare(NFT_CMP_EQ, Uint8Array.of(RTN_LOCAL, 0, 0, 0)),
 ];
 
-const DESTINATION_PORT = 2; // in the headers of TCP, UDP and SCTP alike
+export const DESTINATION_PORT = 2; // in the headers of TCP, UDP and SCTP alike
 
 /** `dnat to meta l4proto . [ip daddr .] th dport map @map`: what the map has not goes on to the next rule. */
 export const redirectBy = (map: string, family: Family, byAddress: boolean): Expression[] => {

@@ -6,6 +6,7 @@
 import {
 	type Attribute,
 	concat,
+	decodeAttributes,
 	decodeMessages,
 	encodeMessage,
 	NLM_F_ACK,
@@ -14,20 +15,19 @@ import {
 	u32be,
 } from "./netlink-message.ts";
 import { NETLINK_NETFILTER, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
-import { type Expression, NFTA_DATA_VALUE } from "./nf-expressions.ts";
+import type { Expression } from "./nf-expressions.ts";
 
 export const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 16;
 const NFNL_MSG_BATCH_END = 17;
 const NFT_MSG_NEWTABLE = 0;
-const NFT_MSG_GETTABLE = 1;
 const NFT_MSG_DELTABLE = 2;
 const NFT_MSG_NEWCHAIN = 3;
 const NFT_MSG_NEWRULE = 6;
-const NFT_MSG_NEWSET = 9;
-const NFT_MSG_NEWSETELEM = 12;
-const NFT_MSG_GETSETELEM = 13;
-const NFT_MSG_DELSETELEM = 14;
+export const NFT_MSG_GETRULE = 7;
+const NFT_MSG_DELRULE = 8;
+const NFT_MSG_GETGEN = 16;
+const NFTA_GEN_ID = 1;
 const NFPROTO_INET = 1;
 
 const NFTA_TABLE_NAME = 1;
@@ -38,10 +38,13 @@ export const NFTA_CHAIN_POLICY = 5;
 const NFTA_CHAIN_TYPE = 7;
 export const NFTA_HOOK_HOOKNUM = 1;
 const NFTA_HOOK_PRIORITY = 2;
-const NFTA_RULE_TABLE = 1;
-const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_TABLE = 1;
+export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
 const NFTA_RULE_EXPRESSIONS = 4;
-const NFTA_LIST_ELEM = 1;
+export const NFTA_RULE_USERDATA = 7;
+const NFTNL_UDATA_RULE_COMMENT = 0;
+export const NFTA_LIST_ELEM = 1;
 const NFTA_EXPR_NAME = 1;
 const NFTA_EXPR_DATA = 2;
 const ENOENT = 2;
@@ -56,8 +59,9 @@ function header(family: number, resource = 0): Uint8Array {
 	return Uint8Array.of(family, 0, resource >> 8, resource & 255);
 }
 
-const message = (type: number, flags: number, attributes: Attribute[]) =>
-	encodeMessage((NFNL_SUBSYS_NFTABLES << 8) | type, flags, header(NFPROTO_INET), attributes);
+/** A message of nf_tables, to our own family of tables unless another is named. */
+export const message = (type: number, flags: number, attributes: Attribute[], family = NFPROTO_INET) =>
+	encodeMessage((NFNL_SUBSYS_NFTABLES << 8) | type, flags, header(family), attributes);
 
 export const newTable = (table: string): Uint8Array =>
 	message(NFT_MSG_NEWTABLE, NLM_F_CREATE, [[NFTA_TABLE_NAME, table]]);
@@ -93,119 +97,68 @@ export const newChain = (table: string, name: string): Uint8Array =>
 	]);
 
 export function newRule(table: string, chain: string, expressions: readonly Expression[]): Uint8Array {
-	return message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, [
-		[NFTA_RULE_TABLE, table],
-		[NFTA_RULE_CHAIN, chain],
-		[
-			NFTA_RULE_EXPRESSIONS,
-			expressions.map(
-				([name, attributes]): Attribute => [
-					NFTA_LIST_ELEM,
-					[
-						[NFTA_EXPR_NAME, name],
-						[NFTA_EXPR_DATA, attributes],
-					],
+	return message(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, ruleAttributes(table, chain, expressions));
+}
+
+const ruleAttributes = (table: string, chain: string, expressions: readonly Expression[]): Attribute[] => [
+	[NFTA_RULE_TABLE, table],
+	[NFTA_RULE_CHAIN, chain],
+	[
+		NFTA_RULE_EXPRESSIONS,
+		expressions.map(
+			([name, attributes]): Attribute => [
+				NFTA_LIST_ELEM,
+				[
+					[NFTA_EXPR_NAME, name],
+					[NFTA_EXPR_DATA, attributes],
 				],
-			),
+			],
+		),
+	],
+];
+
+/** A chain of somebody else's table. */
+export interface ForeignChain {
+	/** NFPROTO_ number. */
+	readonly family: number;
+	readonly table: string;
+	readonly name: string;
+}
+
+/** A rule before all others of a chain, with a comment by which it is known. */
+export function insertRule(chain: ForeignChain, expressions: readonly Expression[], comment: string): Uint8Array {
+	const text = new TextEncoder().encode(`${comment}\0`);
+	const attributes: Attribute[] = [
+		...ruleAttributes(chain.table, chain.name, expressions),
+		[NFTA_RULE_USERDATA, concat([Uint8Array.of(NFTNL_UDATA_RULE_COMMENT, text.length), text])],
+	];
+	return message(NFT_MSG_NEWRULE, NLM_F_CREATE, attributes, chain.family);
+}
+
+export const deleteRule = ({ family, table, name }: ForeignChain, handle: Uint8Array): Uint8Array =>
+	message(
+		NFT_MSG_DELRULE,
+		0,
+		[
+			[NFTA_RULE_TABLE, table],
+			[NFTA_RULE_CHAIN, name],
+			[NFTA_RULE_HANDLE, handle],
 		],
-	]);
-}
-
-const NFTA_SET_TABLE = 1;
-const NFTA_SET_NAME = 2;
-const NFTA_SET_FLAGS = 3;
-const NFTA_SET_KEY_TYPE = 4;
-const NFTA_SET_KEY_LEN = 5;
-const NFTA_SET_DATA_TYPE = 6;
-const NFTA_SET_DATA_LEN = 7;
-const NFTA_SET_ID = 10;
-const NFTA_SET_USERDATA = 13;
-const NFT_SET_MAP = 8;
-const NFTA_SET_ELEM_LIST_TABLE = 1;
-const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-const NFTA_SET_ELEM_KEY = 1;
-const NFTA_SET_ELEM_DATA = 2;
-
-/** What the keys of a set are, or its data: `nft` knows types by number, the kernel asks for the length alone. */
-export interface SetType {
-	readonly number: number;
-	/** Bytes. */
-	readonly length: number;
-}
-
-/** libnftnl's note to itself, without which `nft` does not show names: keys are in the host's order (NFTNL_UDATA_SET_KEYBYTEORDER). */
-const HOST_ORDER = Uint8Array.of(0, 4, 1, 0, 0, 0);
-
-/** A set, or with `data` a map: an element is found in the same time however many there are. */
-export const newSet = (table: string, name: string, id: number, key: SetType, data?: SetType): Uint8Array =>
-	message(NFT_MSG_NEWSET, NLM_F_CREATE, [
-		[NFTA_SET_TABLE, table],
-		[NFTA_SET_NAME, name],
-		[NFTA_SET_FLAGS, u32be(data ? NFT_SET_MAP : 0)],
-		[NFTA_SET_KEY_TYPE, u32be(key.number)],
-		[NFTA_SET_KEY_LEN, u32be(key.length)],
-		[NFTA_SET_ID, u32be(id)],
-		[NFTA_SET_USERDATA, HOST_ORDER],
-		...(data
-			? ([
-					[NFTA_SET_DATA_TYPE, u32be(data.number)],
-					[NFTA_SET_DATA_LEN, u32be(data.length)],
-				] as Attribute[])
-			: []),
-	]);
-
-export interface Element {
-	readonly key: Uint8Array;
-	/** Of a map: its value, or a verdict. */
-	readonly data?: Uint8Array | Attribute;
-}
-
-/** How many elements go into one message: the length of a nested attribute is a 16-bit number. */
-const ELEMENTS_AT_ONCE = 200;
-
-function elementMessages(type: number, flags: number, table: string, set: string, elements: readonly Element[]) {
-	const messages: Uint8Array[] = [];
-	for (let at = 0; at < elements.length; at += ELEMENTS_AT_ONCE) {
-		const some = elements.slice(at, at + ELEMENTS_AT_ONCE);
-		messages.push(
-			message(type, flags, [
-				[NFTA_SET_ELEM_LIST_TABLE, table],
-				[NFTA_SET_ELEM_LIST_SET, set],
-				[NFTA_SET_ELEM_LIST_ELEMENTS, some.map(elementAttribute)],
-			]),
-		);
-	}
-	return messages;
-}
-
-function elementAttribute({ key, data }: Element): Attribute {
-	const attributes: Attribute[] = [[NFTA_SET_ELEM_KEY, [[NFTA_DATA_VALUE, key]]]];
-	if (data) attributes.push([NFTA_SET_ELEM_DATA, [data instanceof Uint8Array ? [NFTA_DATA_VALUE, data] : data]]);
-	return [NFTA_LIST_ELEM, attributes];
-}
-
-export const addElements = (table: string, set: string, elements: readonly Element[]): Uint8Array[] =>
-	elementMessages(NFT_MSG_NEWSETELEM, NLM_F_CREATE, table, set, elements);
-
-/** Fails as a whole where one is not there. */
-export const deleteElements = (table: string, set: string, elements: readonly Element[]): Uint8Array[] =>
-	elementMessages(NFT_MSG_DELSETELEM, 0, table, set, elements);
+		family,
+	);
 
 export class NfTables implements Disposable {
 	readonly #socket = new NetlinkSocket(NETLINK_NETFILTER);
 
-	hasTable(table: string): boolean {
-		return this.#isThere(`nf_tables table ${table}`, message(NFT_MSG_GETTABLE, 0, [[NFTA_TABLE_NAME, table]]));
+	/** A number that every change of any table raises by one, whoever made it. */
+	generation(): number {
+		const [answer] = this.#socket.request("nf_tables", message(NFT_MSG_GETGEN, 0, []));
+		const id = answer && decodeAttributes(answer.payload.subarray(4)).get(NFTA_GEN_ID);
+		return id ? new DataView(id.buffer, id.byteOffset).getUint32(0) : 0;
 	}
 
-	/** Whether the set has the element; false as well where there is no such set or table. */
-	hasElement(table: string, set: string, key: Uint8Array): boolean {
-		const [asked] = elementMessages(NFT_MSG_GETSETELEM, 0, table, set, [{ key }]);
-		return asked !== undefined && this.#isThere(`nf_tables set ${set}`, asked);
-	}
-
-	#isThere(what: string, asked: Uint8Array): boolean {
+	/** Whether the kernel finds what is asked for. */
+	isThere(what: string, asked: Uint8Array): boolean {
 		try {
 			this.#socket.request(what, asked);
 			return true;

@@ -35,7 +35,7 @@ const RTA_GATEWAY = 5;
 const AF_UNSPEC = 0;
 const AF_BRIDGE = 7;
 export const AF_INET = 2;
-const IFF_UP = 1;
+export const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
@@ -144,6 +144,10 @@ export function vethMessage(veth: Veth): Uint8Array {
 		],
 	]);
 }
+
+/** Puts a link on a bridge, by the index of that. */
+export const masterMessage = (index: number, master: number): Uint8Array =>
+	encodeMessage(RTM_SETLINK, 0, linkHeader(index, IFF_UP, IFF_UP), [[IFLA_MASTER, u32(master)]]);
 
 /**
  * Lets a port of a bridge send back what came from it (bridge(8), hairpin): a container that reaches itself by an address of

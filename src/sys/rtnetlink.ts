@@ -11,10 +11,12 @@ import {
 	defaultRouteRemovalMessage,
 	hairpinMessage,
 	IFA_ADDRESS,
+	IFF_UP,
 	IFLA_ADDRESS,
 	IFLA_IFNAME,
 	linkHeader,
 	linkUpMessage,
+	masterMessage,
 	RTA_DST,
 	RTA_OIF,
 	RTM_DELLINK,
@@ -34,10 +36,16 @@ export class Rtnetlink implements Disposable {
 
 	/** Index of the link, or undefined. */
 	linkIndex(name: string): number | undefined {
+		return this.link(name)?.index;
+	}
+
+	/** The link, and whether it is up; undefined: there is none. */
+	link(name: string): { readonly index: number; readonly up: boolean } | undefined {
 		try {
 			const message = encodeMessage(RTM_GETLINK, 0, linkHeader(0, 0, 0), [[IFLA_IFNAME, name]]);
 			const [answer] = this.#socket.request(`link ${name}`, message);
-			return answer && view(answer).getInt32(4, true);
+			if (!answer) return undefined;
+			return { index: view(answer).getInt32(4, true), up: (view(answer).getUint32(8, true) & IFF_UP) !== 0 };
 		} catch (error) {
 			if (error instanceof NetlinkError && error.errno === ENODEV) return undefined;
 			throw error;
@@ -65,6 +73,13 @@ export class Rtnetlink implements Disposable {
 	setHairpin(name: string): void {
 		const index = this.linkIndex(name);
 		if (index !== undefined) this.#socket.request(`link ${name}`, hairpinMessage(index));
+	}
+
+	/** Puts a link on a bridge; false: there is no such link. */
+	setMaster(name: string, bridge: number): boolean {
+		const index = this.linkIndex(name);
+		if (index !== undefined) this.#socket.request(`link ${name}`, masterMessage(index, bridge));
+		return index !== undefined;
 	}
 
 	setUp(name: string, index: number): void {

@@ -167,8 +167,8 @@ describe("network create, ls, inspect, rm, prune", () => {
 			const there = (await host.ok("network", "ls", "-q", "-f", "name=victim")) !== "";
 			if (!there) await host.ok("network", "create", "victim");
 			expect(
-				(await host.nc("run", "--rm", "--network", "victim", IMAGE, "ping", "-c1", "-W1", "172.18.0.1")).code,
-			).toBe(0);
+				await host.nc("run", "--rm", "--network", "victim", IMAGE, "ping", "-c1", "-W1", "172.18.0.1"),
+			).toMatchObject({ code: 0, stderr: "" });
 			const removing = Bun.spawn(host.command("network", "rm", "victim"), { stdout: "ignore", stderr: "ignore" });
 			await Bun.sleep(6 * i);
 			removing.kill("SIGKILL");

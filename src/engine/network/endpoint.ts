@@ -3,7 +3,6 @@ import { EngineError } from "../../errors.ts";
 import { BRIDGE_MTU, ensureBridge } from "../../network/bridge.ts";
 import { createEndpoint, insideMessages, linkName } from "../../network/endpoint.ts";
 import { contains, formatMac, formatSubnet, isReserved, macOf, nextAddress, parseMac } from "../../network/ipam.ts";
-import { hasNetwork } from "../../network/table.ts";
 import type { Container } from "../../store/container-record.ts";
 import type { Endpoint } from "../../store/endpoint-record.ts";
 import {
@@ -22,7 +21,7 @@ import { newId } from "../identifiers.ts";
 import { ensureDefault } from "./default.ts";
 import { gatewayEndpoint } from "./gateway.ts";
 import { type NetworkSubnet, subnetOf } from "./subnet.ts";
-import { networkLock, rebuildTable } from "./table.ts";
+import { ensureRules } from "./table.ts";
 
 /** Takes an address in each of its networks. Call within a transaction; releaseAddresses() is the undo. */
 export function leaseEndpoints(engine: Engine, { id, state }: Container): Endpoint[] {
@@ -104,9 +103,6 @@ export const insideOf = (endpoints: readonly Endpoint[]) => {
 	);
 };
 
-/** Asked once a boot. */
-const foreignRules = () => require("../../network/foreign-rules.ts") as typeof import("../../network/foreign-rules.ts");
-
 /**
  * Makes bridges and veth pairs for a process that waits in its new network namespace. Returns what the user should know of
  * a network that is new.
@@ -132,7 +128,7 @@ export function connect(
 ): string[] {
 	const network = getNetworkById(engine.db, id);
 	if (!network || !lease) return [];
-	const { index, isNew } = ensureNetwork(engine, rtnetlink, network);
+	const { index, warnings } = ensureNetwork(engine, rtnetlink, network);
 	const made = { ...lease, mtu: mtuOf(network), ...inside };
 	try {
 		createEndpoint(rtnetlink, made, index, pid);
@@ -141,13 +137,13 @@ export function connect(
 		rtnetlink.deleteLink(lease.link);
 		createEndpoint(rtnetlink, made, index, pid);
 	}
-	return isNew ? foreignRules().warningsOfForeignRules(network.config.device) : [];
+	return warnings;
 }
 
 export const mtuOf = ({ config }: NetworkRecord): number =>
 	Number(config.options["com.docker.network.driver.mtu"] ?? BRIDGE_MTU);
 
-/** Makes what of a network is missing on the host: device, address, forwarding, rules. */
+/** Makes what of a network is missing on the host: device, address, forwarding, rules. Returns what the user should know. */
 export function ensureNetwork(engine: Engine, rtnetlink: Rtnetlink, network: NetworkRecord) {
 	const own = subnetOf(network);
 	const { device } = network.config;
@@ -160,9 +156,5 @@ export function ensureNetwork(engine: Engine, rtnetlink: Rtnetlink, network: Net
 		mtu: mtuOf(network),
 	});
 	// A firewall that was reloaded took them away; those of a bridge that was taken away may be of another subnet.
-	if (isNew || !hasNetwork(engine.bridgeName, device)) {
-		using _lock = networkLock(engine);
-		rebuildTable(engine);
-	}
-	return { index, isNew };
+	return { index, warnings: ensureRules(engine, device, isNew) };
 }

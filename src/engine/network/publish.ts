@@ -17,7 +17,7 @@ import { formatIpv4 } from "../../sys/ipv4.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { gatewayEndpoint } from "./gateway.ts";
-import { networkLock, publishedPorts, rebuildTable } from "./table.ts";
+import { changeOwnRules, networkLock, publishedPorts, rebuildTable } from "./table.ts";
 
 type Binding = HostConfig["portBindings"][number];
 
@@ -171,6 +171,10 @@ function rebind(container: Container): BoundPorts {
 
 function changeRules(engine: Engine, change: "add" | "delete", { id, state }: Container): void {
 	using _lock = networkLock(engine);
-	if (changePorts(engine.bridgeName, change, publishedPorts(state.ports, state.endpoints))) return;
-	rebuildTable(engine, { container: change === "delete" ? id : undefined });
+	const ports = publishedPorts(state.ports, state.endpoints);
+	let isDone = false;
+	changeOwnRules(engine, () => {
+		isDone = changePorts(engine.bridgeName, change, ports);
+	});
+	if (!isDone) rebuildTable(engine, { container: change === "delete" ? id : undefined });
 }

@@ -1,5 +1,6 @@
 /** `network rm` and `network prune`. */
 import { EngineError } from "../../errors.ts";
+import { closeForeignChains } from "../../network/foreign-rules.ts";
 import type { ListedContainer } from "../../store/container-record.ts";
 import { listContainers } from "../../store/containers.ts";
 import { deleteNetwork, listNetworks, type NetworkRecord } from "../../store/networks.ts";
@@ -39,6 +40,7 @@ function take(engine: Engine, network: NetworkRecord): void {
 		using rtnetlink = new Rtnetlink();
 		rtnetlink.deleteLink(network.config.device);
 		rebuildTable(engine, { network: network.id });
+		closeForeignChains(network.config.device);
 		deleteNetwork(engine.db, network.id);
 	});
 	removeTree(`${engine.paths.zones}/${network.id}`);

@@ -1,11 +1,21 @@
 /** The rules of all networks and published ports of this engine, from the records: made, mended, taken away. */
+
+import { openForeignChains } from "../../network/foreign-rules.ts";
 import { parseSubnet } from "../../network/ipam.ts";
 import type { PublishedPort } from "../../network/port-map.ts";
-import { removeTable, replaceTable, type TableNetwork } from "../../network/table.ts";
+import {
+	hasNetwork,
+	removeTable,
+	replaceTable,
+	rulesGeneration,
+	type TableNetwork,
+	tableName,
+} from "../../network/table.ts";
 import { listContainers } from "../../store/containers.ts";
 import type { Endpoint, PortMapping } from "../../store/endpoint-record.ts";
 import { listNetworks, type NetworkRecord } from "../../store/networks.ts";
 import { lockFile } from "../../sys/file.ts";
+import { readFileSync, writeFileSync } from "../../sys/fs.ts";
 import { parseIpv4 } from "../../sys/ipv4.ts";
 import type { Engine } from "../engine.ts";
 import { gatewayEndpoint } from "./gateway.ts";
@@ -20,20 +30,60 @@ export interface Except {
 	readonly container?: string | undefined;
 }
 
-/** Puts everything in its place, whatever is there. The caller holds the lock. */
-export function rebuildTable(engine: Engine, except: Except = {}): void {
-	const networks = listNetworks(engine.db).filter(
-		({ id, config }) => id !== except.network && config.driver === "bridge",
-	);
+/** Puts everything in its place, whatever is there. The caller holds the lock. Returns what the user should know. */
+export function rebuildTable(engine: Engine, except: Except = {}): string[] {
+	const networks = bridges(engine, except.network);
 	if (networks.length === 0) {
 		removeTable(engine.bridgeName);
-		return;
+		return [];
 	}
 	const ports = listContainers(engine.db).flatMap(({ id, state }) =>
 		id === except.container ? [] : publishedPorts(state.ports, state.endpoints),
 	);
 	replaceTable(engine.bridgeName, networks.map(tableNetwork), ports);
+	return openForeign(engine, networks);
 }
+
+function openForeign(engine: Engine, networks: readonly NetworkRecord[]): string[] {
+	const own = tableName(engine.bridgeName);
+	const told = networks.flatMap(({ config: { device } }) => openForeignChains(device, own));
+	noteGeneration(engine, rulesGeneration());
+	return told;
+}
+
+/**
+ * Looks whether a network's rules are there, and those that other firewalls need: where nobody has changed any rule since
+ * the last look, that is one question. Returns what the user should know.
+ */
+export function ensureRules(engine: Engine, device: string, isNew: boolean): string[] {
+	const isThere = !isNew && hasNetwork(engine.bridgeName, device);
+	if (isThere && knownGeneration(engine) === rulesGeneration()) return [];
+	using _lock = networkLock(engine);
+	return isThere ? openForeign(engine, bridges(engine)) : rebuildTable(engine);
+}
+
+const generationFile = ({ paths }: Engine): string => `${paths.run}/ruleset`;
+const noteGeneration = (engine: Engine, generation: number): void =>
+	writeFileSync(generationFile(engine), String(generation), { mode: 0o600 });
+
+/** That of the last look; undefined: there was none. */
+function knownGeneration(engine: Engine): number | undefined {
+	try {
+		return Number(readFileSync(generationFile(engine), "latin1"));
+	} catch {
+		return undefined;
+	}
+}
+
+/** A change of our own is no reason to look again, if nobody changed anything since the last look. */
+export function changeOwnRules(engine: Engine, change: () => void): void {
+	const before = rulesGeneration();
+	change();
+	if (knownGeneration(engine) === before && rulesGeneration() === before + 1) noteGeneration(engine, before + 1);
+}
+
+const bridges = (engine: Engine, except?: string): NetworkRecord[] =>
+	listNetworks(engine.db).filter(({ id, config }) => id !== except && config.driver === "bridge");
 
 const isOn = (options: NetworkRecord["config"]["options"], name: string): boolean => options[name] !== "false";
 

@@ -31,7 +31,7 @@ export function missingFeatures(engine: Engine): string[] {
 	missing.push(...missingControllers(engine));
 	try {
 		using tables = new NfTables();
-		tables.hasTable("nanocontainer");
+		tables.generation();
 	} catch (error) {
 		if (!(error instanceof SyscallError)) throw error;
 		missing.push("No nf_tables: --network bridge does not work; --network none and host do");

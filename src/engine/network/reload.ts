@@ -1,0 +1,36 @@
+/** `network reload`: what somebody took away from the host is put back, for networks and the containers that run in them. */
+import { routeLoopback } from "../../network/bridge.ts";
+import { listContainers } from "../../store/containers.ts";
+import { listNetworks } from "../../store/networks.ts";
+import { Rtnetlink } from "../../sys/rtnetlink.ts";
+import type { Engine } from "../engine.ts";
+import { ensureNetwork } from "./endpoint.ts";
+import { gatewayEndpoint } from "./gateway.ts";
+import { networkLock, rebuildTable } from "./table.ts";
+
+export interface Reloaded {
+	/** Names of the networks. */
+	readonly networks: readonly string[];
+	/** What the user should know. */
+	readonly warnings: readonly string[];
+}
+
+/** Bridges with their addresses, links on them, and all rules: our own, and those before other firewalls'. */
+export function reloadNetworks(engine: Engine): Reloaded {
+	using rtnetlink = new Rtnetlink();
+	const running = listContainers(engine.db).filter(({ state }) => state.status === "running");
+	const networks = listNetworks(engine.db).filter(({ config }) => config.driver === "bridge");
+	for (const network of networks) {
+		const { index } = ensureNetwork(engine, rtnetlink, network);
+		for (const { state } of running) {
+			for (const { network: id, lease } of state.endpoints) {
+				if (id !== network.id || !lease || !rtnetlink.setMaster(lease.link, index)) continue;
+				if (!state.ports.length || gatewayEndpoint(state.endpoints)?.network !== id) continue;
+				rtnetlink.setHairpin(lease.link);
+				routeLoopback(network.config.device);
+			}
+		}
+	}
+	using _lock = networkLock(engine);
+	return { networks: networks.map(({ name }) => name), warnings: rebuildTable(engine) };
+}
