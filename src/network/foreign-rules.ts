@@ -16,6 +16,8 @@ const FAMILIES = [1, 2];
 const TCP = 6;
 const UDP = 17;
 const DNS = 53;
+/** Of a name server that cannot have that port. */
+export const OTHER_DNS_PORT = 10053;
 
 /** By which our rules in others' chains are known. */
 const commentOf = (device: string): string => `nanocontainer ${device}`;
@@ -79,7 +81,9 @@ const throughRules = (device: string): Expression[][] => [
 
 /** Containers ask the name server at their gateway, which is this host. */
 const nameRules = (device: string): Expression[][] =>
-	[UDP, TCP].map((protocol) => accept(...interfaceOf("in", device), ...destinationPort(protocol, DNS)));
+	[DNS, OTHER_DNS_PORT].flatMap((port) =>
+		[UDP, TCP].map((protocol) => accept(...interfaceOf("in", device), ...destinationPort(protocol, port))),
+	);
 
 function add(device: string, chain: ForeignChain, rules: readonly (readonly Expression[])[]): string[] {
 	try {

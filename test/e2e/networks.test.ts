@@ -547,20 +547,32 @@ describe("names", () => {
 	});
 });
 
-test("a name server of the host on all its addresses is told of", async () => {
+test("beside a name server of the host on all its addresses: another port, to which questions are led", async () => {
 	const other = Bun.spawn([
 		"python3",
 		"-c",
-		"import socket,time\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.bind(('0.0.0.0',53))\ntime.sleep(60)",
+		`import socket,time
+u=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); u.bind(('0.0.0.0',53))
+t=socket.create_server(('0.0.0.0',53))
+time.sleep(60)`,
 	]);
-	await until(() => sh("ss -lun | grep -q 0.0.0.0:53").success, "the other server");
+	await until(() => sh("ss -ltn | grep -q 0.0.0.0:53").success, "the other server");
 	await host.ok("network", "create", "late");
-	const { code, stderr } = await host.nc("run", "--rm", "--network", "late", IMAGE, "true");
-	expect([code, stderr]).toEqual([
-		125,
-		expect.stringContaining("a name server of this host listens on all of its addresses"),
-	]);
+	await start("peer", "--network", "late");
+	await start("asker", "--network", "late");
+	const pid = Number(await host.ok("inspect", "-f", "{{.State.Pid}}", "asker"));
+	const gateway = (await json("network", "inspect", "late"))[0].IPAM.Config[0].Gateway;
+	for (const tcp of [false, true]) {
+		expect((await ask(pid, gateway, encodeQuestion("peer", {}), tcp)).answers).toEqual([await ip("peer", "late")]);
+	}
+	sh("nft flush ruleset");
+	await host.ok("network", "reload");
+	expect((await ask(pid, gateway, encodeQuestion("peer", {}), false)).answers).toHaveLength(1);
+	await host.ok("rm", "-f", "peer", "asker");
 	other.kill();
 	await other.exited;
+	await start("peer", "--network", "late");
+	expect(sh(`ss -lun | grep -q '${gateway}:53 '`).success).toBe(true);
+	await host.ok("rm", "-f", "peer");
 	await host.ok("network", "rm", "late");
 });

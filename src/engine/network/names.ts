@@ -3,6 +3,7 @@
  * and taken out at its end. The first one of a network begins its name server; the server ends by itself with the last.
  */
 import { EngineError } from "../../errors.ts";
+import { OTHER_DNS_PORT } from "../../network/foreign-rules.ts";
 import { changedZone, startNameServer, zoneLine } from "../../network/names.ts";
 import { spawnNative } from "../../runtime/monitor-process.ts";
 import type { Container } from "../../store/container-record.ts";
@@ -17,7 +18,9 @@ import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { shortId } from "../identifiers.ts";
 import { hostServers } from "./names-files.ts";
+import { DNS_PORT, namesPorts, serverFile, serverPort } from "./names-port.ts";
 import { subnetOf } from "./subnet.ts";
+import { leadPorts } from "./table.ts";
 
 /** Whether containers have names there. */
 export const hasNames = ({ name }: Pick<Endpoint, "name">): boolean => name !== BRIDGE;
@@ -78,28 +81,28 @@ function changeZone(engine: Engine, network: string, container: string, line: st
 	renameSync(`${path}.new`, path);
 }
 
-const PORT = 53;
+/** Where names are asked for, and where they are answered if a server of the host listens on all addresses at 53. */
+const PORTS = [DNS_PORT, OTHER_DNS_PORT];
 
 function ensureServer(engine: Engine, network: NetworkRecord): void {
-	const path = `${zoneOf(engine, network.id)}/pid`;
-	if (existsSync(path)) {
-		const [pid = 0, started] = readFileSync(path, "latin1").trim().split(" ").map(Number);
-		if (startTime(pid) === started) return;
-	}
+	if (serverPort(engine, network.id) !== undefined) return;
 	const gateway = subnetOf(network)?.gateway;
 	if (gateway === undefined) return;
 	const ip = formatIpv4(gateway);
-	using udp = bound(bindSocket("udp", ip, PORT), ip);
-	using tcp = bound(bindSocket("tcp", ip, PORT), ip);
-	const { id, name } = network;
-	const pid = startNameServer(spawnNative, { zones: engine.paths.zones, id, name }, [udp, tcp]);
-	writeFileSync(path, `${pid} ${startTime(pid) ?? 0}`, { mode: 0o600 });
-}
-
-function bound(socket: Fd | string, ip: string): Fd {
-	if (socket instanceof Fd) return socket;
+	for (const port of PORTS) {
+		using udp = freed(bindSocket("udp", ip, port));
+		using tcp = udp && freed(bindSocket("tcp", ip, port));
+		if (!udp || !tcp) continue;
+		const { id, name } = network;
+		const pid = startNameServer(spawnNative, { zones: engine.paths.zones, id, name }, [udp, tcp]);
+		writeFileSync(serverFile(engine, network.id), `${pid} ${startTime(pid) ?? 0} ${port}`, { mode: 0o600 });
+		if (port !== PORTS[0]) leadPorts(engine, "add", namesPorts(engine, network));
+		return;
+	}
 	throw new EngineError(
 		"failed",
-		`the name server of the network cannot have ${ip}:${PORT} (${socket}): a name server of this host listens on all of its addresses; have it listen on those it is for`,
+		`the name server of network ${network.name} can have neither port of ${ip}: ${PORTS.join(", ")}`,
 	);
 }
+
+const freed = (socket: Fd | string): Fd | undefined => (socket instanceof Fd ? socket : undefined);

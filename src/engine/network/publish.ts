@@ -5,7 +5,6 @@
 import { EngineError } from "../../errors.ts";
 import { routeLoopback } from "../../network/bridge.ts";
 import { endProxy, type ProxiedPort, startProxy } from "../../network/proxy.ts";
-import { changePorts } from "../../network/table.ts";
 import { spawnNative } from "../../runtime/monitor-process.ts";
 import type { Container, HostConfig } from "../../store/container-record.ts";
 import { listContainers } from "../../store/containers.ts";
@@ -17,7 +16,7 @@ import { formatIpv4 } from "../../sys/ipv4.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { gatewayEndpoint } from "./gateway.ts";
-import { changeOwnRules, networkLock, publishedPorts, rebuildTable } from "./table.ts";
+import { leadPorts, publishedPorts } from "./table.ts";
 
 type Binding = HostConfig["portBindings"][number];
 
@@ -170,11 +169,6 @@ function rebind(container: Container): BoundPorts {
 }
 
 function changeRules(engine: Engine, change: "add" | "delete", { id, state }: Container): void {
-	using _lock = networkLock(engine);
-	const ports = publishedPorts(state.ports, state.endpoints);
-	let isDone = false;
-	changeOwnRules(engine, () => {
-		isDone = changePorts(engine.bridgeName, change, ports);
-	});
-	if (!isDone) rebuildTable(engine, { container: change === "delete" ? id : undefined });
+	const except = change === "delete" ? { container: id } : {};
+	leadPorts(engine, change, publishedPorts(state.ports, state.endpoints), except);
 }

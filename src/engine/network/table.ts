@@ -4,6 +4,7 @@ import { openForeignChains } from "../../network/foreign-rules.ts";
 import { parseSubnet } from "../../network/ipam.ts";
 import type { PublishedPort } from "../../network/port-map.ts";
 import {
+	changePorts,
 	hasNetwork,
 	removeTable,
 	replaceTable,
@@ -19,6 +20,7 @@ import { readFileSync, writeFileSync } from "../../sys/fs.ts";
 import { parseIpv4 } from "../../sys/ipv4.ts";
 import type { Engine } from "../engine.ts";
 import { gatewayEndpoint } from "./gateway.ts";
+import { namesPorts } from "./names-port.ts";
 
 /** Who changes rules or links excludes others: what is read of the records is what the kernel will have. */
 export const networkLock = (engine: Engine): Disposable => lockFile(engine.paths.networkLock);
@@ -40,7 +42,8 @@ export function rebuildTable(engine: Engine, except: Except = {}): string[] {
 	const ports = listContainers(engine.db).flatMap(({ id, state }) =>
 		id === except.container ? [] : publishedPorts(state.ports, state.endpoints),
 	);
-	replaceTable(engine.bridgeName, networks.map(tableNetwork), ports);
+	const names = networks.flatMap((network) => namesPorts(engine, network));
+	replaceTable(engine.bridgeName, networks.map(tableNetwork), [...ports, ...names]);
 	return openForeign(engine, networks);
 }
 
@@ -75,10 +78,22 @@ function knownGeneration(engine: Engine): number | undefined {
 	}
 }
 
-/** A change of our own is no reason to look again, if nobody changed anything since the last look. */
-export function changeOwnRules(engine: Engine, change: () => void): void {
+/**
+ * Adds ports to the rules, or takes them out; where that fails, all is made anew. A change of our own is no reason to look
+ * at the rules again, if nobody changed anything since the last look.
+ */
+export function leadPorts(
+	engine: Engine,
+	change: "add" | "delete",
+	ports: readonly PublishedPort[],
+	except?: Except,
+): void {
+	using _lock = networkLock(engine);
 	const before = rulesGeneration();
-	change();
+	if (!changePorts(engine.bridgeName, change, ports)) {
+		rebuildTable(engine, except);
+		return;
+	}
 	if (knownGeneration(engine) === before && rulesGeneration() === before + 1) noteGeneration(engine, before + 1);
 }
 
