@@ -66,7 +66,7 @@ export class Host {
 		}
 		for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
 			const command = readText(`/proc/${pid}/cmdline`);
-			if (command.includes(this.dir) || (command.startsWith("nanocontainer-monitor") && this.#owns(command))) {
+			if (command.includes(this.dir) || (/^nanocontainer-(monitor|proxy)/.test(command) && this.#owns(command))) {
 				found.push(`process ${pid} ${command.replaceAll("\0", " ")}`);
 			}
 		}
