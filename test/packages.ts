@@ -12,6 +12,7 @@ const TEST: Readonly<Record<string, readonly string[]>> = {
 	"docker-registry": ["/usr/bin/docker-registry"],
 	iproute2: ["/usr/sbin/ip", "/sbin/ip", "/bin/ip"],
 	nftables: ["/usr/sbin/nft"],
+	iptables: ["/usr/sbin/iptables"],
 	git: ["/usr/bin/git"],
 	attr: ["/usr/bin/getfattr"],
 	e2fsprogs: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"],

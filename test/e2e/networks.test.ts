@@ -576,3 +576,16 @@ time.sleep(60)`,
 	await host.ok("rm", "-f", "peer");
 	await host.ok("network", "rm", "late");
 });
+
+test("iptables reads its tables with our rules in them", async () => {
+	sh("iptables -P FORWARD DROP");
+	expect((await host.nc("run", "--rm", IMAGE, "true")).stderr).toBe("");
+	const listed = sh("iptables -S FORWARD; iptables -S INPUT");
+	expect(listed.stderr.toString()).not.toContain("incompatible");
+	for (const way of ["-i", "-o"]) {
+		expect(listed.stdout.toString()).toMatch(
+			new RegExp(`-A FORWARD ${way} nano\\w+ -m comment --comment "nanocontainer nano\\w+" -j ACCEPT`),
+		);
+	}
+	sh("iptables -P FORWARD ACCEPT; iptables -F FORWARD");
+});

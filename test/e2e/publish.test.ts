@@ -161,7 +161,11 @@ describe("who has a port", () => {
 		await host.ok("rm", "second");
 	});
 	test("a program of the host has it", async () => {
-		const server = Bun.spawn(["python3", "-m", "http.server", "--bind", "127.0.0.1", "9191"], { stderr: "ignore" });
+		const server = Bun.spawn([
+			"python3",
+			"-c",
+			"import socket, time; s = socket.create_server(('127.0.0.1', 9191)); time.sleep(60)",
+		]);
 		await until(() => sh("ss -ltn | grep -q 127.0.0.1:9191").success, "the other program");
 		for (const port of ["9191:80", "127.0.0.1:9191:80"]) {
 			const { code, stderr } = await host.nc("run", "--rm", "-p", port, IMAGE, "true");

@@ -6,11 +6,10 @@ import { parseSignal } from "../../runtime/signals.ts";
 import { availableCapabilities } from "../../security/available.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
 import { type Container, type ContainerConfig, type HostConfig, NEW_STATE } from "../../store/container-record.ts";
-import { findContainer, insertContainer } from "../../store/containers.ts";
-import type { Endpoint, EndpointSettings } from "../../store/endpoint-record.ts";
+import { insertContainer } from "../../store/containers.ts";
+import type { EndpointSettings } from "../../store/endpoint-record.ts";
 import type { ImageRecord } from "../../store/images.ts";
 import { copyRootAttributes, layerPath } from "../../store/layers.ts";
-import { BRIDGE } from "../../store/networks.ts";
 import { keepRoom } from "../../store/room.ts";
 import { ensureVolume, useVolume } from "../../store/volumes.ts";
 import { mkdirSync } from "../../sys/fs.ts";
@@ -18,10 +17,10 @@ import { nodeOs } from "../../sys/node.ts";
 import type { Engine } from "../engine.ts";
 import { checkName, newId, newName, shortId } from "../identifiers.ts";
 import { mergeEnvironment } from "../plan/environment.ts";
-import { limits, mountRules, networks } from "../plan/lazy.ts";
-import { sharedNetwork } from "../plan/oci-config.ts";
+import { limits, mountRules } from "../plan/lazy.ts";
 import { removeContainer } from "../settle/erase.ts";
 import { ANONYMOUS_LABEL } from "../volume/label.ts";
+import { newEndpoint, ownOrShared, portWarnings, sharedHostname } from "./create-network.ts";
 import { withImageVolumes } from "./image-volumes.ts";
 import { inheritedLabels } from "./own-labels.ts";
 import { withVolumesFrom } from "./volumes-from.ts";
@@ -89,25 +88,6 @@ export function create(
 		throw error;
 	}
 	return { container, warnings: [...warnings, ...portWarnings(config.host)] };
-}
-
-/** A container that is named for its network is known by its ID from then on. */
-function ownOrShared(engine: Engine, { host }: CreateOptions): Pick<HostConfig, "networkMode"> {
-	const other = sharedNetwork(host.networkMode);
-	return { networkMode: other === undefined ? host.networkMode : `container:${findContainer(engine.db, other).id}` };
-}
-
-/** Who shares a network shares the name in it. */
-function sharedHostname(engine: Engine, { networkMode }: Pick<HostConfig, "networkMode">) {
-	const other = sharedNetwork(networkMode);
-	if (other === undefined) return {};
-	const { hostname, domainname } = findContainer(engine.db, other).config;
-	return { hostname, domainname };
-}
-
-function portWarnings({ networkMode, portBindings, publishAllPorts }: HostConfig): string[] {
-	if (networkMode !== "host" || (portBindings.length === 0 && !publishAllPorts)) return [];
-	return ["Published ports are discarded when using host network mode"];
 }
 
 function checked(engine: Engine, asked: HostConfig["resources"]) {
@@ -206,13 +186,6 @@ function exposedPorts(ofImage: readonly string[], { exposedPorts: asked, host }:
 	if (all.length < 2) return all;
 	return [...new Set(all)].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
 }
-
-/** The default network is found when it is needed: it may not be on record yet. */
-const newEndpoint = (engine: Engine, settings: EndpointSettings): Endpoint => ({
-	...settings,
-	network: settings.name === BRIDGE ? "" : networks().findNetwork(engine, settings.name).id,
-	lease: null,
-});
 
 function validate(config: ContainerConfig): void {
 	const { host } = config;
