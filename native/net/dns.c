@@ -112,12 +112,15 @@ size_t answer_address(uint8_t *out, size_t n, struct in_addr ip)
 size_t answer_name(uint8_t *out, size_t n, const char *name)
 {
 	size_t length = strlen(name) + 2;
+	for (const char *at = name; *at; at += strcspn(at, ".") + (at[strcspn(at, ".")] == '.'))
+		if (!strcspn(at, ".") || strcspn(at, ".") > LABEL_MAX)
+			return n; /* a container may be called what no name of the system can be */
 	if (length > 255 || n + 12 + length > MAX_MESSAGE - 16)
 		return n;
 	n = record_begin(out, n, TYPE_PTR, length);
 	while (*name) {
 		size_t label = strcspn(name, ".");
-		out[n++] = (uint8_t)(label > LABEL_MAX ? LABEL_MAX : label);
+		out[n++] = (uint8_t)label;
 		memcpy(out + n, name, label);
 		n += label;
 		name += label + (name[label] == '.');

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_WAITING = 512, PATIENCE_MS = 2000, PORT = 53 };
+enum { MAX_WAITING = 512, MAX_OF_ONE = 64, PATIENCE_MS = 2000, PORT = 53 };
 
 struct waiting {
 	struct waiter w;
@@ -62,7 +62,7 @@ static int ask_next(struct waiting *a)
 	char text[64];
 	union address to;
 	if (a->server >= 0)
-		close(a->server);
+		wait_stop(a->server);
 	a->server = -1;
 	while ((a->rest = next_word(a->rest, text, sizeof text))) {
 		int length = server_address(text, &to);
@@ -76,7 +76,7 @@ static int ask_next(struct waiting *a)
 			a->until = now_ms() + PATIENCE_MS;
 			return 0;
 		}
-		close(a->server);
+		wait_stop(a->server);
 		a->server = -1;
 	}
 	return -1;
@@ -115,14 +115,17 @@ static void answer_came(struct waiter *w, uint32_t events)
 		return;
 	memcpy(answer, a->id, 2);
 	sendto(a->client, answer, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, &a->from.any, a->from_len);
-	close(a->server);
+	wait_stop(a->server);
 	a->server = -1;
 }
 
 void forward(int client, const union address *from, socklen_t from_len, const uint8_t *message, size_t n,
 	     const struct question *q, const char *servers)
 {
-	struct waiting *a = count < MAX_WAITING ? calloc(1, sizeof *a + n) : NULL;
+	int own = 0;
+	for (struct waiting *w = waiting; w; w = w->next)
+		own += w->from.v4.sin_addr.s_addr == from->v4.sin_addr.s_addr;
+	struct waiting *a = count < MAX_WAITING && own < MAX_OF_ONE ? calloc(1, sizeof *a + n) : NULL;
 	if (!a)
 		return; /* as many as there may be: the client asks again */
 	a->w.ready = answer_came;
@@ -135,6 +138,8 @@ void forward(int client, const union address *from, socklen_t from_len, const ui
 	memcpy(a->message, message, n);
 	memcpy(a->id, message, 2);
 	strncpy(a->servers, servers, sizeof a->servers - 1);
+	if (strlen(servers) >= sizeof a->servers) /* more than there can be: whole addresses of them */
+		*strrchr(a->servers, ',') = 0;
 	a->rest = a->servers;
 	a->next = waiting;
 	waiting = a;

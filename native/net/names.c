@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@ static void member_ended(struct waiter *w, uint32_t events)
 	struct member *m = (struct member *)w;
 	(void)events;
 	if (m->pidfd >= 0)
-		close(m->pidfd);
+		wait_stop(m->pidfd);
 	m->pidfd = -1;
 }
 
@@ -123,12 +124,19 @@ static void question_came(struct waiter *w, uint32_t events)
 	sendto(p->fd, out, length, MSG_DONTWAIT | MSG_NOSIGNAL, &from.any, from_len);
 }
 
+/* Only to end the waiting: they are seen off in the loop. */
+static void child_ended(int sig)
+{
+	(void)sig;
+}
+
 int names_main(int argc, char **argv)
 {
 	static struct port udp = { .w = { question_came }, .fd = 3 }, tcp = { .w = { names_tcp_ready }, .fd = 4 };
 	if (argc != 4 || strlen(argv[2]) > 64)
 		return 1;
 	detach();
+	signal(SIGCHLD, child_ended);
 	zones = open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
 	network_name = argv[3];
 	snprintf(zone_path, sizeof zone_path, "%s/names", argv[2]);
@@ -139,6 +147,7 @@ int names_main(int argc, char **argv)
 	zone_load();
 	for (int waiting = 0;;) {
 		wait_round(waiting ? TICK_MS : -1);
+		names_tcp_ended();
 		while (retired_n)
 			zone_free(&retired[--retired_n]);
 		waiting = forward_timeouts();

@@ -3,7 +3,7 @@
 #define NC_NAMES_H
 #include "net.h"
 #include <stddef.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 enum { MAX_SERVERS = 3, MAX_MESSAGE = 65535, MAX_NAME = 256 };
 
@@ -21,7 +21,7 @@ struct zone {
 	char *text;
 	struct member *members;
 	int n;
-	ino_t inode; /* a new file takes the place of the old one */
+	struct stat file; /* a new one takes the place of the old one */
 };
 
 /* zone.c. Whether the file is another one than what was read; reading it: 0, or -1. */
@@ -55,7 +55,7 @@ size_t answer_end(uint8_t *out, size_t n, const struct question *q, size_t limit
 /* lookup.c: the answer if the network knows it, or nobody else can; 0 for what is to be asked elsewhere. */
 size_t look_up(uint8_t *out, const uint8_t *message, size_t n, const struct question *q, const struct member *asker);
 
-/* forward.c: to the host's servers. */
+/* forward.c: to the host's servers. One asker has so many questions waiting at most: nobody takes the place of all others. */
 void forward(int client, const union address *from, socklen_t from_len, const uint8_t *message, size_t n,
 	     const struct question *q, const char *servers);
 int forward_timeouts(void); /* returns how many wait */
@@ -63,6 +63,7 @@ int server_address(const char *text, union address *to);
 
 /* names_tcp.c: a connection came; a process of its own serves it. */
 void names_tcp_ready(struct waiter *w, uint32_t events);
+void names_tcp_ended(void); /* sees off those that have ended */
 
 /* names.c */
 extern struct zone own_zone;

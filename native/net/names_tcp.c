@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_CHILDREN = 32, PATIENCE_S = 5, LIFE_S = 30 };
+enum { MAX_CHILDREN = 32, MAX_OF_ONE = 4, PATIENCE_S = 5, LIFE_S = 30 };
 
 static int read_all(int fd, uint8_t *to, size_t n)
 {
@@ -92,28 +92,58 @@ static void serve(int fd, const struct member *m)
 	}
 }
 
+/* Who serves whom. */
+static struct {
+	pid_t pid;
+	struct in_addr asker;
+} children[MAX_CHILDREN];
+
+void names_tcp_ended(void)
+{
+	pid_t pid;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (int i = 0; i < MAX_CHILDREN; i++)
+			if (children[i].pid == pid)
+				children[i].pid = 0;
+}
+
+/* A place for one more of this asker's, or -1: nobody takes the places of all others. */
+static int free_place(struct in_addr asker)
+{
+	int place = -1, own = 0;
+	for (int i = 0; i < MAX_CHILDREN; i++) {
+		if (!children[i].pid)
+			place = i;
+		else
+			own += children[i].asker.s_addr == asker.s_addr;
+	}
+	return own < MAX_OF_ONE ? place : -1;
+}
+
 void names_tcp_ready(struct waiter *w, uint32_t events)
 {
-	static int children;
 	struct port *p = (struct port *)w;
 	union address from;
 	socklen_t length = sizeof from;
 	(void)events;
-	while (children > 0 && waitpid(-1, NULL, WNOHANG) > 0)
-		children--;
 	int fd = accept4(p->fd, &from.any, &length, SOCK_CLOEXEC);
 	if (fd < 0)
 		return;
 	zone_refresh();
 	const struct member *m = from.any.sa_family == AF_INET ? member_at(from.v4.sin_addr) : NULL;
-	if (m && children < MAX_CHILDREN) {
-		pid_t child = fork();
-		if (child == 0) {
-			serve(fd, m);
-			_exit(0);
-		}
-		if (child > 0)
-			children++;
+	int place = m ? free_place(m->ip) : -1;
+	pid_t child = place < 0 ? -1 : fork();
+	if (child == 0) {
+		wait_leave();
+		close(3); /* who comes after us may have the addresses */
+		close(4);
+		signal(SIGCHLD, SIG_DFL);
+		serve(fd, m);
+		_exit(0);
+	}
+	if (child > 0) {
+		children[place].pid = child;
+		children[place].asker = m->ip;
 	}
 	close(fd);
 }

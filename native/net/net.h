@@ -33,10 +33,16 @@ int names_main(int argc, char **argv);
 enum { ROUND = 64 };
 int wait_begin(void);                                    /* -1: not */
 int wait_for(int fd, uint32_t events, struct waiter *w); /* 0, or -1 */
-void wait_round(int timeout_ms);                         /* -1: as long as it takes */
+/* Closes what is waited for. Closing it alone would not do: a child that was forked meanwhile has it too, and while it has,
+ * the set goes on naming a waiter that is gone. */
+void wait_stop(int fd);
+void wait_leave(void);           /* in a child: it waits for nothing of its parent's */
+void wait_round(int timeout_ms); /* -1: as long as it takes */
 
-/* tcp.c: a connection came to the port; at the end of a round of events, what was closed in it is freed. */
+/* tcp.c: a connection came to the port. After a round of events those that still move have another turn (tcp_turns() returns
+ * whether there are any), and what was closed is freed. */
 void tcp_ready(struct waiter *w, uint32_t events);
+int tcp_turns(void);
 void tcp_free_closed(void);
 /* udp.c: before the first; a datagram came; udp_idle() forgets who has been silent, and returns how many are left. */
 void udp_prepare(int fd);

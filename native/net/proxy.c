@@ -64,7 +64,10 @@ int proxy_main(int argc, char **argv)
 			return 1;
 	for (;;) {
 		wait_round(silent);
+		int moving = tcp_turns();
 		tcp_free_closed();
 		silent = udp_idle() ? IDLE_MS : -1;
+		if (moving)
+			silent = 0;
 	}
 }

@@ -9,7 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { CHUNK = 64 * 1024 };
+enum { CHUNK = 64 * 1024, TURNS = 8 }; /* more would let one connection keep all others waiting */
 
 struct flow;
 
@@ -23,8 +23,10 @@ struct end {
 };
 
 struct flow {
-	struct end ends[2];
-	struct flow *next_closed;
+	struct end ends[2]; /* of the client, and of the container */
+	int connected;      /* the container's end stands: before, nothing may be shut down there, or it would be undone */
+	int busy;           /* it is on the list of those that go on */
+	struct flow *next_closed, *next_busy;
 };
 
 static struct flow *closed;
@@ -79,27 +81,57 @@ static int move(struct end *from, struct end *to)
 		from->held -= (size_t)n;
 		moved = 1;
 	}
-	if (from->finished == 1 && !from->held) {
+	if (from->finished == 1 && !from->held && from->flow->connected) {
 		shutdown(to->fd, SHUT_WR);
 		from->finished = 2;
 	}
 	return moved;
 }
 
-static void end_ready(struct waiter *w, uint32_t events)
+static struct flow *busy;
+
+static void flow_go_on(struct flow *f)
 {
-	struct flow *f = ((struct end *)w)->flow;
 	int a = 1, b = 1;
-	if (f->ends[0].fd < 0)
-		return; /* its other end, in the same round, has closed it */
-	if (events & EPOLLERR)
-		a = -1;
-	while (a >= 0 && b >= 0 && (a || b)) {
+	for (int turn = 0; turn < TURNS && a >= 0 && b >= 0 && (a || b); turn++) {
 		a = move(&f->ends[0], &f->ends[1]);
 		b = a < 0 ? a : move(&f->ends[1], &f->ends[0]);
 	}
-	if (a < 0 || b < 0 || (f->ends[0].finished == 2 && f->ends[1].finished == 2))
+	if (a < 0 || b < 0 || (f->ends[0].finished == 2 && f->ends[1].finished == 2)) {
 		flow_close(f);
+	} else if ((a || b) && !f->busy) {
+		f->busy = 1;
+		f->next_busy = busy;
+		busy = f;
+	}
+}
+
+int tcp_turns(void)
+{
+	struct flow *f = busy;
+	busy = NULL;
+	while (f) {
+		struct flow *next = f->next_busy;
+		f->busy = 0;
+		if (f->ends[0].fd >= 0)
+			flow_go_on(f);
+		f = next;
+	}
+	return busy != NULL;
+}
+
+static void end_ready(struct waiter *w, uint32_t events)
+{
+	struct flow *f = ((struct end *)w)->flow;
+	if (f->ends[0].fd < 0)
+		return; /* its other end, in the same round, has closed it */
+	if (events & EPOLLERR) {
+		flow_close(f);
+		return;
+	}
+	if (w == &f->ends[1].w && events & EPOLLOUT && !(events & EPOLLHUP))
+		f->connected = 1;
+	flow_go_on(f);
 }
 
 static struct flow *flow_new(void)
@@ -125,6 +157,8 @@ static int flow_begin(struct flow *f, struct port *p, int client)
 		return -1;
 	for (int i = 0; i < 2; i++) {
 		setsockopt(f->ends[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		setsockopt(f->ends[i].fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on); /* who vanishes without a word is noticed */
+		setsockopt(f->ends[i].fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on); /* splice(2) stops at urgent data */
 		if (pipe2(f->ends[i].pipe, O_NONBLOCK | O_CLOEXEC) < 0)
 			return -1;
 	}

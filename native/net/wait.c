@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "net.h"
 #include <sys/epoll.h>
+#include <unistd.h>
 
 static int set;
 
@@ -14,6 +15,17 @@ int wait_for(int fd, uint32_t events, struct waiter *w)
 {
 	struct epoll_event e = { .events = events, .data.ptr = w };
 	return epoll_ctl(set, EPOLL_CTL_ADD, fd, &e);
+}
+
+void wait_stop(int fd)
+{
+	epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL);
+	close(fd);
+}
+
+void wait_leave(void)
+{
+	close(set);
 }
 
 void wait_round(int timeout_ms)

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,7 +18,11 @@ enum { FIELDS = 7, STARTED = 22, LARGEST_ZONE = 16 << 20 };
 int zone_changed(const struct zone *z, int dir, const char *path)
 {
 	struct stat st;
-	return fstatat(dir, path, &st, 0) < 0 || st.st_ino != z->inode;
+	if (fstatat(dir, path, &st, 0) < 0)
+		return 1;
+	/* the number of a file that is gone may be given to the next but one */
+	return st.st_ino != z->file.st_ino || st.st_dev != z->file.st_dev || st.st_size != z->file.st_size ||
+	       st.st_ctim.tv_sec != z->file.st_ctim.tv_sec || st.st_ctim.tv_nsec != z->file.st_ctim.tv_nsec;
 }
 
 void zone_free(struct zone *z)
@@ -93,7 +96,7 @@ int zone_read(struct zone *z, int dir, const char *path)
 		lines += z->text[i] == '\n';
 	if (n < 0 || !(z->members = calloc((size_t)lines, sizeof *z->members)))
 		return -1;
-	z->inode = st.st_ino;
+	z->file = st;
 	char *rest = z->text, *line;
 	while ((line = strsep(&rest, "\n")))
 		if (*line && member_read(&z->members[z->n], line) == 0)

@@ -17,7 +17,8 @@ export interface PublishedPort {
 	readonly port: number;
 }
 
-const PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const;
+/** As IP numbers them. */
+export const PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 /** Each part of a concatenated key begins at a multiple of four bytes. */
 const word = (bytes: Uint8Array): Uint8Array => {

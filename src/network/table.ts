@@ -15,9 +15,11 @@ import { concat } from "../sys/netlink-message.ts";
 import {
 	connectionKnown,
 	connectionRedirected,
+	destinationIn,
 	destinationIsHost,
 	destinationNetwork,
 	type Expression,
+	goBack,
 	inputInterfaceIn,
 	interfaceName,
 	interfacesVerdict,
@@ -33,6 +35,7 @@ import {
 	verdict,
 	verdictData,
 } from "../sys/nf-expressions.ts";
+import { destinationPort } from "../sys/nf-iptables.ts";
 import { addElements, deleteElements, type Element, getElement, newSet } from "../sys/nf-sets.ts";
 import {
 	deleteTable,
@@ -45,7 +48,7 @@ import {
 	newTable,
 } from "../sys/nf-tables.ts";
 import type { Subnet } from "./ipam.ts";
-import { PORTS, PORTS_AT, type PublishedPort, portMessages } from "./port-map.ts";
+import { PORTS, PORTS_AT, PROTOCOLS, type PublishedPort, portMessages } from "./port-map.ts";
 
 /** The table's name: the default bridge's, so that two state directories on one host don't share one. */
 export const tableName = (bridge: string): string =>
@@ -85,6 +88,7 @@ const PLACE = { number: both(IPV4_ADDR, INET_SERVICE), length: 8 };
 const BRIDGES = "bridges";
 const INTERNAL = "internal";
 const PAIRS = "pairs";
+const DNS = 53;
 const LOOPBACK = { network: 0x7f000000, prefix: 8 };
 
 /** The whole table. Pure. */
@@ -119,10 +123,20 @@ export function tableMessages(
 		newBaseChain(table, "output", { type: "nat", hook: "output", priority: PRIORITY_DSTNAT }),
 		newBaseChain(table, "postrouting", { type: "nat", hook: "postrouting", priority: PRIORITY_SRCNAT }),
 		newBaseChain(table, "forward", { type: "filter", hook: "forward", priority: PRIORITY_FILTER }),
+		newBaseChain(table, "input", { type: "filter", hook: "input", priority: PRIORITY_FILTER }),
 		newChain(table, "published"),
+		newChain(table, "internal_out"),
 		// iifname != "lo" ip daddr 127.0.0.0/8 drop: what is published on the host's loopback is not for its neighbours,
 		// and bridges may route such addresses (route_localnet)
 		rule("raw", notInputInterface("lo"), destinationNetwork(NFPROTO_IPV4, ...bytesOf(LOOPBACK)), drop),
+		// iifname != "lo" ip saddr 127.0.0.0/8 drop: nor does anybody speak in its name
+		rule("raw", notInputInterface("lo"), sourceNetwork(NFPROTO_IPV4, ...bytesOf(LOOPBACK)), drop),
+		// iifname @internal udp dport 53 jump published; …tcp…; iifname @internal return: but for names, what is published is
+		// outside of an internal network
+		...[PROTOCOLS.udp, PROTOCOLS.tcp].map((protocol) =>
+			rule("prerouting", inputInterfaceIn(INTERNAL), destinationPort(protocol, DNS), jump("published")),
+		),
+		rule("prerouting", inputInterfaceIn(INTERNAL), goBack()),
 		// fib daddr type local jump published: whatever is for an address of the host, from outside or from itself
 		rule("prerouting", destinationIsHost(), jump("published")),
 		rule("output", destinationIsHost(), jump("published")),
@@ -132,12 +146,16 @@ export function tableMessages(
 		rule("published", redirectBy(PORTS, NFPROTO_IPV4, false)),
 		// ct state established,related accept
 		rule("forward", connectionKnown(), accept),
+		// iifname @internal jump internal_out: within the network, or nowhere
+		rule("forward", inputInterfaceIn(INTERNAL), jump("internal_out")),
+		rule("internal_out", interfacesVerdict(PAIRS)),
+		rule("internal_out", drop),
+		// iifname @internal meta l4proto . th dport @ports drop: the proxy's sockets are on the gateway's address too
+		rule("input", inputInterfaceIn(INTERNAL), destinationIn(PORTS, NFPROTO_IPV4), drop),
 		// oifname @bridges ct status dnat accept: published, also to other networks
 		rule("forward", outputInterfaceIn(BRIDGES), connectionRedirected(), accept),
 		// iifname . oifname vmap @pairs: within a network
 		rule("forward", interfacesVerdict(PAIRS)),
-		// iifname @internal drop
-		rule("forward", inputInterfaceIn(INTERNAL), drop),
 		// oifname @bridges drop: what is not published is reached neither from outside nor from other networks
 		rule("forward", outputInterfaceIn(BRIDGES), drop),
 		...networks.flatMap((network) => addressRules(network, (...parts) => rule("postrouting", ...parts))),

@@ -164,15 +164,19 @@ export const destinationIsHost = (): Expression[] => [
 
 export const DESTINATION_PORT = 2; // in the headers of TCP, UDP and SCTP alike
 
+/** `meta l4proto . [ip daddr .] th dport @map`: what the map has for it is in the registers then. */
+export const destinationIn = (map: string, family: Family, byAddress = false): Expression[] => [
+	...isFamily(family),
+	loadMeta(NFT_META_L4PROTO),
+	...(byAddress ? [loadPayload(1, DESTINATION[family], LENGTH[family], 1)] : []),
+	loadPayload(2, DESTINATION_PORT, 2, 1 + (byAddress ? LENGTH[family] / 4 : 0)),
+	lookup(map, "value"),
+];
+
 /** `dnat to meta l4proto . [ip daddr .] th dport map @map`: what the map has not goes on to the next rule. */
 export const redirectBy = (map: string, family: Family, byAddress: boolean): Expression[] => {
-	const words = byAddress ? LENGTH[family] / 4 : 0;
 	return [
-		...isFamily(family),
-		loadMeta(NFT_META_L4PROTO),
-		...(byAddress ? [loadPayload(1, DESTINATION[family], LENGTH[family], 1)] : []),
-		loadPayload(2, DESTINATION_PORT, 2, 1 + words),
-		lookup(map, "value"),
+		...destinationIn(map, family, byAddress),
 		[
 			"nat",
 			[

@@ -20,6 +20,7 @@ const IFLA_MTU = 4;
 const IFLA_MASTER = 10;
 const IFLA_PROTINFO = 12;
 const IFLA_BRPORT_MODE = 4;
+const IFLA_BRPORT_ISOLATED = 33;
 const IFLA_LINKINFO = 18;
 const IFLA_NET_NS_FD = 28;
 const IFLA_INFO_KIND = 1;
@@ -153,10 +154,15 @@ export const masterMessage = (index: number, master: number): Uint8Array =>
  * Lets a port of a bridge send back what came from it (bridge(8), hairpin): a container that reaches itself by an address of
  * the host hears itself through the same port.
  */
-export function hairpinMessage(index: number): Uint8Array {
+export const hairpinMessage = (index: number): Uint8Array => bridgePortMessage(index, IFLA_BRPORT_MODE);
+
+/** Keeps a port of a bridge from all others that are kept so (bridge(8), isolated; Linux 4.18): the bridge itself it reaches. */
+export const isolationMessage = (index: number): Uint8Array => bridgePortMessage(index, IFLA_BRPORT_ISOLATED);
+
+function bridgePortMessage(index: number, option: number): Uint8Array {
 	const header = linkHeader(index, 0, 0);
 	header[0] = AF_BRIDGE;
-	return encodeMessage(RTM_SETLINK, 0, header, [[IFLA_PROTINFO, [[IFLA_BRPORT_MODE, u8(1)]]]]);
+	return encodeMessage(RTM_SETLINK, 0, header, [[IFLA_PROTINFO, [[option, u8(1)]]]]);
 }
 
 export function bridgeMessage(name: string, mac: Uint8Array, mtu: number): Uint8Array {

@@ -14,6 +14,7 @@ import {
 	IFF_UP,
 	IFLA_ADDRESS,
 	IFLA_IFNAME,
+	isolationMessage,
 	linkHeader,
 	linkUpMessage,
 	masterMessage,
@@ -73,6 +74,12 @@ export class Rtnetlink implements Disposable {
 	setHairpin(name: string): void {
 		const index = this.linkIndex(name);
 		if (index !== undefined) this.#socket.request(`link ${name}`, hairpinMessage(index));
+	}
+
+	/** For a link that is on a bridge. */
+	setIsolated(name: string): void {
+		const index = this.linkIndex(name);
+		if (index !== undefined) this.#socket.request(`link ${name}`, isolationMessage(index));
 	}
 
 	/** Puts a link on a bridge; false: there is no such link. */

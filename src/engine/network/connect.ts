@@ -160,7 +160,6 @@ function settle(engine: Engine, before: Container, container: Container, pid: nu
 	if (gateway?.network !== previous?.network) {
 		using inside = inNetworkOf(pid, () => new Rtnetlink());
 		defaultRouteInside(inside, gateway?.lease ?? undefined);
-		if (container.state.ports.length) republish(engine, before, container, pid);
 	}
 	if (endpoints.some(hasNames)) announce(engine, container, pid);
 	const files = engine.paths.container(container.id);
@@ -168,4 +167,7 @@ function settle(engine: Engine, before: Container, container: Container, pid: nu
 	for (const one of endpoints) if (isNew(one, before.state.endpoints)) addToHosts(container, files, one);
 	for (const one of before.state.endpoints) if (isNew(one, endpoints)) removeFromHosts(files, one);
 	writeResolvConf(container, files);
+	if (container.state.ports.length && gateway?.network !== previous?.network) {
+		republish(engine, before, container, pid);
+	}
 }

@@ -21,7 +21,7 @@ import { newId } from "../identifiers.ts";
 import { ensureDefault } from "./default.ts";
 import { gatewayEndpoint } from "./gateway.ts";
 import { type NetworkSubnet, subnetOf } from "./subnet.ts";
-import { ensureRules } from "./table.ts";
+import { containersTalk, ensureRules } from "./table.ts";
 
 /** Takes an address in each of its networks. Call within a transaction; releaseAddresses() is the undo. */
 export function leaseEndpoints(engine: Engine, { id, state }: Container): Endpoint[] {
@@ -137,6 +137,8 @@ export function connect(
 		rtnetlink.deleteLink(lease.link);
 		createEndpoint(rtnetlink, made, index, pid);
 	}
+	// Rules see what one container sends to another on a bridge only where br_netfilter is loaded; this needs nothing.
+	if (!containersTalk(network.config)) rtnetlink.setIsolated(lease.link);
 	return warnings;
 }
 

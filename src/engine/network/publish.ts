@@ -7,9 +7,10 @@ import { routeLoopback } from "../../network/bridge.ts";
 import { endProxy, type ProxiedPort, startProxy } from "../../network/proxy.ts";
 import { spawnNative } from "../../runtime/monitor-process.ts";
 import type { Container, HostConfig } from "../../store/container-record.ts";
-import { listContainers } from "../../store/containers.ts";
+import { getContainer, listContainers, updateState } from "../../store/containers.ts";
 import type { PortMapping } from "../../store/endpoint-record.ts";
 import { getNetworkById } from "../../store/networks.ts";
+import { forgetConnections } from "../../sys/conntrack.ts";
 import { readFileSync } from "../../sys/fs.ts";
 import { bindSocket } from "../../sys/ip-socket.ts";
 import { formatIpv4 } from "../../sys/ipv4.ts";
@@ -138,18 +139,25 @@ export function publish(engine: Engine, container: Container, bound: BoundPorts,
 	if (device) routeLoopback(device);
 	using rtnetlink = new Rtnetlink();
 	rtnetlink.setHairpin(endpoint.lease.link);
-	changeRules(engine, "add", container);
+	leadPorts(engine, "add", publishedPorts(state.ports, state.endpoints));
 }
 
-/** Repeatable. */
-export function unpublish(engine: Engine, container: Container): void {
-	endProxy(engine.paths.live(container.id));
-	changeRules(engine, "delete", container);
+/** Repeatable. First they are off the record; last, connections that go on are forgotten, or they would go to who comes next. */
+export function unpublish(engine: Engine, { id, state }: Container): void {
+	endProxy(engine.paths.live(id));
+	leadPorts(engine, "delete", publishedPorts(state.ports, state.endpoints), () =>
+		engine.transaction(() => {
+			const now = getContainer(engine.db, id)?.state;
+			if (now) updateState(engine.db, id, { ...now, ports: [] });
+		}),
+	);
+	for (const { lease } of state.endpoints) if (lease) forgetConnections(lease.ip);
 }
 
 /** The same ports, led to another of its addresses: its networks have changed. */
 export function republish(engine: Engine, before: Container, container: Container, pid: number): void {
 	unpublish(engine, before);
+	engine.transaction(() => updateState(engine.db, container.id, container.state)); // with its ports
 	if (!gatewayEndpoint(container.state.endpoints)) return; // until it has a way out again
 	using bound = rebind(container);
 	publish(engine, container, bound, pid);
@@ -166,9 +174,4 @@ function rebind(container: Container): BoundPorts {
 		for (const { socket } of ports) socket[Symbol.dispose]();
 	};
 	return { ports, mappings: container.state.ports, [Symbol.dispose]: release };
-}
-
-function changeRules(engine: Engine, change: "add" | "delete", { id, state }: Container): void {
-	const except = change === "delete" ? { container: id } : {};
-	leadPorts(engine, change, publishedPorts(state.ports, state.endpoints), except);
 }

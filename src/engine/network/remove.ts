@@ -3,7 +3,7 @@ import { EngineError } from "../../errors.ts";
 import { closeForeignChains } from "../../network/foreign-rules.ts";
 import type { ListedContainer } from "../../store/container-record.ts";
 import { listContainers } from "../../store/containers.ts";
-import { deleteNetwork, listNetworks, type NetworkRecord } from "../../store/networks.ts";
+import { addressesOf, deleteNetwork, listNetworks, type NetworkRecord } from "../../store/networks.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
@@ -31,7 +31,8 @@ export function removeNetwork(engine: Engine, nameOrId: string): void {
 function take(engine: Engine, network: NetworkRecord): void {
 	using _lock = networkLock(engine);
 	engine.transaction(() => {
-		if (activeIn(engine, network).length) {
+		// An address is given out before the container is on record with it.
+		if (activeIn(engine, network).length || addressesOf(engine.db, network.id).length) {
 			throw new EngineError(
 				"conflict",
 				`error while removing network: network ${network.name} id ${network.id} has active endpoints`,
@@ -39,7 +40,7 @@ function take(engine: Engine, network: NetworkRecord): void {
 		}
 		using rtnetlink = new Rtnetlink();
 		rtnetlink.deleteLink(network.config.device);
-		rebuildTable(engine, { network: network.id });
+		rebuildTable(engine, network.id);
 		closeForeignChains(network.config.device);
 		deleteNetwork(engine.db, network.id);
 	});

@@ -12,12 +12,14 @@ import {
 	type TableNetwork,
 	tableName,
 } from "../../network/table.ts";
+import type { ContainerState } from "../../store/container-record.ts";
 import { listContainers } from "../../store/containers.ts";
 import type { Endpoint, PortMapping } from "../../store/endpoint-record.ts";
 import { listNetworks, type NetworkRecord } from "../../store/networks.ts";
 import { lockFile } from "../../sys/file.ts";
 import { readFileSync, writeFileSync } from "../../sys/fs.ts";
 import { parseIpv4 } from "../../sys/ipv4.ts";
+import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { gatewayEndpoint } from "./gateway.ts";
 import { namesPorts } from "./names-port.ts";
@@ -25,23 +27,23 @@ import { namesPorts } from "./names-port.ts";
 /** Who changes rules or links excludes others: what is read of the records is what the kernel will have. */
 export const networkLock = (engine: Engine): Disposable => lockFile(engine.paths.networkLock);
 
-export interface Except {
-	/** A network that is being removed. */
-	readonly network?: string | undefined;
-	/** A container that has ended. */
-	readonly container?: string | undefined;
+/** Whether it runs, or is being started by a command that lives. */
+function isLive({ status, init, monitor }: ContainerState): boolean {
+	const claim = status === "starting" ? monitor : status === "running" ? init : null;
+	return claim !== null && startTime(claim.pid) === claim.startTime;
 }
 
 /** Puts everything in its place, whatever is there. The caller holds the lock. Returns what the user should know. */
-export function rebuildTable(engine: Engine, except: Except = {}): string[] {
-	const networks = bridges(engine, except.network);
+export function rebuildTable(engine: Engine, exceptNetwork?: string): string[] {
+	const networks = bridges(engine, exceptNetwork);
 	if (networks.length === 0) {
 		removeTable(engine.bridgeName);
 		return [];
 	}
-	const ports = listContainers(engine.db).flatMap(({ id, state }) =>
-		id === except.container ? [] : publishedPorts(state.ports, state.endpoints),
-	);
+	// A container that has ended may still be on record with its ports; another may have them by now.
+	const ports = listContainers(engine.db)
+		.filter(({ state }) => state.ports.length > 0 && isLive(state))
+		.flatMap(({ state }) => publishedPorts(state.ports, state.endpoints));
 	const names = networks.flatMap((network) => namesPorts(engine, network));
 	replaceTable(engine.bridgeName, networks.map(tableNetwork), [...ports, ...names]);
 	return openForeign(engine, networks);
@@ -79,19 +81,21 @@ function knownGeneration(engine: Engine): number | undefined {
 }
 
 /**
- * Adds ports to the rules, or takes them out; where that fails, all is made anew. A change of our own is no reason to look
- * at the rules again, if nobody changed anything since the last look.
+ * Adds ports to the rules, or takes them out, after what `record` does: who makes all rules anew meanwhile reads the records
+ * before it, or after. Where it fails, all is made anew. A change of our own is no reason to look at the rules again, if nobody
+ * changed anything since the last look.
  */
 export function leadPorts(
 	engine: Engine,
 	change: "add" | "delete",
 	ports: readonly PublishedPort[],
-	except?: Except,
+	record: () => void = () => {},
 ): void {
 	using _lock = networkLock(engine);
+	record();
 	const before = rulesGeneration();
 	if (!changePorts(engine.bridgeName, change, ports)) {
-		rebuildTable(engine, except);
+		rebuildTable(engine);
 		return;
 	}
 	if (knownGeneration(engine) === before && rulesGeneration() === before + 1) noteGeneration(engine, before + 1);
@@ -102,12 +106,16 @@ const bridges = (engine: Engine, except?: string): NetworkRecord[] =>
 
 const isOn = (options: NetworkRecord["config"]["options"], name: string): boolean => options[name] !== "false";
 
+/** docker's option icc. */
+export const containersTalk = ({ options }: Pick<NetworkRecord["config"], "options">): boolean =>
+	isOn(options, "com.docker.network.bridge.enable_icc");
+
 function tableNetwork({ config: { device, subnets, internal, options } }: NetworkRecord): TableNetwork {
 	return {
 		device,
 		subnets: subnets.flatMap(({ subnet }) => parseSubnet(subnet) ?? []),
 		internal,
-		containersTalk: isOn(options, "com.docker.network.bridge.enable_icc"),
+		containersTalk: containersTalk({ options }),
 		masquerade: isOn(options, "com.docker.network.bridge.enable_ip_masquerade"),
 	};
 }
