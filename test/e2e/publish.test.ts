@@ -147,6 +147,35 @@ print(s.recv(100).decode())"`;
 	}, 30_000);
 });
 
+test("a client that goes on sending is heard by who has the port now, and never by who has the address", async () => {
+	const talk = () =>
+		sh(`python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.5); s.bind(('127.0.0.1', 40404)); s.connect(('127.0.0.1', 5454))
+s.send(b'who')
+print(s.recv(100).decode())"`)
+			.stdout.toString()
+			.trim();
+	const answering = (name: string) =>
+		inside(name, [
+			"s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 53))",
+			"while True:",
+			`  d, a = s.recvfrom(99); s.sendto(b'${name}', a)`,
+		]);
+	await host.ok("run", "-d", "--name", "before", "-p", "5454:53/udp", IMAGE, "sleep", "1000");
+	const first = await answering("before");
+	await until(() => talk() === "before", "the first");
+	await host.ok("rm", "-f", "before");
+	await host.ok("run", "-d", "--name", "heir", IMAGE, "sleep", "1000"); // has its address now
+	const heir = await answering("heir");
+	await host.ok("run", "-d", "--name", "after", "-p", "5454:53/udp", IMAGE, "sleep", "1000");
+	const second = await answering("after");
+	await until(() => talk() === "after", "the second");
+	for (const server of [first, heir, second]) server.kill();
+	await Promise.all([first, heir, second].map((server) => server.exited));
+	await host.ok("rm", "-f", "heir", "after");
+}, 30_000);
+
 describe("who has a port", () => {
 	test("another container has it: docker's words, and nothing is left of who failed", async () => {
 		const { code, stderr } = await host.nc("run", "--rm", "--name", "second", "-p", "8080:80", IMAGE, "true");
@@ -247,7 +276,7 @@ describe("what is said of ports", () => {
 		expect(await host.ok("port", "many", "71/udp")).toBe("127.0.0.1:7100");
 		expect(await host.nc("port", "many", "71")).toMatchObject({
 			code: 1,
-			stderr: "Error: No public port '71/tcp' published for many\n",
+			stderr: "Error: No public port '71' published for many\n",
 		});
 		const [view] = JSON.parse(await host.ok("inspect", "many"));
 		expect(view.NetworkSettings.Ports["7000/tcp"]).toEqual([
@@ -259,10 +288,36 @@ describe("what is said of ports", () => {
 		expect(Object.keys(view.Config.ExposedPorts)).toContain("7001/tcp");
 		expect(await host.ok("ps", "-q", "-f", "publish=7100/udp")).not.toBe("");
 		expect(await host.ok("ps", "-q", "-f", "publish=71/udp")).toBe("");
+		expect(await host.ok("ps", "-q", "-f", "publish=6990-7010")).not.toBe("");
+		expect(await host.ok("ps", "-q", "-f", "expose=73-99")).not.toBe("");
+		expect((await host.nc("ps", "-f", "publish=foo")).stderr).toContain("invalid filter 'publish=foo'");
 		await host.ok("stop", "-t", "0", "many");
 		expect(await host.ok("ps", "-a", "--format", "{{.Ports}}", "-f", "name=many")).toBe("");
 		expect(await host.ok("port", "many")).toBe("");
 		await host.ok("rm", "many");
+	});
+	test("a network's own address for what names none; the same port twice; what a template asks", async () => {
+		await host.ok("network", "create", "-o", "com.docker.network.bridge.host_binding_ipv4=127.0.0.1", "homely");
+		await host.ok("run", "-d", "--name", "home", "--network", "homely", "-p", "8899:80", IMAGE, "sleep", "1000");
+		expect(await host.ok("port", "home")).toBe("80/tcp -> 127.0.0.1:8899");
+		expect(
+			await host.ok(
+				"inspect",
+				"-f",
+				"{{.NetworkSettings.GlobalIPv6Address}}|{{.NetworkSettings.HairpinMode}}|{{.Config.NetworkDisabled}}",
+				"home",
+			),
+		).toBe("|false|false");
+		const key = await host.ok("inspect", "-f", "{{.NetworkSettings.SandboxKey}}", "home");
+		expect(shOk(`nsenter --net=${key} ip -o -4 addr`)).toContain("eth0");
+		await host.ok("rm", "-f", "home");
+		expect((await host.nc("run", "--rm", "-p", "8898:80", "-p", "8898:81", IMAGE, "true")).stderr).toContain(
+			"Bind for 0.0.0.0:8898 failed: port is already allocated",
+		);
+		const hosted = await host.ok("run", "-d", "--network", "host", "-p", "80:80", IMAGE, "sleep", "1000");
+		expect(await host.ok("inspect", "-f", "{{json .NetworkSettings.Ports}}", hosted)).toBe("{}");
+		expect(await host.ok("ps", "--format", "{{.Ports}}", "-f", `id=${hosted}`)).toBe("");
+		await host.ok("rm", "-f", hosted);
 	});
 	test("any port, the first of a range, and -P", async () => {
 		const [low = 0] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/).map(Number);

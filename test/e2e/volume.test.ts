@@ -35,7 +35,7 @@ describe("volume create", () => {
 	});
 	test("what cannot be is refused in docker's words", async () => {
 		for (const [args, text] of [
-			[["a"], 'create a: "a" includes invalid characters for a local volume name'],
+			[["a"], "create a: volume name is too short"],
 			[["../x"], 'create ../x: "../x" includes invalid characters'],
 			[["-d", "nosuch", "vol"], "error looking up volume plugin nosuch"],
 			[["-o", "foo=1", "vol"], 'create vol: invalid option: "foo"'],

@@ -175,7 +175,8 @@ const DEFAULT_SHM = 64 * 1024 * 1024;
 
 function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 	const volumes = asked(flags.volume, (given) => mounts().parseVolume(given));
-	const binds = volumes.map(({ source, destination, readonly, options }) =>
+	const named = volumes.filter(({ source }) => source !== "");
+	const binds = named.map(({ source, destination, readonly, options }) =>
 		[source, destination, [...(readonly ? ["ro"] : []), ...options].join(",")].filter(Boolean).join(":"),
 	);
 	return {

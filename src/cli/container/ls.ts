@@ -107,8 +107,8 @@ function rowOf(container: ListedContainer, full: boolean): Row {
 	};
 }
 
-function portsOf({ config: { exposedPorts }, state: { ports } }: ListedContainer): string {
-	if (exposedPorts.length === 0 && ports.length === 0) return "";
+function portsOf({ config: { exposedPorts }, state: { endpoints, ports } }: ListedContainer): string {
+	if (endpoints.length === 0 || (exposedPorts.length === 0 && ports.length === 0)) return "";
 	const { portsText } = require("./ports-text.ts") as typeof import("./ports-text.ts");
 	return portsText(exposedPorts, ports);
 }

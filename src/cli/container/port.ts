@@ -26,7 +26,7 @@ export const port: Command<Record<string, never>> = {
 		const key = keyOf(wanted);
 		const found = ports.filter(({ inside }) => inside === key);
 		if (found.length === 0) {
-			complain(`Error: No public port '${key}' published for ${name}\n`);
+			complain(`Error: No public port '${wanted}' published for ${name}\n`);
 			return 1;
 		}
 		for (const { outside } of found) print(`${outside}\n`);
@@ -37,6 +37,7 @@ export const port: Command<Record<string, never>> = {
 /** "80" → "80/tcp" */
 function keyOf(text: string): string {
 	const match = /^(\d{1,5})(?:\/(tcp|udp|sctp))?$/.exec(text);
-	if (!match || Number(match[1]) > 65535) throw new EngineError("usage", `invalid port: ${text}`);
+	if (!match || Number(match[1]) > 65535)
+		throw new EngineError("usage", `invalid port (${text}): it is a number up to 65535, and /tcp, /udp or /sctp`);
 	return `${Number(match[1])}/${match[2] ?? "tcp"}`;
 }

@@ -20,6 +20,7 @@ export const rm: Command<typeof flags> = {
 				removeNetwork(engine, name);
 			} catch (error) {
 				if (!(flags.force && error instanceof EngineError && error.code === "not-found")) throw error;
+				return undefined;
 			}
 			return name;
 		});

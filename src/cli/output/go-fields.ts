@@ -54,6 +54,7 @@ export function jsonName(value: object, name: string): string {
 const UNSET: Readonly<Record<string, unknown>> = {
 	...{ Health: null, Healthcheck: null, ExposedPorts: null, Volumes: null, OnBuild: null, StopTimeout: null },
 	...{ StopSignal: "", Shell: null, MacAddress: "", Annotations: null, SizeRw: null, SizeRootFs: null, Tmpfs: null },
+	...{ Name: "", Driver: "", NetworkDisabled: false },
 	...{ Sysctls: null, StorageOpt: null, CpuCount: 0, CpuPercent: 0, CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0 },
 	...{ IOMaximumIOps: 0, IOMaximumBandwidth: 0, Isolation: "", Variant: "", OsVersion: "", Comment: "", Author: "" },
 	...{ NFd: 0, NGoroutines: 0, NEventsListener: 0, ProductLicense: "", DefaultAddressPools: null, CDISpecDirs: null },

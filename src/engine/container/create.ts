@@ -173,11 +173,17 @@ function containerConfig(
 		stopSignal: options.stopSignal ?? defaults?.StopSignal ?? "",
 		stopTimeout: options.stopTimeout ?? null,
 		exposedPorts: exposedPorts(Object.keys(defaults?.ExposedPorts ?? {}), options),
-		volumes: Object.keys(defaults?.Volumes ?? {}),
+		volumes: [...new Set([...Object.keys(defaults?.Volumes ?? {}), ...anonymousPlaces(options.host)])],
 		platform: [os || "linux", architecture, variant].filter(Boolean).join("/"),
 		host: options.host,
 	};
 }
+
+/** `-v /place` */
+const anonymousPlaces = ({ mounts, binds }: HostConfig): string[] =>
+	mounts
+		.filter(({ type, anonymous, destination }) => type === "volume" && anonymous && !binds.includes(destination))
+		.map(({ destination }) => destination);
 
 /** What is published is exposed; each once, with its protocol, in order. */
 function exposedPorts(ofImage: readonly string[], { exposedPorts: asked, host }: CreateOptions): string[] {

@@ -36,8 +36,10 @@ export function networkSettings(engine: Engine, container: Container): object {
 	const { config, state } = container;
 	const { endpoints } = state;
 	const mode = config.host.networkMode;
+	const isRunning = state.status === "running";
 	// What is no network is shown as one, without anything in it.
-	const shown = endpoints.length ? endpoints : mode.startsWith("container:") ? [] : [undefined];
+	const isMode = mode === "host" || mode === "none";
+	const shown = endpoints.length || !isMode ? endpoints : [undefined];
 	const networks = shown.map((endpoint): [string, object] => [
 		endpoint?.name ?? mode,
 		endpointView(engine, container, endpoint),
@@ -46,12 +48,21 @@ export function networkSettings(engine: Engine, container: Container): object {
 	const first = endpoints.find(({ name }) => name === BRIDGE)?.lease;
 	return {
 		Bridge: "",
-		SandboxID: "",
-		SandboxKey: "",
-		Ports: state.status === "running" ? shownPorts(config.exposedPorts, state.ports) : {},
+		SandboxID: isRunning ? container.id : "",
+		SandboxKey: isRunning ? `/proc/${state.init?.pid}/ns/net` : "",
+		Ports: isRunning && endpoints.length ? shownPorts(config.exposedPorts, state.ports) : {},
+		HairpinMode: false,
+		LinkLocalIPv6Address: "",
+		LinkLocalIPv6PrefixLen: 0,
+		SecondaryIPAddresses: null,
+		SecondaryIPv6Addresses: null,
+		EndpointID: first?.id ?? "",
 		Gateway: first ? formatIpv4(first.gateway) : "",
+		GlobalIPv6Address: "",
+		GlobalIPv6PrefixLen: 0,
 		IPAddress: first ? formatIpv4(first.ip) : "",
 		IPPrefixLen: first?.prefix ?? 0,
+		IPv6Gateway: "",
 		MacAddress: first?.mac ?? "",
 		Networks: Object.fromEntries(networks),
 	};

@@ -149,7 +149,9 @@ function tmpfsView(mounts: readonly MountPoint[]): object {
 	return Object.fromEntries(hidden.map((mount) => [mount.destination, mount.options.join(",")]));
 }
 
-function graphDriver(engine: Engine, { id, config }: Container): object {
+function graphDriver(engine: Engine, { id, config, state }: Container): object {
+	// Its overlay is mounted in its own mount namespace alone: from outside it is reached through its first process.
+	const merged = state.status === "running" && state.init ? `/proc/${state.init.pid}/root` : "";
 	const files = engine.paths.container(id);
 	const row = engine.db.query("SELECT layers FROM images WHERE id = ?").get(config.imageId) as {
 		layers: string;
@@ -157,7 +159,10 @@ function graphDriver(engine: Engine, { id, config }: Container): object {
 	const layers = (JSON.parse(row?.layers ?? "[]") as string[])
 		.map((diffId) => layerPath(engine.paths, diffId))
 		.reverse();
-	return { Name: "overlay2", Data: { LowerDir: layers.join(":"), UpperDir: files.upper, WorkDir: files.work } };
+	return {
+		Name: "overlay2",
+		Data: { LowerDir: layers.join(":"), MergedDir: merged, UpperDir: files.upper, WorkDir: files.work },
+	};
 }
 
 function mountView(engine: Engine, mount: MountPoint): object {

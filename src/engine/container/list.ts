@@ -49,17 +49,37 @@ const FILTERS: Readonly<Record<string, Test>> = {
 	volume: (container, value) =>
 		container.config.host.mounts.some((mount) => mount.source === value || mount.destination === value),
 	network: ({ config, state }, value) =>
-		state.endpoints.some(({ name, network }) => name === value || network === value) ||
+		state.endpoints.some(({ name, network }) => name === value || (value !== "" && network.startsWith(value))) ||
 		config.host.networkMode === value,
-	expose: (container, value) => container.config.exposedPorts.includes(value.includes("/") ? value : `${value}/tcp`),
+	expose: ({ config }, value) => {
+		const wanted = portsOf("expose", value);
+		return config.exposedPorts.some((text) => isAmong(wanted, Number.parseInt(text, 10), text.split("/")[1] ?? "tcp"));
+	},
 	publish: ({ state }, value) => {
-		const [port, protocol = "tcp"] = value.split("/");
-		return state.ports.some((one) => String(one.hostPort) === port && one.protocol === protocol);
+		const wanted = portsOf("publish", value);
+		return state.ports.some(({ hostPort, protocol }) => isAmong(wanted, hostPort, protocol));
 	},
 	health: (_, value) => oneOf("health", value, ["none", "starting", "healthy", "unhealthy"]) === "none",
 	"is-task": (_, value) => ["false", "0"].includes(oneOf("is-task", value, ["true", "false", "1", "0"])),
 	isolation: (_, value) => value === "" || value === "default",
 };
+
+interface Ports {
+	readonly first: number;
+	readonly last: number;
+	readonly protocol: string;
+}
+
+/** "80", "80-90/udp" */
+function portsOf(key: string, value: string): Ports {
+	const [, first, last = first, protocol = "tcp"] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(value) ?? [];
+	if (first === undefined)
+		throw new EngineError("invalid", `invalid filter '${key}=${value}': no port or range of ports`);
+	return { first: Number(first), last: Number(last), protocol };
+}
+
+const isAmong = ({ first, last, protocol }: Ports, port: number, of: string): boolean =>
+	protocol === of && port >= first && port <= last;
 
 export function list(engine: Engine, options: ListOptions): ListedContainer[] {
 	for (const key of options.filters.keys()) {

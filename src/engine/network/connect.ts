@@ -114,7 +114,7 @@ function checkConnectable(network: string, { config: { host } }: Container): voi
 			"container sharing network namespace with another container or host cannot be connected to any other network",
 		);
 	}
-	if (network === "none") {
+	if (network === "none" || mode === "none") {
 		throw new EngineError(
 			"invalid",
 			"container cannot be connected to multiple networks with one of the networks in private (none) mode",

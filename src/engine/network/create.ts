@@ -37,6 +37,7 @@ const MTU = "com.docker.network.driver.mtu";
 /** What each may be. */
 const OPTIONS: Readonly<Record<string, RegExp>> = {
 	[`${BRIDGE_OPTION}name`]: /^[^\s/:]{1,15}$/,
+	[`${BRIDGE_OPTION}host_binding_ipv4`]: /^\d{1,3}(\.\d{1,3}){3}$/,
 	[`${BRIDGE_OPTION}enable_icc`]: /^(true|false)$/,
 	[`${BRIDGE_OPTION}enable_ip_masquerade`]: /^(true|false)$/,
 	[MTU]: /^(6[89]|[7-9]\d|\d{3,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/,

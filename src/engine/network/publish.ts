@@ -64,7 +64,8 @@ function wantedBindings({ config: { host, exposedPorts } }: Container): readonly
 /** One port on the address asked for, or on all of both families: the same number on each. */
 function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 	const { protocol, port } = binding;
-	const addresses = binding.hostIp ? [binding.hostIp] : ["0.0.0.0", "::"];
+	const hostIp = binding.hostIp || defaultAddress(engine, container);
+	const addresses = hostIp ? [hostIp] : ["0.0.0.0", "::"];
 	let held: string | undefined;
 	for (const hostPort of candidates(binding.hostPort)) {
 		const sockets: Bound[] = [];
@@ -79,11 +80,8 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 					container,
 					`failed to bind host port ${hostIp}:${hostPort}/${protocol}: cannot assign requested address`,
 				);
-			} else if (protocol !== "sctp" && hostIp !== "::") {
-				throw refused(
-					container,
-					`failed to bind host port ${hostIp}:${hostPort}/${protocol}: this kernel has no such sockets`,
-				);
+			} else if (hostIp !== "::") {
+				throw refused(container, `failed to bind host port ${hostIp}:${hostPort}/${protocol}: protocol not supported`);
 			}
 			if (held !== undefined) break;
 		}
@@ -96,6 +94,13 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 		container,
 		`no free port in ${binding.hostPort || "the range of dynamic ports"} for ${port}/${protocol}`,
 	);
+}
+
+/** docker's option of a network: where its containers' ports are published that name no address; "": everywhere. */
+function defaultAddress(engine: Engine, { state }: Container): string {
+	const network = getNetworkById(engine.db, gatewayEndpoint(state.endpoints)?.network ?? "");
+	const address = network?.config.options["com.docker.network.bridge.host_binding_ipv4"] ?? "";
+	return address === "0.0.0.0" ? "" : address;
 }
 
 const EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -114,10 +119,15 @@ const refused = ({ name, state }: Container, reason: string): EngineError =>
 
 /** Who has it is told as docker tells it: another container, or another program. */
 function taken(engine: Engine, container: Container, { protocol, port }: Binding, hostIp: string, hostPort: number) {
-	const own = listContainers(engine.db).some(
-		({ id, state }) =>
-			id !== container.id && state.ports.some((one) => one.protocol === protocol && one.hostPort === hostPort),
-	);
+	const isOwn =
+		container.config.host.portBindings.filter((one) => one.protocol === protocol && one.hostPort === String(hostPort))
+			.length > 1;
+	const own =
+		isOwn ||
+		listContainers(engine.db).some(
+			({ id, state }) =>
+				id !== container.id && state.ports.some((one) => one.protocol === protocol && one.hostPort === hostPort),
+		);
 	const host = hostIp.includes(":") ? `[${hostIp}]` : hostIp;
 	if (own) return refused(container, `Bind for ${host}:${hostPort} failed: port is already allocated`);
 	const lease = gatewayEndpoint(container.state.endpoints)?.lease;

@@ -43,6 +43,12 @@ export function createVolume(engine: Engine, request: VolumeRequest): Volume {
 
 export function checkVolumeName(name: string): void {
 	if (NAME.test(name)) return;
+	if (name.length < 2) {
+		throw new EngineError(
+			"invalid",
+			`create ${name}: volume name is too short, names should be at least two alphanumeric characters`,
+		);
+	}
 	throw new EngineError(
 		"invalid",
 		`create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
