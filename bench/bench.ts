@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { Docker, removeCgroups } from "../test/peers.ts";
 import { building } from "./building.ts";
 import { BINARY, dir, IMAGE, nc, sh } from "./compare.ts";
+import { networking } from "./networking.ts";
 import { pulling } from "./pulling.ts";
 import { running } from "./running.ts";
 
@@ -39,6 +40,7 @@ try {
 	await running(docker);
 	await building(docker, `${dir}/base.tar`);
 	await pulling(docker);
+	await networking();
 } finally {
 	const ids = Bun.spawnSync(nc("ps", "-aq")).stdout.toString().split("\n").filter(Boolean);
 	if (ids.length) sh(nc("rm", "-f", ...ids));

@@ -6,7 +6,13 @@ import { kernelRelease } from "../sys/kernel.ts";
 import { concat, withAck } from "../sys/netlink-message.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
-import { addressMessage, defaultRouteMessage, linkUpMessage } from "../sys/rtnetlink-message.ts";
+import {
+	addressMessage,
+	defaultRouteMessage,
+	deviceRouteMessage,
+	linkUpMessage,
+	type PartOfLink,
+} from "../sys/rtnetlink-message.ts";
 import { macOf, parseMac } from "./ipam.ts";
 
 /** One end is on the bridge, the other inside. */
@@ -16,8 +22,10 @@ export interface Endpoint {
 	/** 0: none, so no default route. */
 	readonly gateway: Ipv4;
 	readonly mac: string;
-	/** Name of the host's end. */
+	/** Name of the host's end; "": none. */
 	readonly link: string;
+	/** The default route leads to the device itself. */
+	readonly onLink: boolean;
 	/** Name of the other: "eth0". */
 	readonly device: string;
 }
@@ -45,13 +53,17 @@ const indexOf = (device: string): number => ETH0 + Number(device.slice("eth".len
 export function insideMessages(endpoints: readonly Endpoint[]): { messages: Uint8Array; count: number; text: string } {
 	const parts = [linkUpMessage(LO)];
 	const texts = ["lo up"];
-	for (const { ip, prefix, gateway, device } of endpoints) {
+	for (const { ip, prefix, gateway, onLink, device } of endpoints) {
 		const index = indexOf(device);
 		parts.push(addressMessage(index, ip, prefix), linkUpMessage(index));
 		texts.push(`${device} ${formatIpv4(ip)}/${prefix} up`);
-		if (!gateway) continue;
-		parts.push(defaultRouteMessage(gateway));
-		texts.push(`default via ${formatIpv4(gateway)}`);
+		if (onLink) {
+			parts.push(deviceRouteMessage(index));
+			texts.push(`default dev ${device}`);
+		} else if (gateway) {
+			parts.push(defaultRouteMessage(gateway));
+			texts.push(`default via ${formatIpv4(gateway)}`);
+		}
 	}
 	return { messages: concat(parts.map(withAck)), count: parts.length, text: texts.join(", ") };
 }
@@ -84,6 +96,29 @@ export function createEndpoint(
 	}
 }
 
+/** Makes a device in the network namespace of `pid` that is a part of one of the host's (macvlan, ipvlan). */
+export function createPart(
+	rtnetlink: Rtnetlink,
+	endpoint: Endpoint & { readonly mtu: number; readonly chosenIndex: boolean },
+	{ kind, parent, mode }: { readonly kind: PartOfLink["kind"]; readonly parent: string; readonly mode: number },
+	pid: number,
+): void {
+	const parentIndex = rtnetlink.linkIndex(parent);
+	if (parentIndex === undefined) throw new EngineError("failed", `the parent device ${parent} is not there`);
+	using netns = openat2(AT_FDCWD, `/proc/${pid}/ns/net`, O_RDONLY);
+	const { device, mtu, chosenIndex } = endpoint;
+	const mac = kind === "macvlan" ? (parseMac(endpoint.mac) ?? macOf(endpoint.ip)) : undefined;
+	const index = chosenIndex ? indexOf(device) : 0;
+	try {
+		rtnetlink.createPart({ kind, parent: parentIndex, mode, name: device, index, mac, mtu, netns: netns.number });
+	} catch (error) {
+		if (!(error instanceof NetlinkError) || error.errno !== EOPNOTSUPP) throw error;
+		throw new EngineError("unsupported", `This kernel (${kernelRelease()}) has no ${kind} devices (module ${kind})`, {
+			cause: error,
+		});
+	}
+}
+
 /** Configures an end in a namespace in which programs run: address, and up. */
 export function endpointInside(inside: Rtnetlink, { device, ip, prefix }: Endpoint): void {
 	const index = inside.linkIndex(device);
@@ -95,6 +130,6 @@ export function endpointInside(inside: Rtnetlink, { device, ip, prefix }: Endpoi
 /** The way out, in the place of the one there was; undefined: none. */
 export function defaultRouteInside(inside: Rtnetlink, endpoint: Endpoint | undefined): void {
 	const index = endpoint && inside.linkIndex(endpoint.device);
-	if (endpoint && index !== undefined) inside.setDefaultRoute(endpoint.gateway, index);
+	if (endpoint && index !== undefined) inside.setDefaultRoute(endpoint.onLink ? 0 : endpoint.gateway, index);
 	else inside.removeDefaultRoute();
 }

@@ -22,8 +22,10 @@ const Lease = v.object({
 	/** Where the network's name server is. */
 	resolver: v.optional(number, 0),
 	mac: string,
-	/** The end on the host. */
+	/** The end on the host; "": none, for the device is a part of one of the host's (macvlan, ipvlan). */
 	link: string,
+	/** The default route leads to the device itself (ipvlan's l3). */
+	onLink: v.optional(v.boolean(), false),
 	/** The end inside: "eth0". */
 	device: string,
 });

@@ -11,7 +11,7 @@ const stringMap = v.record(string, string);
 
 /** What a network is, in the words of docker's API (network create). */
 export const NetworkConfig = v.object({
-	driver: v.picklist(["bridge", "host", "null"]),
+	driver: v.picklist(["bridge", "macvlan", "ipvlan", "host", "null"]),
 	/** The bridge device on the host; "" where there is none. */
 	device: string,
 	subnets: v.array(

@@ -1,7 +1,16 @@
 /** Links, addresses and routes (rtnetlink(7)), as messages to the kernel. Pure: the runtime puts some into a plan. */
 
 import { type Ipv4, ipv4Bytes } from "./ipv4.ts";
-import { type Attribute, encodeMessage, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, u8, u32 } from "./netlink-message.ts";
+import {
+	type Attribute,
+	encodeMessage,
+	NLM_F_CREATE,
+	NLM_F_EXCL,
+	NLM_F_REPLACE,
+	u8,
+	u16,
+	u32,
+} from "./netlink-message.ts";
 
 const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -17,6 +26,7 @@ export const RTM_GETROUTE = 26;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_PROTINFO = 12;
 const IFLA_BRPORT_MODE = 4;
@@ -40,6 +50,7 @@ export const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
 const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 const RTNH_F_ONLINK = 4;
@@ -103,6 +114,17 @@ export function defaultRouteMessage(gateway: Ipv4, onLink?: number): Uint8Array 
 	return encodeMessage(RTM_NEWROUTE, flags, new Uint8Array(header.buffer), attributes);
 }
 
+/** The IPv4 default route to a device itself: whoever is behind it answers for all. In the place of another. */
+export function deviceRouteMessage(index: number): Uint8Array {
+	const header = new Uint8Array(12); // struct rtmsg
+	header[0] = AF_INET;
+	header[4] = RT_TABLE_MAIN;
+	header[5] = RTPROT_BOOT;
+	header[6] = RT_SCOPE_LINK;
+	header[7] = RTN_UNICAST;
+	return encodeMessage(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header, [[RTA_OIF, u32(index)]]);
+}
+
 /** Takes away the IPv4 default route. */
 export function defaultRouteRemovalMessage(): Uint8Array {
 	const header = new Uint8Array(12); // struct rtmsg
@@ -110,6 +132,39 @@ export function defaultRouteRemovalMessage(): Uint8Array {
 	header[4] = RT_TABLE_MAIN;
 	header[6] = RT_SCOPE_NOWHERE; // whatever the scope is
 	return encodeMessage(RTM_DELROUTE, 0, header, []);
+}
+
+/** A device that is a part of another one. */
+export interface PartOfLink {
+	readonly kind: "macvlan" | "ipvlan";
+	/** Index of the other. */
+	readonly parent: number;
+	readonly mode: number;
+	readonly name: string;
+	/** 0: any. */
+	readonly index: number;
+	/** undefined: that of the other. */
+	readonly mac: Uint8Array | undefined;
+	readonly mtu: number;
+	readonly netns: number;
+}
+
+export function partMessage({ kind, parent, mode, name, index, mac, mtu, netns }: PartOfLink): Uint8Array {
+	const modeBytes = kind === "macvlan" ? u32(mode) : u16(mode); // IFLA_MACVLAN_MODE, IFLA_IPVLAN_MODE: both are 1
+	return encodeMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(index, 0, 0), [
+		[IFLA_IFNAME, name],
+		[IFLA_LINK, u32(parent)],
+		[IFLA_MTU, u32(mtu)],
+		...(mac ? ([[IFLA_ADDRESS, mac]] as Attribute[]) : []),
+		[IFLA_NET_NS_FD, u32(netns)],
+		[
+			IFLA_LINKINFO,
+			[
+				[IFLA_INFO_KIND, kind],
+				[IFLA_INFO_DATA, [[1, modeBytes]]],
+			],
+		],
+	]);
 }
 
 export interface Veth {

@@ -9,6 +9,7 @@ import {
 	bridgeMessage,
 	defaultRouteMessage,
 	defaultRouteRemovalMessage,
+	deviceRouteMessage,
 	hairpinMessage,
 	IFA_ADDRESS,
 	IFF_UP,
@@ -18,6 +19,8 @@ import {
 	linkHeader,
 	linkUpMessage,
 	masterMessage,
+	type PartOfLink,
+	partMessage,
 	RTA_DST,
 	RTA_OIF,
 	RTM_DELLINK,
@@ -66,6 +69,10 @@ export class Rtnetlink implements Disposable {
 		this.#socket.request(`bridge ${name}`, bridgeMessage(name, mac, mtu));
 	}
 
+	createPart(part: PartOfLink): void {
+		this.#socket.request(`${part.kind} ${part.name}`, partMessage(part));
+	}
+
 	createVeth(veth: Veth): void {
 		this.#socket.request(`veth ${veth.host}`, vethMessage(veth));
 	}
@@ -109,8 +116,12 @@ export class Rtnetlink implements Disposable {
 		this.#socket.request(`address ${formatIpv4(ip)}/${prefix} on ${name}`, addressRemovalMessage(index, ip, prefix));
 	}
 
-	/** The default route, through a gateway on the link with this index; in the place of another. */
+	/** The default route, through a gateway on the link with this index; in the place of another; 0: to the link itself. */
 	setDefaultRoute(gateway: Ipv4, index: number): void {
+		if (gateway === 0) {
+			this.#socket.request("default route", deviceRouteMessage(index));
+			return;
+		}
 		this.#socket.request(`default route via ${formatIpv4(gateway)}`, defaultRouteMessage(gateway, index));
 	}
 

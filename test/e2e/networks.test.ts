@@ -113,6 +113,7 @@ describe("network create, ls, inspect, rm, prune", () => {
 			[["-d", "host", "n"], 'only one instance of "host" network is allowed'],
 			[["-d", "overlay", "n"], "there is no swarm"],
 			[["-d", "nosuch", "n"], "could not find plugin nosuch"],
+			[["-d", "macvlan", "-o", "parent=lo", "-o", "macvlan_mode=odd", "n"], 'invalid value "odd"'],
 			[["-o", "nosuch=1", "n"], 'the option "nosuch" is not known'],
 			[["-o", "com.docker.network.driver.mtu=1", "n"], 'invalid value "1"'],
 			[["-o", "com.docker.network.bridge.name=there", "n"], "the device there is there already"],
@@ -356,6 +357,78 @@ describe("network connect and disconnect", () => {
 		await removeAll();
 		expect(await host.ok("network", "inspect", "-f", "{{len .Containers}}", "right")).toBe("0");
 	}, 60_000);
+});
+
+describe("macvlan and ipvlan", () => {
+	const LAN = `nc-lan-${process.pid}`;
+	beforeAll(() => {
+		const made = sh(`set -e; ip netns add ${LAN}; ip link add lan0 type veth peer name far netns ${LAN}
+			ip addr add 10.99.0.2/24 dev lan0; ip link set lan0 up
+			ip -n ${LAN} addr add 10.99.0.1/24 dev far; ip -n ${LAN} link set far up`);
+		if (!made.success) throw new Error(made.stderr.toString());
+	});
+	afterAll(async () => {
+		await removeAll();
+		await host.ok("network", "prune", "-f");
+		sh(`ip netns del ${LAN}`);
+	});
+	test("a container is in the network of a device of the host's, with addresses of its own", async () => {
+		const lan = ["--subnet", "10.99.0.0/24", "--gateway", "10.99.0.1", "-o", "parent=lan0"];
+		await host.ok("network", "create", "-d", "macvlan", ...lan, "lan");
+		expect((await links()).filter((name) => name.startsWith("br-"))).toEqual([]);
+		await start("m1", "--network", "name=lan,ip=10.99.0.50,mac-address=02:aa:bb:cc:dd:ee");
+		await start("m2", "--network", "lan", "-p", "8900:80");
+		expect(await host.ok("exec", "m1", "cat", "/sys/class/net/eth0/address")).toBe("02:aa:bb:cc:dd:ee");
+		expect((await host.nc("exec", "m1", "ip", "route")).stdout).toContain("default via 10.99.0.1 dev eth0");
+		expect(await pings("m1", "10.99.0.1")).toBe(true);
+		expect(await pings("m1", await ip("m2", "lan"))).toBe(true);
+		expect(
+			sh(`ip netns exec ${LAN} ping -c1 -W1 10.99.0.50 || ip netns exec ${LAN} busybox ping -c1 -W1 10.99.0.50`)
+				.success,
+		).toBe(true);
+		expect(await host.ok("port", "m2")).toBe(""); // it is reached without the host
+		await host.ok("network", "create", "side");
+		await host.ok("network", "connect", "side", "m1");
+		await host.ok("network", "disconnect", "lan", "m1");
+		expect(await host.ok("exec", "m1", "ls", "/sys/class/net")).toBe("eth1\nlo");
+		await host.ok("network", "connect", "--ip", "10.99.0.51", "lan", "m1");
+		expect(await pings("m1", "10.99.0.1")).toBe(true);
+		expect((await json("network", "inspect", "lan"))[0]).toMatchObject({
+			Driver: "macvlan",
+			Options: { parent: "lan0" },
+		});
+		await host.ok("stop", "-t", "0", "m1");
+		await host.ok("start", "m1");
+		expect(await pings("m1", "10.99.0.1")).toBe(true);
+		await removeAll();
+		await host.ok("network", "rm", "lan", "side");
+	});
+	test("what is missing is told: the parent, a device that is not there, a kernel without it", async () => {
+		expect((await host.nc("network", "create", "-d", "macvlan", "x1")).stderr).toContain(
+			"name it with --opt parent=DEVICE",
+		);
+		expect((await host.nc("network", "create", "-d", "ipvlan", "-o", "parent=nosuch", "x1")).stderr).toContain(
+			"the parent device nosuch is not there",
+		);
+		expect(await host.ok("network", "ls", "-q", "-f", "name=x1")).toBe("");
+		await host.ok(
+			"network",
+			"create",
+			"-d",
+			"ipvlan",
+			"--subnet",
+			"10.97.0.0/24",
+			"-o",
+			"parent=lan0",
+			"-o",
+			"ipvlan_mode=l3",
+			"x2",
+		);
+		const { code, stdout, stderr } = await host.nc("run", "--rm", "--network", "x2", IMAGE, "ip", "route");
+		if (code === 0) expect(stdout).toContain("default dev eth0");
+		else expect(stderr).toMatch(/This kernel \([^)]+\) has no ipvlan devices \(module ipvlan\)/);
+		await host.ok("network", "rm", "x2");
+	});
 });
 
 describe("--network container:NAME", () => {

@@ -58,6 +58,12 @@ describe("volume create", () => {
 		expect(readFileSync(`${device}/x`, "utf8")).toBe("kept\n");
 		expect(await host.ok("volume", "inspect", "-f", "{{.Options.device}}", "bound")).toBe(device);
 		await host.ok("volume", "rm", "bound");
+		const mount = `type=volume,src=made,dst=/d,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=${device}`;
+		expect((await host.sh("cat /d/x", "--mount", mount)).stdout).toBe("kept\n");
+		expect((await host.sh("true", "--mount", "type=volume,src=odd,dst=/d,volume-opt=foo=1")).stderr).toContain(
+			'create odd: invalid option: "foo"',
+		);
+		await host.ok("volume", "rm", "made");
 		expect(existsSync(`${device}/x`)).toBe(true); // its name went, not it
 		const filled = `${host.dir}/filled`;
 		mkdirSync(filled);

@@ -149,16 +149,17 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 		attach: attachedStreams(flags, detached),
 		stopSignal: flags["stop-signal"],
 		stopTimeout: flags["stop-timeout"],
-		volumeLabels: volumeLabels(flags.mount),
+		volumes: volumeSettings(flags.mount),
 		networks,
 		exposedPorts: flags.expose.flat(),
 		host: hostConfig(flags, networkMode),
 	};
 }
 
-function volumeLabels(mounts: ContainerFlags["mount"]): CreateOptions["volumeLabels"] {
-	const all: Record<string, Readonly<Record<string, string>>> = {};
-	for (const { mount, labels } of mounts) if (mount.source) all[mount.source] = labels;
+function volumeSettings(mounts: ContainerFlags["mount"]): CreateOptions["volumes"] {
+	const all: Record<string, CreateOptions["volumes"][string]> = {};
+	for (const { mount, labels, volumeOptions: options } of mounts)
+		if (mount.source) all[mount.source] = { labels, options };
 	return all;
 }
 

@@ -125,15 +125,18 @@ export interface MountFlag {
 	readonly mount: MountPoint;
 	/** Of a volume that is made for it. */
 	readonly labels: Readonly<Record<string, string>>;
+	/** The same: of the driver "local". */
+	readonly volumeOptions: Readonly<Record<string, string>>;
 }
 
 /** "type=bind,source=/a,target=/b,readonly", and the short "/host:/container[:ro]". */
 export function parseMount(text: string): MountFlag {
 	if (!text.includes("=") && text.includes(":")) {
-		return { mount: { ...parseVolume(text), createSource: false }, labels: {} };
+		return { mount: { ...parseVolume(text), createSource: false }, labels: {}, volumeOptions: {} };
 	}
 	const mount = { ...EMPTY, options: [] as string[] };
 	const labels: Record<string, string> = {};
+	const volumeOptions: Record<string, string> = {};
 	const keys = new Set<string>();
 	for (const field of parseCsv(text)) {
 		const equals = field.indexOf("=");
@@ -143,9 +146,9 @@ export function parseMount(text: string): MountFlag {
 			throw new Error(`invalid field '${field}' must be a key=value pair`);
 		}
 		keys.add(key);
-		if (key === "volume-label") {
+		if (key === "volume-label" || key === "volume-opt") {
 			const [name = "", ...rest] = (value ?? "").split("=");
-			labels[name] = rest.join("=");
+			(key === "volume-opt" ? volumeOptions : labels)[name] = rest.join("=");
 		} else applyKey(mount, key, value, field);
 	}
 	checkKeys(mount, keys);
@@ -161,7 +164,7 @@ export function parseMount(text: string): MountFlag {
 	}
 	if (mount.type === "tmpfs" && mount.source)
 		throw new Error('invalid mount config for type "tmpfs": source must not be specified');
-	return { mount, labels };
+	return { mount, labels, volumeOptions };
 }
 
 /** Options of one type make no sense for another. */
@@ -235,8 +238,6 @@ function applyKey(mount: Draft, key: string, value: string | undefined, field: s
 			}
 			mount.options.push(`subpath=${value}`);
 			return;
-		case "volume-opt":
-			throw new Error("options of volume drivers are not supported yet");
 		case "volume-driver":
 			if (value === "local") return;
 			throw new Error(`volume driver "${value}" is not supported: there is only "local"`);

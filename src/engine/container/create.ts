@@ -11,13 +11,13 @@ import type { EndpointSettings } from "../../store/endpoint-record.ts";
 import type { ImageRecord } from "../../store/images.ts";
 import { copyRootAttributes, layerPath } from "../../store/layers.ts";
 import { keepRoom } from "../../store/room.ts";
-import { ensureVolume, useVolume } from "../../store/volumes.ts";
+import { ensureVolume, useVolume, type Volume } from "../../store/volumes.ts";
 import { mkdirSync } from "../../sys/fs.ts";
 import { nodeOs } from "../../sys/node.ts";
 import type { Engine } from "../engine.ts";
 import { checkName, newId, newName, shortId } from "../identifiers.ts";
 import { mergeEnvironment } from "../plan/environment.ts";
-import { limits, mountRules } from "../plan/lazy.ts";
+import { limits, mountRules, volumeRules } from "../plan/lazy.ts";
 import { removeContainer } from "../settle/erase.ts";
 import { ANONYMOUS_LABEL } from "../volume/label.ts";
 import { newEndpoint, ownOrShared, portWarnings, sharedHostname } from "./create-network.ts";
@@ -49,8 +49,8 @@ export interface CreateOptions {
 	readonly attach: ContainerConfig["attach"];
 	readonly stopSignal: string | undefined;
 	readonly stopTimeout: number | undefined;
-	/** Volume → labels, for those that are made for this container. */
-	readonly volumeLabels: Readonly<Record<string, Readonly<Record<string, string>>>>;
+	/** By name, for those volumes that are made for this container. */
+	readonly volumes: Readonly<Record<string, Pick<Volume, "labels" | "options">>>;
 	readonly host: HostConfig;
 }
 
@@ -74,7 +74,7 @@ export function create(
 		host: { ...options.host, ...networkMode, mounts, resources },
 		...sharedHostname(engine, networkMode),
 	});
-	validate(config);
+	validate(config, options.volumes);
 	// Whoever finds the record, an `rm -f` by name, waits until the container is whole.
 	using _lock = engine.lockId(id);
 	// On record first: what a kill leaves between the two is a container whose directories are made at its start, not
@@ -110,7 +110,7 @@ export function ensureDirectories(engine: Engine, container: Container, layers: 
 function record(
 	engine: Engine,
 	id: string,
-	{ name, networks, volumeLabels }: CreateOptions,
+	{ name, networks, volumes }: CreateOptions,
 	config: ContainerConfig,
 ): Container {
 	return engine.transaction(() => {
@@ -130,8 +130,8 @@ function record(
 				name: mount.source,
 				created: Date.now(),
 				anonymous: mount.anonymous,
-				labels: mount.anonymous ? { [ANONYMOUS_LABEL]: "" } : (volumeLabels[mount.source] ?? {}),
-				options: {},
+				labels: mount.anonymous ? { [ANONYMOUS_LABEL]: "" } : (volumes[mount.source]?.labels ?? {}),
+				options: volumes[mount.source]?.options ?? {},
 			});
 			useVolume(engine.db, mount.source, id);
 		}
@@ -193,7 +193,7 @@ function exposedPorts(ofImage: readonly string[], { exposedPorts: asked, host }:
 	return [...new Set(all)].sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
 }
 
-function validate(config: ContainerConfig): void {
+function validate(config: ContainerConfig, volumes: CreateOptions["volumes"]): void {
 	const { host } = config;
 	if ((config.entrypoint?.length ?? 0) + config.cmd.length === 0) {
 		throw new EngineError("invalid", "no command specified");
@@ -216,6 +216,7 @@ function validate(config: ContainerConfig): void {
 	}
 	if (host.shmSize < 0) throw new EngineError("invalid", "SHM size can not be less than 0");
 	if (host.mounts.length) mountRules().checkMounts(host.mounts);
+	for (const name in volumes) volumeRules().checkVolumeOptions(name, volumes[name]?.options ?? {});
 	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
 	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);
 	if (host.capAdd.length || host.capDrop.length) {

@@ -20,7 +20,7 @@ import { openDir } from "../../sys/file.ts";
 import { mkdirSync, rmSync } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
-import { gatewayEndpoint } from "../network/gateway.ts";
+import { publishingEndpoint } from "../network/gateway.ts";
 import { writeNamesFiles } from "../network/names-files.ts";
 import type { BoundPorts } from "../network/publish.ts";
 import { layersOf, monitorOf, planOf } from "../plan/container-plan.ts";
@@ -108,7 +108,7 @@ function takePorts(engine: Engine, container: Container): BoundPorts | undefined
 	const { portBindings, publishAllPorts } = container.config.host;
 	if (portBindings.length === 0 && !publishAllPorts) return undefined;
 	// A network without a way out: nothing comes in either.
-	if (!gatewayEndpoint(container.state.endpoints)) return undefined;
+	if (!publishingEndpoint(container.state.endpoints)) return undefined;
 	return publishing().bindPorts(engine, container);
 }
 

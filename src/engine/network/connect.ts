@@ -6,7 +6,7 @@ import { EngineError } from "../../errors.ts";
 import { defaultRouteInside, endpointInside, isLinkOf } from "../../network/endpoint.ts";
 import type { Container } from "../../store/container-record.ts";
 import { findContainer, updateState } from "../../store/containers.ts";
-import type { Endpoint, EndpointSettings } from "../../store/endpoint-record.ts";
+import type { Endpoint, EndpointSettings, Lease } from "../../store/endpoint-record.ts";
 import { putLiveRecord } from "../../store/live-records.ts";
 import { networksOf, releaseAddress } from "../../store/networks.ts";
 import { inNetworkOf } from "../../sys/in-network.ts";
@@ -15,7 +15,7 @@ import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { leaseEndpoint, connect as makeLink } from "./endpoint.ts";
 import { findNetwork } from "./find.ts";
-import { gatewayEndpoint } from "./gateway.ts";
+import { gatewayEndpoint, publishingEndpoint } from "./gateway.ts";
 import { announce, hasNames, withdraw } from "./names.ts";
 import { addToHosts, removeFromHosts, writeResolvConf } from "./names-files.ts";
 import { republish } from "./publish.ts";
@@ -73,8 +73,7 @@ export function disconnectContainer(engine: Engine, networkName: string, contain
 	}
 	withdraw(engine, { ...container, state: { ...container.state, endpoints: [endpoint] } });
 	const left = record(engine, container, others);
-	using rtnetlink = new Rtnetlink();
-	if (endpoint.lease) rtnetlink.deleteLink(endpoint.lease.link);
+	if (endpoint.lease) detach(endpoint.lease, pid);
 	engine.transaction(() => releaseAddress(engine.db, container.id, network.id));
 	settle(engine, container, left, pid);
 }
@@ -152,6 +151,11 @@ function attach(engine: Engine, endpoint: Endpoint, pid: number): void {
 	endpointInside(inside, lease);
 }
 
+function detach({ link, device }: Lease, pid: number): void {
+	using rtnetlink = link ? new Rtnetlink() : inNetworkOf(pid, () => new Rtnetlink());
+	rtnetlink.deleteLink(link || device);
+}
+
 /** What follows from where it is connected now: the default route, names, ports, its own files. */
 function settle(engine: Engine, before: Container, container: Container, pid: number): void {
 	const { endpoints } = container.state;
@@ -167,7 +171,8 @@ function settle(engine: Engine, before: Container, container: Container, pid: nu
 	for (const one of endpoints) if (isNew(one, before.state.endpoints)) addToHosts(container, files, one);
 	for (const one of before.state.endpoints) if (isNew(one, endpoints)) removeFromHosts(files, one);
 	writeResolvConf(container, files);
-	if (container.state.ports.length && gateway?.network !== previous?.network) {
+	const led = ({ state }: Container) => publishingEndpoint(state.endpoints)?.network;
+	if (container.state.ports.length && led(container) !== led(before)) {
 		republish(engine, before, container, pid);
 	}
 }

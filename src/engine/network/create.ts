@@ -14,6 +14,7 @@ import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { ensureDefault, PREDEFINED, recordedSubnets } from "./default.ts";
+import { BRIDGE_OPTION, checkDriver, type Driver } from "./drivers.ts";
 import { ensureNetwork } from "./endpoint.ts";
 
 export interface NetworkRequest {
@@ -32,28 +33,17 @@ export interface NetworkRequest {
 /** docker's name for the device of a network that names none. */
 export const bridgeDevice = (id: string): string => `br-${id.slice(0, 12)}`;
 
-const BRIDGE_OPTION = "com.docker.network.bridge.";
-const MTU = "com.docker.network.driver.mtu";
-/** What each may be. */
-const OPTIONS: Readonly<Record<string, RegExp>> = {
-	[`${BRIDGE_OPTION}name`]: /^[^\s/:]{1,15}$/,
-	[`${BRIDGE_OPTION}host_binding_ipv4`]: /^\d{1,3}(\.\d{1,3}){3}$/,
-	[`${BRIDGE_OPTION}enable_icc`]: /^(true|false)$/,
-	[`${BRIDGE_OPTION}enable_ip_masquerade`]: /^(true|false)$/,
-	[MTU]: /^(6[89]|[7-9]\d|\d{3,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/,
-};
-
 /** Throws EngineError where the name, the device or the subnet is another's; then nothing has been made. */
 export function createNetwork(engine: Engine, request: NetworkRequest): NetworkRecord {
-	check(request);
+	const driver = check(request);
 	const id = newId();
 	using rtnetlink = new Rtnetlink();
 	const network = engine.transaction(() => {
 		if (getNetwork(engine.db, request.name)) {
 			throw new EngineError("conflict", `network with name ${request.name} already exists`);
 		}
-		const device = request.options[`${BRIDGE_OPTION}name`] ?? bridgeDevice(id);
-		if (rtnetlink.linkIndex(device) !== undefined) {
+		const device = driver === "bridge" ? (request.options[`${BRIDGE_OPTION}name`] ?? bridgeDevice(id)) : "";
+		if (device && rtnetlink.linkIndex(device) !== undefined) {
 			throw new EngineError(
 				"conflict",
 				`the device ${device} is there already: name another with --opt ${BRIDGE_OPTION}name=NAME`,
@@ -65,7 +55,7 @@ export function createNetwork(engine: Engine, request: NetworkRequest): NetworkR
 			name: request.name,
 			created: Date.now(),
 			config: {
-				driver: "bridge",
+				driver,
 				device,
 				subnets: [subnetConfig(engine, rtnetlink, request)],
 				internal: request.internal,
@@ -80,14 +70,14 @@ export function createNetwork(engine: Engine, request: NetworkRequest): NetworkR
 	try {
 		ensureNetwork(engine, rtnetlink, network);
 	} catch (error) {
-		rtnetlink.deleteLink(network.config.device);
+		if (network.config.device) rtnetlink.deleteLink(network.config.device);
 		engine.transaction(() => deleteNetwork(engine.db, id));
 		throw error;
 	}
 	return network;
 }
 
-function check({ name, driver, options }: NetworkRequest): void {
+function check({ name, driver, options }: NetworkRequest): Driver {
 	if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
 		throw new EngineError(
 			"invalid",
@@ -97,29 +87,7 @@ function check({ name, driver, options }: NetworkRequest): void {
 	if (PREDEFINED.includes(name)) {
 		throw new EngineError("invalid", `operation is not permitted on predefined ${name} network`);
 	}
-	if (driver === "host" || driver === "null") {
-		throw new EngineError("invalid", `only one instance of "${driver}" network is allowed`);
-	}
-	if (driver === "macvlan" || driver === "ipvlan") {
-		throw new EngineError(
-			"unsupported",
-			`networks of the driver "${driver}" are not supported yet: use bridge, or --network host`,
-		);
-	}
-	if (driver === "overlay")
-		throw new EngineError("unsupported", "overlay networks are swarm's, and there is no swarm: one host");
-	if (driver !== "bridge") {
-		throw new EngineError(
-			"not-found",
-			`could not find plugin ${driver} in v1 plugin registry: there are no plugins, and no such driver here: use bridge`,
-		);
-	}
-	for (const [key, value] of Object.entries(options)) {
-		const allowed = Object.hasOwn(OPTIONS, key) ? OPTIONS[key] : undefined;
-		if (!allowed)
-			throw new EngineError("invalid", `the option "${key}" is not known: ${Object.keys(OPTIONS).join(", ")}`);
-		if (!allowed.test(value)) throw new EngineError("invalid", `invalid value "${value}" for the option "${key}"`);
-	}
+	return checkDriver(driver, options);
 }
 
 type SubnetConfig = NetworkConfig["subnets"][number];
@@ -135,7 +103,7 @@ function subnetConfig(engine: Engine, rtnetlink: Rtnetlink, request: NetworkRequ
 		return { subnet: formatSubnet(freeSubnet(rtnetlink, recordedSubnets(engine))), gateway: "", ipRange: "", aux: {} };
 	}
 	const subnet = checkedSubnet(text);
-	checkFree(engine, rtnetlink, subnet);
+	checkFree(engine, rtnetlink, subnet, request.driver);
 	const [gateway = "", range = ""] = [request.gateways[0], request.ipRanges[0]];
 	if (request.gateways.length > 1 || request.ipRanges.length > 1) {
 		throw new EngineError("invalid", "there may be one gateway and one ip-range for a subnet");
@@ -175,10 +143,11 @@ function checkInside(subnet: Subnet, text: string, what: string): void {
 }
 
 /** No other network's, and no address or route of this host. */
-function checkFree(engine: Engine, rtnetlink: Rtnetlink, subnet: Subnet): void {
+function checkFree(engine: Engine, rtnetlink: Rtnetlink, subnet: Subnet, driver: string): void {
 	const overlap = recordedSubnets(engine).find((other) => overlaps(other, subnet));
 	if (overlap) throw new EngineError("conflict", "Pool overlaps with other one on this address space");
-	if (!isFreeSubnet(rtnetlink, subnet)) {
+	// A network of macvlan or ipvlan is a part of one that the host is in.
+	if (driver === "bridge" && !isFreeSubnet(rtnetlink, subnet)) {
 		throw new EngineError(
 			"conflict",
 			`Pool overlaps with other one on this address space: this host has an address in ${formatSubnet(subnet)}, or a route to it`,

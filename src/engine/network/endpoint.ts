@@ -1,7 +1,7 @@
 /** A container's places in its networks: the addresses it gets, the links that are made for it. */
 import { EngineError } from "../../errors.ts";
 import { BRIDGE_MTU, ensureBridge } from "../../network/bridge.ts";
-import { createEndpoint, insideMessages, linkName } from "../../network/endpoint.ts";
+import { createEndpoint, createPart, insideMessages, linkName } from "../../network/endpoint.ts";
 import { contains, formatMac, formatSubnet, isReserved, macOf, nextAddress, parseMac } from "../../network/ipam.ts";
 import type { Container } from "../../store/container-record.ts";
 import type { Endpoint } from "../../store/endpoint-record.ts";
@@ -19,6 +19,7 @@ import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { ensureDefault } from "./default.ts";
+import { isRouted, partOf } from "./drivers.ts";
 import { gatewayEndpoint } from "./gateway.ts";
 import { type NetworkSubnet, subnetOf } from "./subnet.ts";
 import { containersTalk, ensureRules } from "./table.ts";
@@ -44,10 +45,11 @@ export function leaseEndpoint(engine: Engine, container: string, endpoint: Endpo
 			id: newId(),
 			ip,
 			prefix: own.subnet.prefix,
-			gateway: network.config.internal ? 0 : own.gateway,
-			resolver: own.gateway,
+			gateway: network.config.internal || isRouted(network.config) ? 0 : own.gateway,
+			onLink: isRouted(network.config) && !network.config.internal,
+			resolver: network.config.driver === "bridge" ? own.gateway : 0,
 			mac: endpoint.mac ? formatMac(parseMac(endpoint.mac) ?? macOf(ip)) : formatMac(macOf(ip)),
-			link: linkName(container, place),
+			link: network.config.driver === "bridge" ? linkName(container, place) : "",
 			device: `eth${place}`,
 		},
 	};
@@ -98,7 +100,7 @@ export const insideOf = (endpoints: readonly Endpoint[]) => {
 	const gateway = gatewayEndpoint(endpoints);
 	return insideMessages(
 		endpoints.flatMap((endpoint) =>
-			endpoint.lease ? [{ ...endpoint.lease, gateway: endpoint === gateway ? endpoint.lease.gateway : 0 }] : [],
+			endpoint.lease ? [endpoint === gateway ? endpoint.lease : { ...endpoint.lease, gateway: 0, onLink: false }] : [],
 		),
 	);
 };
@@ -128,8 +130,13 @@ export function connect(
 ): string[] {
 	const network = getNetworkById(engine.db, id);
 	if (!network || !lease) return [];
-	const { index, warnings } = ensureNetwork(engine, rtnetlink, network);
 	const made = { ...lease, mtu: mtuOf(network), ...inside };
+	const part = partOf(network.config);
+	if (part) {
+		createPart(rtnetlink, made, part, pid);
+		return [];
+	}
+	const { index, warnings } = ensureNetwork(engine, rtnetlink, network);
 	try {
 		createEndpoint(rtnetlink, made, index, pid);
 	} catch (error) {
@@ -149,6 +156,12 @@ export const mtuOf = ({ config }: NetworkRecord): number =>
 export function ensureNetwork(engine: Engine, rtnetlink: Rtnetlink, network: NetworkRecord) {
 	const own = subnetOf(network);
 	const { device } = network.config;
+	const part = partOf(network.config);
+	if (part) {
+		const parent = rtnetlink.linkIndex(part.parent);
+		if (parent === undefined) throw new EngineError("not-found", `the parent device ${part.parent} is not there`);
+		return { index: parent, warnings: [] };
+	}
 	if (!own) throw new EngineError("failed", `network ${network.name} has no subnet`);
 	const isNew = rtnetlink.linkIndex(device) === undefined;
 	const index = ensureBridge(rtnetlink, {

@@ -2,13 +2,19 @@
 import type { Endpoint } from "../../store/endpoint-record.ts";
 
 /**
- * The endpoint that the default route is of, and published ports lead to: that of the highest priority, then the first by
+ * The endpoint that the default route is of: that of the highest priority, then the first by
  * name (docker's rule). undefined: none has a gateway.
  */
-export function gatewayEndpoint(endpoints: readonly Endpoint[]): Endpoint | undefined {
+export const gatewayEndpoint = (endpoints: readonly Endpoint[]): Endpoint | undefined =>
+	bestOf(endpoints.filter(({ lease }) => lease && (lease.gateway || lease.onLink)));
+
+/** The one that ports are published to: of those on a bridge, for the others are reached without the host. */
+export const publishingEndpoint = (endpoints: readonly Endpoint[]): Endpoint | undefined =>
+	bestOf(endpoints.filter(({ lease }) => lease?.link && lease.gateway));
+
+function bestOf(endpoints: readonly Endpoint[]): Endpoint | undefined {
 	let best: Endpoint | undefined;
 	for (const endpoint of endpoints) {
-		if (!endpoint.lease?.gateway) continue;
 		const isBetter =
 			!best ||
 			endpoint.gwPriority > best.gwPriority ||

@@ -35,8 +35,8 @@ export function announce(engine: Engine, container: Container, pid: number): voi
 	const { dns } = container.config.host;
 	const servers = dns.length ? dns : hostServers();
 	// Who is cut off from the outside reaches it by no questions either (CVE-2024-29018).
-	const hasWayOut = container.state.endpoints.some(({ lease }) => lease?.gateway);
-	const endpoints = container.state.endpoints.filter(hasNames);
+	const hasWayOut = container.state.endpoints.some(({ lease }) => lease?.gateway || lease?.onLink);
+	const endpoints = container.state.endpoints.filter((one) => hasNames(one) && one.lease?.resolver);
 	for (const endpoint of endpoints) {
 		const network = getNetworkById(engine.db, endpoint.network);
 		const { lease } = endpoint;

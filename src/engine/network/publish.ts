@@ -16,7 +16,7 @@ import { bindSocket } from "../../sys/ip-socket.ts";
 import { formatIpv4 } from "../../sys/ipv4.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
-import { gatewayEndpoint } from "./gateway.ts";
+import { publishingEndpoint } from "./gateway.ts";
 import { leadPorts, publishedPorts } from "./table.ts";
 
 type Binding = HostConfig["portBindings"][number];
@@ -98,7 +98,7 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 
 /** docker's option of a network: where its containers' ports are published that name no address; "": everywhere. */
 function defaultAddress(engine: Engine, { state }: Container): string {
-	const network = getNetworkById(engine.db, gatewayEndpoint(state.endpoints)?.network ?? "");
+	const network = getNetworkById(engine.db, publishingEndpoint(state.endpoints)?.network ?? "");
 	const address = network?.config.options["com.docker.network.bridge.host_binding_ipv4"] ?? "";
 	return address === "0.0.0.0" ? "" : address;
 }
@@ -114,7 +114,7 @@ function* candidates(hostPort: string): Generator<number> {
 const refused = ({ name, state }: Container, reason: string): EngineError =>
 	new EngineError(
 		"failed",
-		`failed to set up container networking: driver failed programming external connectivity on endpoint ${name} (${gatewayEndpoint(state.endpoints)?.lease?.id ?? ""}): ${reason}`,
+		`failed to set up container networking: driver failed programming external connectivity on endpoint ${name} (${publishingEndpoint(state.endpoints)?.lease?.id ?? ""}): ${reason}`,
 	);
 
 /** Who has it is told as docker tells it: another container, or another program. */
@@ -130,7 +130,7 @@ function taken(engine: Engine, container: Container, { protocol, port }: Binding
 		);
 	const host = hostIp.includes(":") ? `[${hostIp}]` : hostIp;
 	if (own) return refused(container, `Bind for ${host}:${hostPort} failed: port is already allocated`);
-	const lease = gatewayEndpoint(container.state.endpoints)?.lease;
+	const lease = publishingEndpoint(container.state.endpoints)?.lease;
 	const target = lease ? `:${formatIpv4(lease.ip)}:${port}` : "";
 	return refused(
 		container,
@@ -141,7 +141,7 @@ function taken(engine: Engine, container: Container, { protocol, port }: Binding
 /** Leads the ports to a container that waits to run. They are on record by now: unpublish() is the undo. */
 export function publish(engine: Engine, container: Container, bound: BoundPorts, pid: number): void {
 	const { id, state } = container;
-	const endpoint = gatewayEndpoint(state.endpoints);
+	const endpoint = publishingEndpoint(state.endpoints);
 	if (!endpoint?.lease) return; // a network without a way out: as docker, nothing is published
 	const { ip } = endpoint.lease;
 	startProxy(spawnNative, { id, pid, ip, directory: engine.paths.live(id) }, bound.ports);
@@ -168,7 +168,7 @@ export function unpublish(engine: Engine, { id, state }: Container): void {
 export function republish(engine: Engine, before: Container, container: Container, pid: number): void {
 	unpublish(engine, before);
 	engine.transaction(() => updateState(engine.db, container.id, container.state)); // with its ports
-	if (!gatewayEndpoint(container.state.endpoints)) return; // until it has a way out again
+	if (!publishingEndpoint(container.state.endpoints)) return; // until it has a way out again
 	using bound = rebind(container);
 	publish(engine, container, bound, pid);
 }

@@ -5,7 +5,7 @@ import { listNetworks } from "../../store/networks.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { ensureNetwork } from "./endpoint.ts";
-import { gatewayEndpoint } from "./gateway.ts";
+import { publishingEndpoint } from "./gateway.ts";
 import { networkLock, rebuildTable } from "./table.ts";
 
 export interface Reloaded {
@@ -25,7 +25,7 @@ export function reloadNetworks(engine: Engine): Reloaded {
 		for (const { state } of running) {
 			for (const { network: id, lease } of state.endpoints) {
 				if (id !== network.id || !lease || !rtnetlink.setMaster(lease.link, index)) continue;
-				if (!state.ports.length || gatewayEndpoint(state.endpoints)?.network !== id) continue;
+				if (!state.ports.length || publishingEndpoint(state.endpoints)?.network !== id) continue;
 				rtnetlink.setHairpin(lease.link);
 				routeLoopback(network.config.device);
 			}

@@ -39,9 +39,11 @@ function take(engine: Engine, network: NetworkRecord): void {
 			);
 		}
 		using rtnetlink = new Rtnetlink();
-		rtnetlink.deleteLink(network.config.device);
-		rebuildTable(engine, network.id);
-		closeForeignChains(network.config.device);
+		if (network.config.driver === "bridge") {
+			rtnetlink.deleteLink(network.config.device);
+			rebuildTable(engine, network.id);
+			closeForeignChains(network.config.device);
+		}
 		deleteNetwork(engine.db, network.id);
 	});
 	removeTree(`${engine.paths.zones}/${network.id}`);

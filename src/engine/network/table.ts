@@ -21,7 +21,7 @@ import { readFileSync, writeFileSync } from "../../sys/fs.ts";
 import { parseIpv4 } from "../../sys/ipv4.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
-import { gatewayEndpoint } from "./gateway.ts";
+import { publishingEndpoint } from "./gateway.ts";
 import { namesPorts } from "./names-port.ts";
 
 /** Who changes rules or links excludes others: what is read of the records is what the kernel will have. */
@@ -122,7 +122,7 @@ function tableNetwork({ config: { device, subnets, internal, options } }: Networ
 
 /** For the maps: those of IPv4. */
 export function publishedPorts(ports: readonly PortMapping[], endpoints: readonly Endpoint[]): PublishedPort[] {
-	const lease = ports.length ? gatewayEndpoint(endpoints)?.lease : undefined;
+	const lease = ports.length ? publishingEndpoint(endpoints)?.lease : undefined;
 	if (!lease) return [];
 	return ports.flatMap(({ protocol, hostIp, hostPort, port }) => {
 		const address = parseIpv4(hostIp);

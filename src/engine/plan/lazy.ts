@@ -24,5 +24,8 @@ export const mountRules = () => require("./check-mounts.ts") as typeof import(".
 /** Volumes and host directories: the same. */
 export const volumes = () => require("../volume/mounts.ts") as typeof import("../volume/mounts.ts");
 
+/** Options of volumes: for mounts that have some. */
+export const volumeRules = () => require("../volume/options.ts") as typeof import("../volume/options.ts");
+
 /** Limits and their limits: for containers that are given some. */
 export const limits = () => require("./check-resources.ts") as typeof import("./check-resources.ts");

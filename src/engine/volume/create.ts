@@ -5,10 +5,9 @@ import { mkdirSync } from "../../sys/fs.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { ANONYMOUS_LABEL } from "./label.ts";
+import { checkVolumeOptions } from "./options.ts";
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
-/** What docker's "local" driver takes; each is a part of mount(8). */
-const OPTIONS = ["type", "device", "o"];
 
 export interface VolumeRequest {
 	/** undefined: an anonymous one, which `volume prune` takes. */
@@ -25,7 +24,7 @@ export function createVolume(engine: Engine, request: VolumeRequest): Volume {
 	if (request.driver !== "local") {
 		throw new EngineError("not-found", `error looking up volume plugin ${request.driver}: there is only "local"`);
 	}
-	checkOptions(name ?? "", request.options);
+	checkVolumeOptions(name ?? "", request.options);
 	const volume: Volume = {
 		name: name ?? newId(),
 		created: Date.now(),
@@ -53,25 +52,4 @@ export function checkVolumeName(name: string): void {
 		"invalid",
 		`create ${name}: ${JSON.stringify(name)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
 	);
-}
-
-function checkOptions(name: string, options: VolumeRequest["options"]): void {
-	const given = Object.keys(options);
-	if (given.length === 0) return;
-	const refuse = (why: string) => new EngineError("invalid", `create ${name}: ${why}`);
-	const unknown = given.find((key) => !OPTIONS.includes(key));
-	if (unknown !== undefined) throw refuse(`invalid option: ${JSON.stringify(unknown)}`);
-	const { type = "", device = "", o = "" } = options;
-	if (!device) throw refuse('missing required option: "device"');
-	const isBind = o.split(",").some((word) => word === "bind" || word === "rbind");
-	if (isBind && type !== "" && type !== "none")
-		throw refuse(`a bind mount has the type "none", not ${JSON.stringify(type)}`);
-	if (isBind && !device.startsWith("/")) throw refuse(`"device" must be an absolute path: ${device}`);
-	if (!isBind && !type) throw refuse('missing required option: "type"');
-	if (!isBind) {
-		throw new EngineError(
-			"unsupported",
-			`create ${name}: volumes of type ${JSON.stringify(type)} are not supported yet: mount it on the host, and name the place with --opt type=none --opt o=bind --opt device=PATH`,
-		);
-	}
 }
