@@ -99,18 +99,17 @@ export function createEndpoint(
 /** Makes a device in the network namespace of `pid` that is a part of one of the host's (macvlan, ipvlan). */
 export function createPart(
 	rtnetlink: Rtnetlink,
-	endpoint: Endpoint & { readonly mtu: number; readonly chosenIndex: boolean },
+	endpoint: Endpoint & { readonly mtu: number },
 	{ kind, parent, mode }: { readonly kind: PartOfLink["kind"]; readonly parent: string; readonly mode: number },
 	pid: number,
 ): void {
 	const parentIndex = rtnetlink.linkIndex(parent);
 	if (parentIndex === undefined) throw new EngineError("failed", `the parent device ${parent} is not there`);
 	using netns = openat2(AT_FDCWD, `/proc/${pid}/ns/net`, O_RDONLY);
-	const { device, mtu, chosenIndex } = endpoint;
+	const { device, mtu } = endpoint;
 	const mac = kind === "macvlan" ? (parseMac(endpoint.mac) ?? macOf(endpoint.ip)) : undefined;
-	const index = chosenIndex ? indexOf(device) : 0;
 	try {
-		rtnetlink.createPart({ kind, parent: parentIndex, mode, name: device, index, mac, mtu, netns: netns.number });
+		rtnetlink.createPart({ kind, parent: parentIndex, mode, name: device, mac, mtu, netns: netns.number });
 	} catch (error) {
 		if (!(error instanceof NetlinkError) || error.errno !== EOPNOTSUPP) throw error;
 		throw new EngineError("unsupported", `This kernel (${kernelRelease()}) has no ${kind} devices (module ${kind})`, {

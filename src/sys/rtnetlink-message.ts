@@ -141,17 +141,19 @@ export interface PartOfLink {
 	readonly parent: number;
 	readonly mode: number;
 	readonly name: string;
-	/** 0: any. */
-	readonly index: number;
 	/** undefined: that of the other. */
 	readonly mac: Uint8Array | undefined;
 	readonly mtu: number;
 	readonly netns: number;
 }
 
-export function partMessage({ kind, parent, mode, name, index, mac, mtu, netns }: PartOfLink): Uint8Array {
+/**
+ * Its number is the kernel's to choose, which takes the first that is free in the new namespace: older kernels look for a
+ * number that is asked for in the namespace of who asks.
+ */
+export function partMessage({ kind, parent, mode, name, mac, mtu, netns }: PartOfLink): Uint8Array {
 	const modeBytes = kind === "macvlan" ? u32(mode) : u16(mode); // IFLA_MACVLAN_MODE, IFLA_IPVLAN_MODE: both are 1
-	return encodeMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(index, 0, 0), [
+	return encodeMessage(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, linkHeader(0, 0, 0), [
 		[IFLA_IFNAME, name],
 		[IFLA_LINK, u32(parent)],
 		[IFLA_MTU, u32(mtu)],

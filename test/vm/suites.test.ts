@@ -27,7 +27,7 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 		program: undefined,
 		files: [busybox(), file("script", script(suites))],
 		disks: [disk],
-		modules: { further: ["binfmt_misc"] },
+		modules: { further: ["binfmt_misc", "ipvlan"] },
 		parameters: ["rdinit=/busybox", "ip=none", "--", "sh", "/script"],
 	});
 	await vm.ended(timeoutMs);
@@ -37,8 +37,8 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 	expect(passed).toEqual([...suites]);
 }
 
-test("resources, on cgroup v2 alone; programs of another architecture", async () => {
-	await runSuites(["vm/guest/resources-v2", "vm/guest/foreign"], 300_000);
+test("resources, on cgroup v2 alone; programs of another architecture; ipvlan", async () => {
+	await runSuites(["vm/guest/resources-v2", "vm/guest/foreign", "vm/guest/ipvlan"], 300_000);
 }, 320_000);
 
 const CORE = [
