@@ -5,7 +5,7 @@
 
 import { EngineError } from "../errors.ts";
 import type { Fd } from "../sys/fd.ts";
-import { readFileSync, writeFileSync } from "../sys/fs.ts";
+import { numbersIn, writeFileSync } from "../sys/fs.ts";
 import type { Ipv4 } from "../sys/ipv4.ts";
 import { formatIpv4 } from "../sys/ipv4.ts";
 import { collectChild, pidfdKill, pidfdOpen, poll, startTime } from "../sys/process.ts";
@@ -38,8 +38,9 @@ const GONE_MS = 2000;
 
 /** Ends it, if it has not yet: when this returns, the ports are free. */
 export function endProxy(directory: string): void {
-	const [pid = 0, started] = readPid(`${directory}/proxy`);
-	using pidfd = pid ? pidfdOpen(pid) : undefined;
+	const [pid, started] = numbersIn(`${directory}/proxy`);
+	if (!pid) return; // 0 would be any child of ours
+	using pidfd = pidfdOpen(pid);
 	if (!pidfd || startTime(pid) !== started) {
 		collectChild(pid);
 		return;
@@ -47,12 +48,4 @@ export function endProxy(directory: string): void {
 	pidfdKill(pidfd.number, SIGKILL);
 	poll(pidfd.number, GONE_MS);
 	collectChild(pid);
-}
-
-function readPid(path: string): number[] {
-	try {
-		return readFileSync(path, "latin1").trim().split(" ").map(Number);
-	} catch {
-		return [];
-	}
 }

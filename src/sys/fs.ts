@@ -171,3 +171,12 @@ function readEntries(dir: number, path: string): Entry[] {
 		}
 	}
 }
+
+/** The numbers in a small file, as those that note a process have them; none where there is no such file. */
+export function numbersIn(path: string): number[] {
+	try {
+		return readFileSync(path, "latin1").trim().split(" ").map(Number);
+	} catch {
+		return [];
+	}
+}

@@ -42,12 +42,13 @@ export function connectContainer(
 		return;
 	}
 	// Its address first, which is given back with the container whatever becomes of us; last what tells others of it.
-	const endpoint = engine.transaction(() => {
-		return leaseEndpoint(engine, container.id, asked, freePlace(container.state.endpoints));
-	});
+	const endpoint = engine.transaction(() =>
+		leaseEndpoint(engine, container.id, asked, freePlace(container.state.endpoints)),
+	);
 	try {
 		attach(engine, endpoint, pid);
 	} catch (error) {
+		if (endpoint.lease) detach(endpoint.lease, pid); // before its address is another's
 		engine.transaction(() => releaseAddress(engine.db, container.id, network.id));
 		throw error;
 	}
@@ -55,7 +56,7 @@ export function connectContainer(
 	settle(engine, container, connected, pid);
 }
 
-/** What is not there to be taken away any more is no mistake: a disconnect may have been killed half-way. */
+/** Throws EngineError where it is not connected. What a killed disconnect left is taken away all the same. */
 export function disconnectContainer(engine: Engine, networkName: string, containerName: string): void {
 	const network = findNetwork(engine, networkName);
 	using lock = engine.lock(findContainer(engine.db, containerName).id);

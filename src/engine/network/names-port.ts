@@ -4,7 +4,7 @@
  */
 import type { PublishedPort } from "../../network/port-map.ts";
 import type { NetworkRecord } from "../../store/networks.ts";
-import { readFileSync } from "../../sys/fs.ts";
+import { numbersIn } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { subnetOf } from "./subnet.ts";
@@ -16,12 +16,8 @@ export const serverFile = ({ paths }: Engine, network: string): string => `${pat
 
 /** The port of a server that lives; undefined: none does. */
 export function serverPort(engine: Engine, network: string): number | undefined {
-	try {
-		const [pid = 0, started, port] = readFileSync(serverFile(engine, network), "latin1").trim().split(" ").map(Number);
-		return startTime(pid) === started ? port : undefined;
-	} catch {
-		return undefined;
-	}
+	const [pid, started, port] = numbersIn(serverFile(engine, network));
+	return pid && startTime(pid) === started ? port : undefined;
 }
 
 /** For the rules: none where the server has the port that is asked. */

@@ -31,10 +31,6 @@ export interface BoundPorts extends Disposable {
 	readonly mappings: readonly PortMapping[];
 }
 
-/** Whether it has ports to publish: a network with a way out, and something that is asked for. */
-export const publishes = ({ config: { host, exposedPorts } }: Pick<Container, "config">): boolean =>
-	host.portBindings.length > 0 || (host.publishAllPorts && exposedPorts.length > 0);
-
 /** Binds all that the container publishes. Throws EngineError, in docker's words, for what another has; then none is bound. */
 export function bindPorts(engine: Engine, container: Container): BoundPorts {
 	const ports: Bound[] = [];

@@ -2,7 +2,7 @@
 
 import type { ContainerState } from "../../store/container-record.ts";
 import { updateState } from "../../store/containers.ts";
-import { readFileSync } from "../../sys/fs.ts";
+import { numbersIn } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import type { Claim } from "./claim.ts";
@@ -22,7 +22,7 @@ function adoptOrUndo(engine: Engine, id: string): void {
 	using lock = engine.lock(id);
 	const { container } = lock;
 	if (container?.state.status !== "starting") return;
-	const [init = 0, monitor = 0] = readPids(`${engine.paths.live(id)}/pids`);
+	const [init = 0, monitor = 0] = numbersIn(`${engine.paths.live(id)}/pids`);
 	const initStart = init ? startTime(init) : undefined;
 	const monitorStart = monitor ? startTime(monitor) : undefined;
 	if (initStart !== undefined && monitorStart !== undefined) {
@@ -41,12 +41,4 @@ function adoptOrUndo(engine: Engine, id: string): void {
 	// Its streams lead nowhere: whoever wanted it is gone, and it was never told of.
 	if (initStart !== undefined) process.kill(init, "SIGKILL");
 	reapLocked(engine, container);
-}
-
-function readPids(path: string): number[] {
-	try {
-		return readFileSync(path, "latin1").trim().split(" ").map(Number);
-	} catch {
-		return [];
-	}
 }
