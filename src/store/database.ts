@@ -80,6 +80,7 @@ function prepare(db: Db, paths: Paths, alone: boolean): Db {
 		migrate(db, paths);
 		keepRoom(db, paths);
 	}
+	keepJournal(db);
 	return db;
 }
 
@@ -95,6 +96,12 @@ function migrate(db: Db, { root }: Paths): void {
 	for (const migration of MIGRATIONS.slice(user_version)) db.exec(migration);
 	db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
 	db.exec("COMMIT");
+}
+
+/** What the file remembers is WAL or not WAL; that a journal stays after use, in whose place the next is written, is not in it. */
+function keepJournal(db: Db): void {
+	const { journal_mode: mode } = db.query("PRAGMA journal_mode").get() as { journal_mode: string };
+	if (mode === "delete") db.exec("PRAGMA journal_mode = PERSIST");
 }
 
 /** As transaction(), and on the disk when it returns: for what took long to make, and is told to be there. */

@@ -40,10 +40,24 @@ export function isFull(error: unknown): boolean {
 	return typeof code === "string" && (/^(SQLITE_FULL|ENOSPC|EDQUOT)/.test(code) || NO_ROOM_PERHAPS.test(code));
 }
 
-/** More than the reserve: an error of writing there has another reason. Quotas are not asked. */
+/**
+ * Whether more than the reserve can be written: then an error of writing had another reason. A file is tried, since
+ * what statfs(2) tells of a disk says nothing of somebody's share of it (quotactl(2)).
+ */
 export function hasSpace(root: string): boolean {
-	const { bavail, bsize } = nodeFs().statfsSync(root);
-	return bavail * bsize > 2 * FILE_BYTES;
+	const { closeSync, openSync, rmSync, writeSync } = nodeFs();
+	const probe = `${root}/probe-${process.pid}`;
+	try {
+		const fd = openSync(probe, "w", 0o600);
+		try {
+			rmSync(probe); // its blocks are given back when it is closed, also when this process is killed
+			return writeSync(fd, Buffer.alloc(2 * FILE_BYTES)) === 2 * FILE_BYTES;
+		} finally {
+			closeSync(fd);
+		}
+	} catch (error) {
+		return !isFull(error);
+	}
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { file } from "./cpio.ts";
-import { busybox, diskModules, machine } from "./guest.ts";
+import { busybox, diskModules, machine, newDisk } from "./guest.ts";
 import { guestDisk } from "./guest-disk.ts";
 
 const disk = guestDisk();
@@ -26,8 +26,8 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 		init: "busybox",
 		program: undefined,
 		files: [busybox(), file("script", script(suites))],
-		disks: [disk],
-		modules: { further: ["binfmt_misc", "ipvlan"] },
+		disks: [disk, newDisk("share.disk", 128)],
+		modules: { further: ["binfmt_misc", "ipvlan", "quota_v2"] },
 		parameters: ["rdinit=/busybox", "ip=none", "--", "sh", "/script"],
 	});
 	await vm.ended(timeoutMs);
@@ -37,8 +37,8 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 	expect(passed).toEqual([...suites]);
 }
 
-test("resources, on cgroup v2 alone; programs of another architecture; ipvlan", async () => {
-	await runSuites(["vm/guest/resources-v2", "vm/guest/foreign", "vm/guest/ipvlan"], 300_000);
+test("resources, on cgroup v2 alone; programs of another architecture; ipvlan; shares of a disk", async () => {
+	await runSuites(["vm/guest/resources-v2", "vm/guest/foreign", "vm/guest/ipvlan", "vm/guest/quota"], 300_000);
 }, 320_000);
 
 const CORE = [
