@@ -1,5 +1,7 @@
 /** Questions to name servers from within a container's network, and a server of the suite's own to be asked. */
 
+import { formatIpv6 } from "../src/sys/ipv6.ts";
+
 const TYPES: Readonly<Record<string, number>> = { A: 1, PTR: 12, AAAA: 28 };
 
 export interface Answer {
@@ -76,6 +78,7 @@ function decode(message: Buffer): Answer {
 		const length = message.readUInt16BE(at + 8);
 		at += 10;
 		if (type === TYPES["A"]) answers.push([...message.subarray(at, at + 4)].join("."));
+		if (type === TYPES["AAAA"]) answers.push(formatIpv6(message.subarray(at, at + 16)));
 		if (type === TYPES["PTR"]) answers.push(name(at).text);
 		at += length;
 	}

@@ -100,13 +100,14 @@ static size_t record_begin(uint8_t *out, size_t n, unsigned type, size_t length)
 	return put16(out, n, (unsigned)length);
 }
 
-size_t answer_address(uint8_t *out, size_t n, struct in_addr ip)
+size_t answer_address(uint8_t *out, size_t n, unsigned type, const void *ip)
 {
-	if (n + 16 > MAX_MESSAGE - 16)
+	size_t length = type == TYPE_AAAA ? 16 : 4;
+	if (n + 12 + length > MAX_MESSAGE - 16)
 		return n;
-	n = record_begin(out, n, TYPE_A, 4);
-	memcpy(out + n, &ip, 4);
-	return n + 4;
+	n = record_begin(out, n, type, length);
+	memcpy(out + n, ip, length);
+	return n + length;
 }
 
 size_t answer_name(uint8_t *out, size_t n, const char *name)

@@ -34,17 +34,33 @@ static int add_addresses(uint8_t *out, size_t *n, const struct zone *z, const st
 			continue;
 		found = 1;
 		if (q->type == TYPE_A || q->type == TYPE_ANY)
-			*n = answer_address(out, *n, m->ip);
+			*n = answer_address(out, *n, TYPE_A, &m->ip);
+		if (m->has_ip6 && (q->type == TYPE_AAAA || q->type == TYPE_ANY))
+			*n = answer_address(out, *n, TYPE_AAAA, &m->ip6);
 	}
 	return found;
 }
 
-static int add_names(uint8_t *out, size_t *n, const struct zone *z, struct in_addr ip)
+/* An address of either family, as a question names it. */
+struct reversed {
+	int is_v6;
+	struct in_addr v4;
+	struct in6_addr v6;
+};
+
+static int has_address(const struct member *m, const struct reversed *ip)
+{
+	if (ip->is_v6)
+		return m->has_ip6 && memcmp(&m->ip6, &ip->v6, sizeof ip->v6) == 0;
+	return m->ip.s_addr == ip->v4.s_addr;
+}
+
+static int add_names(uint8_t *out, size_t *n, const struct zone *z, const struct reversed *ip)
 {
 	for (int i = 0; i < z->n; i++) {
 		const struct member *m = &z->members[i];
 		char name[MAX_NAME], whole[2 * MAX_NAME];
-		if (m->ip.s_addr != ip.s_addr || !member_lives(m) || !next_word(m->names, name, sizeof name))
+		if (!has_address(m, ip) || !member_lives(m) || !next_word(m->names, name, sizeof name))
 			continue;
 		snprintf(whole, sizeof whole, "%s.%s", name, network_name);
 		*n = answer_name(out, *n, whole);
@@ -69,12 +85,32 @@ static int reverse_address(const char *name, struct in_addr *ip)
 	return strcmp(name, "in-addr.arpa") == 0 ? 0 : -1;
 }
 
+/* 32 digits, the last first: "2.0.0. … .d.f.ip6.arpa" (RFC 3596, 2.5) */
+static int reverse_address6(const char *name, struct in6_addr *ip)
+{
+	static const char digits[] = "0123456789abcdef";
+	memset(ip, 0, sizeof *ip);
+	for (int i = 0; i < 32; i++, name += 2) {
+		const char *digit = *name ? strchr(digits, *name) : NULL;
+		if (!digit || name[1] != '.')
+			return -1;
+		ip->s6_addr[15 - i / 2] |= (uint8_t)((digit - digits) << (i % 2 ? 4 : 0));
+	}
+	return strcmp(name, "ip6.arpa") == 0 ? 0 : -1;
+}
+
+static int reversed_read(const char *name, struct reversed *ip)
+{
+	ip->is_v6 = reverse_address(name, &ip->v4) < 0;
+	return ip->is_v6 ? reverse_address6(name, &ip->v6) : 0;
+}
+
 static int add_answers(uint8_t *out, size_t *n, const struct zone *z, const struct question *q, int is_own)
 {
 	char shorter[MAX_NAME];
-	struct in_addr ip;
-	if (q->type == TYPE_PTR && reverse_address(q->name, &ip) == 0)
-		return add_names(out, n, z, ip);
+	struct reversed ip;
+	if (q->type == TYPE_PTR && reversed_read(q->name, &ip) == 0)
+		return add_names(out, n, z, &ip);
 	*shorter = 0;
 	if (is_own)
 		without_network(q->name, shorter);

@@ -12,6 +12,8 @@ struct member {
 	struct waiter w;
 	int pidfd; /* readable once its init has ended; -1: it has */
 	struct in_addr ip;
+	struct in6_addr ip6;
+	int has_ip6;
 	char *names;   /* "web,853f10942e65" */
 	char *servers; /* "10.0.0.53,127.0.0.53" */
 	char *others;  /* IDs of its other networks */
@@ -47,7 +49,8 @@ enum { NO_ERROR = 0, FORMAT_ERROR = 1, SERVER_FAILURE = 2, NO_SUCH_NAME = 3, NOT
 int question_read(const uint8_t *message, size_t n, struct question *q);
 /* Begins the answer in `out`, which holds MAX_MESSAGE bytes; returns its length. */
 size_t answer_begin(uint8_t *out, const uint8_t *message, size_t n, const struct question *q, int code);
-size_t answer_address(uint8_t *out, size_t n, struct in_addr ip);
+/* Of TYPE_A or TYPE_AAAA: 4 bytes, or 16. */
+size_t answer_address(uint8_t *out, size_t n, unsigned type, const void *ip);
 size_t answer_name(uint8_t *out, size_t n, const char *name);
 /* Ends it; what does not fit into `limit` is cut, so that the client asks again over TCP. */
 size_t answer_end(uint8_t *out, size_t n, const struct question *q, size_t limit);

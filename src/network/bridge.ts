@@ -4,13 +4,15 @@
  */
 
 import { EngineError } from "../errors.ts";
-import { readFileSync, writeFileSync } from "../sys/fs.ts";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "../sys/fs.ts";
 import type { Ipv4 } from "../sys/ipv4.ts";
+import { formatIpv6, parseIpv6 } from "../sys/ipv6.ts";
 import { kernelRelease } from "../sys/kernel.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import { randomBytes } from "../sys/random.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import { chooseSubnet, overlaps, type Subnet } from "./ipam.ts";
+import { localSubnet6, overlaps6, parseSubnet6, type Subnet6 } from "./ipam6.ts";
 
 export const BRIDGE_MTU = 1500;
 const EEXIST = 17;
@@ -30,10 +32,23 @@ export function freeSubnet(rtnetlink: Rtnetlink, taken: readonly Subnet[]): Subn
 	return subnet;
 }
 
+const subnets6OfHost = (rtnetlink: Rtnetlink): Subnet6[] =>
+	rtnetlink.networks6().map(({ ip, prefix }) => parseSubnet6(`${formatIpv6(ip)}/${prefix}`) as Subnet6);
+
+/** Whether no IPv6 address or route of this host is in it. */
+export const isFreeSubnet6 = (rtnetlink: Rtnetlink, subnet: Subnet6): boolean =>
+	!subnets6OfHost(rtnetlink).some((other) => overlaps6(other, subnet));
+
+/** A subnet of IPv6 that no address or route of this host is in, and none of `taken`. */
+export const freeSubnet6 = (rtnetlink: Rtnetlink, taken: readonly Subnet6[]): Subnet6 =>
+	localSubnet6([...subnets6OfHost(rtnetlink), ...taken]);
+
 export interface Bridge {
 	readonly device: string;
 	readonly gateway: Ipv4;
 	readonly prefix: number;
+	/** Its address in the network's IPv6 subnet. */
+	readonly six?: { readonly gateway: string; readonly prefix: number };
 	readonly mtu: number;
 }
 
@@ -47,10 +62,11 @@ export function ensureBridge(rtnetlink: Rtnetlink, bridge: Bridge): number {
 		if (!link) throw new EngineError("failed", `The bridge ${bridge.device} vanished while it was being made`);
 	}
 	ensureForwarding();
+	if (bridge.six) ensureForwarding6();
 	return link.index;
 }
 
-function createBridge(rtnetlink: Rtnetlink, { device, gateway, prefix, mtu }: Bridge): void {
+function createBridge(rtnetlink: Rtnetlink, { device, gateway, prefix, six, mtu }: Bridge): void {
 	const mac = randomBytes(6);
 	mac[0] = 0x02; // locally administered, not multicast
 	try {
@@ -68,6 +84,9 @@ function createBridge(rtnetlink: Rtnetlink, { device, gateway, prefix, mtu }: Br
 	}
 	const index = rtnetlink.linkIndex(device) ?? 0;
 	tolerate(EEXIST, () => rtnetlink.addAddress(device, index, gateway, prefix));
+	settleIpv6(device, six !== undefined);
+	const gateway6 = six && parseIpv6(six.gateway);
+	if (six && gateway6) tolerate(EEXIST, () => rtnetlink.addAddress(device, index, gateway6, six.prefix));
 	rtnetlink.setUp(device, index);
 }
 
@@ -85,6 +104,39 @@ const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
 function ensureForwarding(): void {
 	if (readFileSync(IP_FORWARD, "latin1").trim() === "1") return;
 	writeFileSync(IP_FORWARD, "1");
+}
+
+const CONF6 = "/proc/sys/net/ipv6/conf";
+
+/**
+ * What a container says of routers (RFC 4861, 4.2) is no concern of the host: else one could become its way out (CVE-2020-13401).
+ * Where the network has no IPv6 the bridge has none either, and the host is not reached by it.
+ */
+function settleIpv6(device: string, isUsed: boolean): void {
+	const conf = `${CONF6}/${device}`;
+	if (!existsSync(conf)) {
+		if (!isUsed) return;
+		const text = "this kernel has no IPv6 (ipv6.disable=1, or not built in): create the network without --ipv6";
+		throw new EngineError("unsupported", text);
+	}
+	writeFileSync(`${conf}/accept_ra`, "0");
+	// Nobody else has the bridge's own address: who first asks whether that is so forwards nothing for a second.
+	writeFileSync(`${conf}/accept_dad`, "0");
+	writeFileSync(`${conf}/disable_ipv6`, isUsed ? "0" : "1");
+}
+
+/**
+ * Who forwards does not listen to routers, unless told to (accept_ra 2): the host's own links go on doing so, or it would lose its
+ * way out with the first such network.
+ */
+function ensureForwarding6(): void {
+	const all = `${CONF6}/all/forwarding`;
+	if (readFileSync(all, "latin1").trim() === "1") return;
+	for (const link of readdirSync(CONF6)) {
+		const path = `${CONF6}/${link}/accept_ra`;
+		if (link !== "all" && readFileSync(path, "latin1").trim() === "1") writeFileSync(path, "2");
+	}
+	writeFileSync(all, "1");
 }
 
 /**

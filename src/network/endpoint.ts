@@ -1,12 +1,15 @@
 /** A container's place on the bridge: a veth pair, made from outside, and the messages that configure its inside. */
 import { EngineError } from "../errors.ts";
 import { AT_FDCWD, O_RDONLY, openat2 } from "../sys/file.ts";
+import { type IpAddress, parseAddress } from "../sys/ip-address.ts";
 import { formatIpv4, type Ipv4 } from "../sys/ipv4.ts";
+import { parseIpv6 } from "../sys/ipv6.ts";
 import { kernelRelease } from "../sys/kernel.ts";
 import { concat, withAck } from "../sys/netlink-message.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import {
+	AF_INET6,
 	addressMessage,
 	defaultRouteMessage,
 	deviceRouteMessage,
@@ -21,6 +24,12 @@ export interface Endpoint {
 	readonly prefix: number;
 	/** 0: none, so no default route. */
 	readonly gateway: Ipv4;
+	/** The same of IPv6, as texts; "": none. */
+	readonly ip6: string;
+	readonly prefix6: number;
+	readonly gateway6: string;
+	/** Further addresses, that are known on the link alone. */
+	readonly linkLocal: readonly string[];
 	readonly mac: string;
 	/** Name of the host's end; "": none. */
 	readonly link: string;
@@ -53,19 +62,41 @@ const indexOf = (device: string): number => ETH0 + Number(device.slice("eth".len
 export function insideMessages(endpoints: readonly Endpoint[]): { messages: Uint8Array; count: number; text: string } {
 	const parts = [linkUpMessage(LO)];
 	const texts = ["lo up"];
-	for (const { ip, prefix, gateway, onLink, device } of endpoints) {
+	for (const endpoint of endpoints) {
+		const { ip, prefix, gateway, onLink, device } = endpoint;
 		const index = indexOf(device);
 		parts.push(addressMessage(index, ip, prefix), linkUpMessage(index));
 		texts.push(`${device} ${formatIpv4(ip)}/${prefix} up`);
+		for (const further of furtherAddresses(endpoint)) {
+			parts.push(addressMessage(index, further.ip, further.prefix));
+			texts.push(`${device} ${further.text}`);
+		}
 		if (onLink) {
 			parts.push(deviceRouteMessage(index));
+			if (endpoint.ip6) parts.push(deviceRouteMessage(index, AF_INET6));
 			texts.push(`default dev ${device}`);
 		} else if (gateway) {
 			parts.push(defaultRouteMessage(gateway));
 			texts.push(`default via ${formatIpv4(gateway)}`);
 		}
+		const gateway6 = parseIpv6(endpoint.gateway6);
+		if (gateway6) {
+			parts.push(defaultRouteMessage(gateway6));
+			texts.push(`default via ${endpoint.gateway6}`);
+		}
 	}
 	return { messages: concat(parts.map(withAck)), count: parts.length, text: texts.join(", ") };
+}
+
+/** Besides that of IPv4: of which there is no more than one. */
+function furtherAddresses({ ip6, prefix6, linkLocal }: Endpoint): { ip: IpAddress; prefix: number; text: string }[] {
+	if (!ip6 && linkLocal.length === 0) return [];
+	const all = linkLocal.map((text) => ({ text, prefix: text.includes(":") ? 64 : 16 }));
+	if (ip6) all.unshift({ text: ip6, prefix: prefix6 });
+	return all.flatMap(({ text, prefix }) => {
+		const ip = parseAddress(text);
+		return ip === undefined ? [] : [{ ip, prefix, text: `${text}/${prefix}` }];
+	});
 }
 
 /** Makes the pair: one end on the bridge, the other in the network namespace of `pid`. */
@@ -118,17 +149,28 @@ export function createPart(
 	}
 }
 
-/** Configures an end in a namespace in which programs run: address, and up. */
-export function endpointInside(inside: Rtnetlink, { device, ip, prefix }: Endpoint): void {
+/** Configures an end in a namespace in which programs run: addresses, and up. */
+export function endpointInside(inside: Rtnetlink, endpoint: Endpoint): void {
+	const { device, ip, prefix } = endpoint;
 	const index = inside.linkIndex(device);
 	if (index === undefined) throw new EngineError("failed", `The link ${device} vanished from the container`);
 	inside.addAddress(device, index, ip, prefix);
 	inside.setUp(device, index);
+	for (const further of furtherAddresses(endpoint)) inside.addAddress(device, index, further.ip, further.prefix);
 }
 
 /** The way out, in the place of the one there was; undefined: none. */
 export function defaultRouteInside(inside: Rtnetlink, endpoint: Endpoint | undefined): void {
 	const index = endpoint && inside.linkIndex(endpoint.device);
-	if (endpoint && index !== undefined) inside.setDefaultRoute(endpoint.onLink ? 0 : endpoint.gateway, index);
-	else inside.removeDefaultRoute();
+	if (!endpoint || index === undefined) inside.removeDefaultRoute();
+	else if (endpoint.onLink) inside.setDeviceRoute(index);
+	else inside.setDefaultRoute(endpoint.gateway, index);
+}
+
+/** The same of IPv6. */
+export function defaultRoute6Inside(inside: Rtnetlink, endpoint: Endpoint | undefined): void {
+	const index = endpoint && inside.linkIndex(endpoint.device);
+	const gateway = endpoint && parseIpv6(endpoint.gateway6);
+	if (!gateway || index === undefined) inside.removeDefaultRoute(AF_INET6);
+	else inside.setDefaultRoute(gateway, index);
 }

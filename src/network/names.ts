@@ -11,6 +11,8 @@ export interface ZoneMember {
 	readonly pid: number;
 	readonly startTime: number;
 	readonly ip: Ipv4;
+	/** "": none. */
+	readonly ip6: string;
 	/** The first is the one that its address is called by. */
 	readonly names: readonly string[];
 	/** Addresses of the servers that know other names. */
@@ -23,8 +25,8 @@ export interface ZoneMember {
 const isWord = (text: string): boolean => /^[^\s,]+$/.test(text) && text !== "-";
 const listOf = (words: readonly string[]): string => words.filter(isWord).join(",") || "-";
 
-export const zoneLine = ({ id, pid, startTime, ip, names, servers, others }: ZoneMember): string =>
-	[id, pid, startTime, formatIpv4(ip), listOf(names), listOf(servers), listOf(others)].join(" ");
+export const zoneLine = ({ id, pid, startTime, ip, ip6, names, servers, others }: ZoneMember): string =>
+	[id, pid, startTime, formatIpv4(ip), ip6 || "-", listOf(names), listOf(servers), listOf(others)].join(" ");
 
 /** The file with the container's line in the place of the one it had; without `line`: with none of it. */
 export function changedZone(text: string, id: string, line: string | undefined): string {

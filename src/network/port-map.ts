@@ -1,20 +1,26 @@
 /** Published ports as elements of maps: protocol and port of the host → address and port of the container. Pure. */
-import { type Ipv4, ipv4Bytes } from "../sys/ipv4.ts";
 import { concat, u16be } from "../sys/netlink-message.ts";
 import type { Element } from "../sys/nf-sets.ts";
 
-/** On every address of the host. */
+/** On every address of the host; on one of them. */
 export const PORTS = "ports";
-/** On one of them. */
 export const PORTS_AT = "ports_at";
+/** The same of IPv6. */
+export const PORTS6 = "ports6";
+export const PORTS6_AT = "ports6_at";
+/** Addresses and ports of containers that are reached as they are (docker's gateway mode "routed"). */
+export const OPEN = "open";
+export const OPEN6 = "open6";
 
 export interface PublishedPort {
 	readonly protocol: "tcp" | "udp" | "sctp";
-	/** undefined: every address of the host. */
-	readonly hostIp: Ipv4 | undefined;
+	/** Of the host; undefined: every address of the family. As bytes: 4 or 16, like that of the container. */
+	readonly hostIp: Uint8Array | undefined;
 	readonly hostPort: number;
-	readonly ip: Ipv4;
+	readonly ip: Uint8Array;
 	readonly port: number;
+	/** Not by an address of the host, but by its own. */
+	readonly isRouted: boolean;
 }
 
 /** As IP numbers them. */
@@ -32,13 +38,20 @@ export function portMessages(
 	table: string,
 	ports: readonly PublishedPort[],
 ): Uint8Array[] {
-	const everywhere: Element[] = [];
-	const somewhere: Element[] = [];
-	for (const { protocol, hostIp, hostPort, ip, port } of ports) {
-		const key = [word(Uint8Array.of(PROTOCOLS[protocol])), word(u16be(hostPort))];
-		const data = concat([ipv4Bytes(ip), word(u16be(port))]);
-		if (hostIp === undefined) everywhere.push({ key: concat(key), data });
-		else somewhere.push({ key: concat([key[0] ?? word(new Uint8Array()), ipv4Bytes(hostIp), ...key.slice(1)]), data });
+	const sets = new Map<string, Element[]>();
+	for (const one of ports) {
+		const { set, ...element } = elementOf(one);
+		sets.set(set, [...(sets.get(set) ?? []), element]);
 	}
-	return [...change(table, PORTS, everywhere), ...change(table, PORTS_AT, somewhere)];
+	return [...sets].flatMap(([set, elements]) => change(table, set, elements));
+}
+
+function elementOf({ protocol, hostIp, hostPort, ip, port, isRouted }: PublishedPort): Element & { set: string } {
+	const isV6 = ip.length === 16;
+	const kind = word(Uint8Array.of(PROTOCOLS[protocol]));
+	if (isRouted) return { set: isV6 ? OPEN6 : OPEN, key: concat([kind, ip, word(u16be(port))]) };
+	const data = concat([ip, word(u16be(port))]);
+	const hostWord = word(u16be(hostPort));
+	if (hostIp === undefined) return { set: isV6 ? PORTS6 : PORTS, key: concat([kind, hostWord]), data };
+	return { set: isV6 ? PORTS6_AT : PORTS_AT, key: concat([kind, hostIp, hostWord]), data };
 }

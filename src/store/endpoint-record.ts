@@ -19,6 +19,12 @@ const Lease = v.object({
 	prefix: number,
 	/** 0: no way out. */
 	gateway: number,
+	/** Its IPv6 address as text, "": none; and the way out by IPv6. */
+	ip6: v.optional(string, ""),
+	prefix6: v.optional(number, 0),
+	gateway6: v.optional(string, ""),
+	/** Addresses that are known on the link alone. */
+	linkLocal: v.optional(strings, []),
 	/** Where the network's name server is. */
 	resolver: v.optional(number, 0),
 	mac: string,

@@ -82,13 +82,20 @@ export function deleteNetwork(db: Db, id: string): void {
 	db.query("DELETE FROM networks WHERE id = ?").run(id);
 }
 
-/** Addresses in use, in order. */
+/** IPv4 addresses in use, in order. */
 export function addressesOf(db: Db, network: string): number[] {
-	const rows = db.query("SELECT ip FROM addresses WHERE network = ? ORDER BY ip").all(network) as { ip: number }[];
-	return rows.map((row) => row.ip);
+	const query = "SELECT ip FROM addresses WHERE network = ? AND typeof(ip) = 'integer' ORDER BY ip";
+	return (db.query(query).all(network) as { ip: number }[]).map(({ ip }) => ip);
 }
 
-export function takeAddress(db: Db, network: string, ip: number, container: string): void {
+/** IPv6 addresses in use. */
+export function addresses6Of(db: Db, network: string): string[] {
+	const query = "SELECT ip FROM addresses WHERE network = ? AND typeof(ip) = 'text'";
+	return (db.query(query).all(network) as { ip: string }[]).map(({ ip }) => ip);
+}
+
+/** A number is one of IPv4, a text one of IPv6. */
+export function takeAddress(db: Db, network: string, ip: number | string, container: string): void {
 	db.query("INSERT INTO addresses (network, ip, container) VALUES (?, ?, ?)").run(network, ip, container);
 }
 
@@ -103,6 +110,6 @@ export function releaseAddress(db: Db, container: string, network: string): void
 
 /** IDs of the networks in which the container has an address. */
 export const networksOf = (db: Db, container: string): string[] =>
-	(db.query("SELECT network FROM addresses WHERE container = ?").all(container) as { network: string }[]).map(
+	(db.query("SELECT DISTINCT network FROM addresses WHERE container = ?").all(container) as { network: string }[]).map(
 		({ network }) => network,
 	);

@@ -164,14 +164,22 @@ export const destinationIsHost = (): Expression[] => [
 
 export const DESTINATION_PORT = 2; // in the headers of TCP, UDP and SCTP alike
 
-/** `meta l4proto . [ip daddr .] th dport @map`: what the map has for it is in the registers then. */
-export const destinationIn = (map: string, family: Family, byAddress = false): Expression[] => [
+/** `meta l4proto . [ip daddr .] th dport` into the registers. */
+const loadDestination = (family: Family, byAddress: boolean): Expression[] => [
 	...isFamily(family),
 	loadMeta(NFT_META_L4PROTO),
 	...(byAddress ? [loadPayload(1, DESTINATION[family], LENGTH[family], 1)] : []),
 	loadPayload(2, DESTINATION_PORT, 2, 1 + (byAddress ? LENGTH[family] / 4 : 0)),
+];
+
+/** `meta l4proto . [ip daddr .] th dport @map`: what the map has for it is in the registers then. */
+export const destinationIn = (map: string, family: Family, byAddress = false): Expression[] => [
+	...loadDestination(family, byAddress),
 	lookup(map, "value"),
 ];
+
+/** `meta l4proto . ip daddr . th dport @set` */
+export const isIn = (set: string, family: Family): Expression[] => [...loadDestination(family, true), lookup(set)];
 
 /** `dnat to meta l4proto . [ip daddr .] th dport map @map`: what the map has not goes on to the next rule. */
 export const redirectBy = (map: string, family: Family, byAddress: boolean): Expression[] => {

@@ -1,6 +1,6 @@
 /** Links, addresses and routes (rtnetlink(7)), as messages to the kernel. Pure: the runtime puts some into a plan. */
 
-import { type Ipv4, ipv4Bytes } from "./ipv4.ts";
+import { addressBytes, type IpAddress } from "./ip-address.ts";
 import {
 	type Attribute,
 	encodeMessage,
@@ -46,6 +46,7 @@ const RTA_GATEWAY = 5;
 const AF_UNSPEC = 0;
 const AF_BRIDGE = 7;
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const IFF_UP = 1;
 const RT_TABLE_MAIN = 254;
 const RTPROT_BOOT = 3;
@@ -54,6 +55,7 @@ const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 const RTNH_F_ONLINK = 4;
+const IFA_F_NODAD = 2;
 
 /** struct ifinfomsg */
 export function linkHeader(index: number, flags: number, change: number): Uint8Array {
@@ -70,42 +72,48 @@ export function linkUpMessage(index: number): Uint8Array {
 	return encodeMessage(RTM_SETLINK, 0, linkHeader(index, IFF_UP, IFF_UP), []);
 }
 
+const familyOf = (ip: IpAddress): number => (typeof ip === "number" ? AF_INET : AF_INET6);
+
 /** struct ifaddrmsg */
-function addressHeader(index: number, prefix: number): Uint8Array {
+function addressHeader(index: number, ip: IpAddress, prefix: number): Uint8Array {
 	const header = new DataView(new ArrayBuffer(8));
-	header.setUint8(0, AF_INET);
+	header.setUint8(0, familyOf(ip));
 	header.setUint8(1, prefix);
+	// We give each address out once: nobody need be asked whether he has it, and it is of use at once (RFC 4862, 5.4).
+	if (typeof ip !== "number") header.setUint8(2, IFA_F_NODAD);
 	header.setUint32(4, index, true);
 	return new Uint8Array(header.buffer);
 }
 
 /** The address itself, as what is to be removed (RTM_DELADDR). */
-export function addressRemovalMessage(index: number, ip: Ipv4, prefix: number): Uint8Array {
-	return encodeMessage(RTM_DELADDR, 0, addressHeader(index, prefix), [[IFA_LOCAL, ipv4Bytes(ip)]]);
+export function addressRemovalMessage(index: number, ip: IpAddress, prefix: number): Uint8Array {
+	return encodeMessage(RTM_DELADDR, 0, addressHeader(index, ip, prefix), [[IFA_LOCAL, addressBytes(ip)]]);
 }
 
-export function addressMessage(index: number, ip: Ipv4, prefix: number): Uint8Array {
-	const broadcast = (ip | (2 ** (32 - prefix) - 1)) >>> 0;
+export function addressMessage(index: number, ip: IpAddress, prefix: number): Uint8Array {
 	const attributes: Attribute[] = [
-		[IFA_LOCAL, ipv4Bytes(ip)],
-		[IFA_ADDRESS, ipv4Bytes(ip)],
+		[IFA_LOCAL, addressBytes(ip)],
+		[IFA_ADDRESS, addressBytes(ip)],
 	];
-	if (prefix < 31) attributes.push([IFA_BROADCAST, ipv4Bytes(broadcast)]); // two hosts, or one, need none (RFC 3021)
-	return encodeMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, addressHeader(index, prefix), attributes);
+	// Two hosts, or one, need no broadcast (RFC 3021); IPv6 has none.
+	if (typeof ip === "number" && prefix < 31) {
+		attributes.push([IFA_BROADCAST, addressBytes((ip | (2 ** (32 - prefix) - 1)) >>> 0)]);
+	}
+	return encodeMessage(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, addressHeader(index, ip, prefix), attributes);
 }
 
 /**
  * `onLink`: the index of the link that the gateway is on, whatever the addresses there say (clouds give leases of a single
  * address, with a gateway outside of it); such a route takes the place of another default route.
  */
-export function defaultRouteMessage(gateway: Ipv4, onLink?: number): Uint8Array {
+export function defaultRouteMessage(gateway: IpAddress, onLink?: number): Uint8Array {
 	const header = new DataView(new ArrayBuffer(12)); // struct rtmsg
-	header.setUint8(0, AF_INET);
+	header.setUint8(0, familyOf(gateway));
 	header.setUint8(4, RT_TABLE_MAIN);
 	header.setUint8(5, RTPROT_BOOT);
 	header.setUint8(6, RT_SCOPE_UNIVERSE);
 	header.setUint8(7, RTN_UNICAST);
-	const attributes: Attribute[] = [[RTA_GATEWAY, ipv4Bytes(gateway)]];
+	const attributes: Attribute[] = [[RTA_GATEWAY, addressBytes(gateway)]];
 	if (onLink !== undefined) {
 		header.setUint32(8, RTNH_F_ONLINK, true);
 		attributes.push([RTA_OIF, u32(onLink)]);
@@ -114,10 +122,10 @@ export function defaultRouteMessage(gateway: Ipv4, onLink?: number): Uint8Array 
 	return encodeMessage(RTM_NEWROUTE, flags, new Uint8Array(header.buffer), attributes);
 }
 
-/** The IPv4 default route to a device itself: whoever is behind it answers for all. In the place of another. */
-export function deviceRouteMessage(index: number): Uint8Array {
+/** The default route to a device itself: whoever is behind it answers for all. In the place of another. */
+export function deviceRouteMessage(index: number, family: number = AF_INET): Uint8Array {
 	const header = new Uint8Array(12); // struct rtmsg
-	header[0] = AF_INET;
+	header[0] = family;
 	header[4] = RT_TABLE_MAIN;
 	header[5] = RTPROT_BOOT;
 	header[6] = RT_SCOPE_LINK;
@@ -125,10 +133,10 @@ export function deviceRouteMessage(index: number): Uint8Array {
 	return encodeMessage(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header, [[RTA_OIF, u32(index)]]);
 }
 
-/** Takes away the IPv4 default route. */
-export function defaultRouteRemovalMessage(): Uint8Array {
+/** Takes away the default route of a family. */
+export function defaultRouteRemovalMessage(family: number): Uint8Array {
 	const header = new Uint8Array(12); // struct rtmsg
-	header[0] = AF_INET;
+	header[0] = family;
 	header[4] = RT_TABLE_MAIN;
 	header[6] = RT_SCOPE_NOWHERE; // whatever the scope is
 	return encodeMessage(RTM_DELROUTE, 0, header, []);

@@ -1,9 +1,12 @@
 /** Links, addresses and routes: the requests (rtnetlink(7)). */
-import { formatIpv4, type Ipv4, readIpv4 } from "./ipv4.ts";
+import { formatAddress, type IpAddress } from "./ip-address.ts";
+import { type Ipv4, readIpv4 } from "./ipv4.ts";
+import type { Ipv6 } from "./ipv6.ts";
 import { decodeAttributes, decodeString, encodeMessage, type Message, NLM_F_DUMP } from "./netlink-message.ts";
 import { NETLINK_ROUTE, NetlinkError, NetlinkSocket } from "./netlink-socket.ts";
 import {
 	AF_INET,
+	AF_INET6,
 	addressMessage,
 	addressRemovalMessage,
 	bridgeMessage,
@@ -31,6 +34,7 @@ import {
 	vethMessage,
 } from "./rtnetlink-message.ts";
 
+const ENOENT = 2;
 const ESRCH = 3;
 const ENODEV = 19;
 
@@ -100,8 +104,8 @@ export class Rtnetlink implements Disposable {
 		this.#socket.request(`link ${name} up`, linkUpMessage(index));
 	}
 
-	addAddress(name: string, index: number, ip: Ipv4, prefix: number): void {
-		this.#socket.request(`address ${formatIpv4(ip)}/${prefix} on ${name}`, addressMessage(index, ip, prefix));
+	addAddress(name: string, index: number, ip: IpAddress, prefix: number): void {
+		this.#socket.request(`address ${formatAddress(ip)}/${prefix} on ${name}`, addressMessage(index, ip, prefix));
 	}
 
 	/** The hardware address of an Ethernet link; undefined: it is of another kind. */
@@ -112,25 +116,27 @@ export class Rtnetlink implements Disposable {
 		return decodeAttributes(answer.payload.subarray(16)).get(IFLA_ADDRESS);
 	}
 
-	removeAddress(name: string, index: number, ip: Ipv4, prefix: number): void {
-		this.#socket.request(`address ${formatIpv4(ip)}/${prefix} on ${name}`, addressRemovalMessage(index, ip, prefix));
+	removeAddress(name: string, index: number, ip: IpAddress, prefix: number): void {
+		this.#socket.request(`address ${formatAddress(ip)}/${prefix} on ${name}`, addressRemovalMessage(index, ip, prefix));
 	}
 
-	/** The default route, through a gateway on the link with this index; in the place of another; 0: to the link itself. */
-	setDefaultRoute(gateway: Ipv4, index: number): void {
-		if (gateway === 0) {
-			this.#socket.request("default route", deviceRouteMessage(index));
-			return;
-		}
-		this.#socket.request(`default route via ${formatIpv4(gateway)}`, defaultRouteMessage(gateway, index));
+	/** The default route, through a gateway on the link with this index, in the place of another. */
+	setDefaultRoute(gateway: IpAddress, index: number): void {
+		this.#socket.request(`default route via ${formatAddress(gateway)}`, defaultRouteMessage(gateway, index));
 	}
 
-	/** Removes the default route, if there is one. */
-	removeDefaultRoute(): void {
+	/** The default route to the link itself. */
+	setDeviceRoute(index: number): void {
+		this.#socket.request("default route", deviceRouteMessage(index));
+	}
+
+	/** Removes the default route of a family, if there is one. */
+	removeDefaultRoute(family: typeof AF_INET | typeof AF_INET6 = AF_INET): void {
 		try {
-			this.#socket.request("default route", defaultRouteRemovalMessage());
+			this.#socket.request("default route", defaultRouteRemovalMessage(family));
 		} catch (error) {
-			if (!(error instanceof NetlinkError) || error.errno !== ESRCH) throw error;
+			const isGone = error instanceof NetlinkError && (error.errno === ESRCH || error.errno === ENOENT);
+			if (!isGone) throw error;
 		}
 	}
 
@@ -147,12 +153,7 @@ export class Rtnetlink implements Disposable {
 
 	/** Every IPv4 network that this host has an address in or a route to, except the default route. */
 	networks(): { ip: Ipv4; prefix: number; index: number }[] {
-		const header = new Uint8Array(8);
-		header[0] = AF_INET;
-		const addresses = this.#socket.request("addresses", encodeMessage(RTM_GETADDR, NLM_F_DUMP, header, []));
-		const routeHeader = new Uint8Array(12);
-		routeHeader[0] = AF_INET;
-		const routes = this.#socket.request("routes", encodeMessage(RTM_GETROUTE, NLM_F_DUMP, routeHeader, []));
+		const { addresses, routes } = this.#ofFamily(AF_INET);
 		const found = addresses.map((answer) => ({
 			ip: readIpv4(decodeAttributes(answer.payload.subarray(8)).get(IFA_ADDRESS)),
 			prefix: answer.payload[1] ?? 32,
@@ -169,6 +170,32 @@ export class Rtnetlink implements Disposable {
 			});
 		}
 		return found;
+	}
+
+	/** The same of IPv6, but for those that every link has (fe80::/10, ff00::/8). */
+	networks6(): { ip: Ipv6; prefix: number }[] {
+		const { addresses, routes } = this.#ofFamily(AF_INET6);
+		const found = [
+			...addresses.map(({ payload }) => ({
+				ip: decodeAttributes(payload.subarray(8)).get(IFA_ADDRESS),
+				prefix: payload[1] ?? 128,
+			})),
+			...routes.map(({ payload }) => ({
+				ip: decodeAttributes(payload.subarray(12)).get(RTA_DST),
+				prefix: payload[1] ?? 128,
+			})),
+		];
+		return found.flatMap(({ ip, prefix }) => (ip?.length === 16 && (ip[0] ?? 0) < 0xfe ? [{ ip, prefix }] : []));
+	}
+
+	#ofFamily(family: number): { addresses: Message[]; routes: Message[] } {
+		const header = new Uint8Array(8);
+		header[0] = family;
+		const addresses = this.#socket.request("addresses", encodeMessage(RTM_GETADDR, NLM_F_DUMP, header, []));
+		const routeHeader = new Uint8Array(12);
+		routeHeader[0] = family;
+		const routes = this.#socket.request("routes", encodeMessage(RTM_GETROUTE, NLM_F_DUMP, routeHeader, []));
+		return { addresses, routes };
 	}
 
 	[Symbol.dispose](): void {

@@ -47,6 +47,8 @@ export const CONTAINER_FLAGS = {
 	init: bool("Run an init inside the container that forwards signals and reaps processes"),
 	interactive: bool("Keep STDIN open even if not attached", "i"),
 	ip: choice("IPv4 address (e.g., 172.30.100.104)", ""),
+	ip6: choice("IPv6 address (e.g., 2001:db8::33)", ""),
+	"link-local-ip": list("Container IPv4/IPv6 link-local addresses"),
 	label: list("Set meta data on a container", "l"),
 	"label-file": list("Read in a line delimited file of labels"),
 	"log-driver": value("Logging driver for the container: json-file or none", "string", parseLogDriver),

@@ -13,6 +13,8 @@ interface NetworkFlags {
 	readonly network: readonly EndpointSettings[];
 	readonly net: readonly EndpointSettings[];
 	readonly ip: string;
+	readonly ip6: string;
+	readonly "link-local-ip": readonly string[];
 	readonly "mac-address": string;
 	readonly "network-alias": readonly string[];
 	readonly "net-alias": readonly string[];
@@ -42,7 +44,7 @@ export function networksOf(flags: NetworkFlags): { networkMode: string; networks
 	if (isShared) checkShared(flags);
 	const aliases = [...flags["network-alias"], ...flags["net-alias"]];
 	const isMode = isShared || MODES.includes(name);
-	if (flags.ip && isMode) {
+	if ((flags.ip || flags.ip6) && isMode) {
 		throw new EngineError(
 			"usage",
 			"invalid config for network: user specified IP address is supported only on networks with a subnet",
@@ -56,9 +58,19 @@ export function networksOf(flags: NetworkFlags): { networkMode: string; networks
 		...first,
 		aliases: [...first.aliases, ...aliases],
 		ip: first.ip || flags.ip,
+		ip6: first.ip6 || flags.ip6,
+		linkLocalIps: [...first.linkLocalIps, ...linkLocals(flags["link-local-ip"])],
 		mac: first.mac || flags["mac-address"],
 	};
 	return { networkMode: name, networks: [settings, ...more] };
+}
+
+function linkLocals(words: readonly string[]): readonly string[] {
+	try {
+		return words.map((word) => longForm().checkedLinkLocal(word));
+	} catch (error) {
+		throw new EngineError("usage", (error as Error).message);
+	}
 }
 
 /** What belongs to the other container's network cannot be said for this one. */

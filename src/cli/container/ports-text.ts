@@ -13,7 +13,8 @@ interface Shown {
  * docker's rule: neighbours are joined where they are not published, or have the same number on the host; those with
  * another number come last, each by itself.
  */
-export function portsText(exposed: readonly string[], ports: readonly PortMapping[]): string {
+export function portsText(exposed: readonly string[], all: readonly PortMapping[]): string {
+	const ports = all.filter(isOfHost);
 	const published = new Set(ports.map(({ port, protocol }) => `${port}/${protocol}`));
 	const alone = exposed
 		.filter((text) => !published.has(text))
@@ -58,4 +59,7 @@ function rangeText(key: string, { first, last }: { first: number; last: number }
 export const addressText = (ip: string): string => (ip.includes(":") ? `[${ip}]` : ip);
 
 /** For a list: by the container's port, then the host's address. */
-export const sortedPorts = (ports: readonly PortMapping[]): PortMapping[] => ports.toSorted(inOrder);
+export const sortedPorts = (ports: readonly PortMapping[]): PortMapping[] => ports.filter(isOfHost).toSorted(inOrder);
+
+/** Others are reached by the container's own address (docker's gateway mode "routed"). */
+const isOfHost = ({ hostPort }: PortMapping): boolean => hostPort !== 0;

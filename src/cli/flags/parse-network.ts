@@ -1,5 +1,6 @@
 /** `--network`: a name, or docker's long form. Pure; throws Error with docker's reason. */
 import { type EndpointSettings, NO_SETTINGS } from "../../store/endpoint-record.ts";
+import { parseAddress } from "../../sys/ip-address.ts";
 import { parseCsv } from "./parse-csv.ts";
 import { parsePair } from "./parse-pair.ts";
 
@@ -41,8 +42,11 @@ function applyKey(
 			settings.ip = value;
 			return;
 		case "ip6":
+			settings.ip6 = value;
+			return;
 		case "link-local-ip":
-			throw new Error(`the network option "${key}" is not supported yet`);
+			settings.linkLocalIps.push(checkedLinkLocal(value));
+			return;
 		case "mac-address":
 			settings.mac = value;
 			return;
@@ -56,6 +60,13 @@ function applyKey(
 		default:
 			throw new Error(`invalid field key ${key}`);
 	}
+}
+
+/** An address that is known on one link alone (RFC 3927, RFC 4291 2.5.6). */
+export function checkedLinkLocal(text: string): string {
+	const isOne = /^169\.254\./.test(text) || /^fe[89ab][0-9a-f]:/i.test(text);
+	if (!isOne || parseAddress(text) === undefined) throw new Error(`invalid link-local IP address: ${text}`);
+	return text;
 }
 
 export function parsePriority(text: string): number {

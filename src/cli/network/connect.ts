@@ -2,8 +2,8 @@
 import { connectContainer } from "../../engine/network/connect.ts";
 import { NO_SETTINGS } from "../../store/endpoint-record.ts";
 import type { Command } from "../command/command.ts";
-import { choice, list, value } from "../flags/flags.ts";
-import { parsePriority } from "../flags/parse-network.ts";
+import { choice, list, listOf, value } from "../flags/flags.ts";
+import { checkedLinkLocal, parsePriority } from "../flags/parse-network.ts";
 
 const flags = {
 	alias: { ...list("Add network-scoped alias for the container"), kind: "strings" },
@@ -13,6 +13,11 @@ const flags = {
 		parsePriority,
 	),
 	ip: choice('IPv4 address (e.g., "172.30.100.104")', ""),
+	ip6: choice('IPv6 address (e.g., "2001:db8::33")', ""),
+	"link-local-ip": {
+		...listOf("Add a link-local address for the container", "strings", checkedLinkLocal),
+		kind: "strings",
+	},
 };
 
 export const connect: Command<typeof flags> = {
@@ -20,12 +25,7 @@ export const connect: Command<typeof flags> = {
 	usage: "[OPTIONS] NETWORK CONTAINER",
 	summary: "Connect a container to a network",
 	flags,
-	notYet: [
-		"driver-opt there is no option of an endpoint",
-		"ip6",
-		"link use --alias in the other container",
-		"link-local-ip use --ip",
-	],
+	notYet: ["driver-opt there is no option of an endpoint", "link use --alias in the other container"],
 	args: { min: 2, max: 2 },
 	run: async (context, { flags, args: [network = "", container = ""] }) => {
 		connectContainer(await context.engine(), network, container, {
@@ -33,6 +33,8 @@ export const connect: Command<typeof flags> = {
 			aliases: flags.alias.flatMap((word) => word.split(",")).filter(Boolean),
 			gwPriority: flags["gw-priority"] ?? 0,
 			ip: flags.ip,
+			ip6: flags.ip6,
+			linkLocalIps: [...flags["link-local-ip"]],
 		});
 		return 0;
 	},

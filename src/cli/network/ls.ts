@@ -37,7 +37,7 @@ export const ls: Command<typeof flags> = {
 			Driver: config.driver,
 			ID: idOf(id),
 			IPv4: "true",
-			IPv6: "false",
+			IPv6: String(config.subnets.some(({ subnet }) => subnet.includes(":"))),
 			Internal: String(config.internal),
 			Labels: labelsText(config.labels),
 			Label: (key: string) => config.labels[key] ?? "",

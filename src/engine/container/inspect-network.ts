@@ -28,7 +28,8 @@ export const portBindings = ({ portBindings: all }: Pick<HostConfig, "portBindin
 
 /** While it runs: what leads to it; null for what is exposed alone. */
 function shownPorts(exposed: readonly string[], ports: readonly PortMapping[]): object {
-	const published = byPort(ports, ({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: String(hostPort) }));
+	const ofHost = ports.filter(({ hostPort }) => hostPort !== 0); // others are reached by the container's own address
+	const published = byPort(ofHost, ({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: String(hostPort) }));
 	return { ...Object.fromEntries(exposed.map((port) => [port, null])), ...published };
 }
 
@@ -58,11 +59,11 @@ export function networkSettings(engine: Engine, container: Container): object {
 		SecondaryIPv6Addresses: null,
 		EndpointID: first?.id ?? "",
 		Gateway: first ? formatIpv4(first.gateway) : "",
-		GlobalIPv6Address: "",
-		GlobalIPv6PrefixLen: 0,
+		GlobalIPv6Address: first?.ip6 ?? "",
+		GlobalIPv6PrefixLen: first?.prefix6 ?? 0,
 		IPAddress: first ? formatIpv4(first.ip) : "",
 		IPPrefixLen: first?.prefix ?? 0,
-		IPv6Gateway: "",
+		IPv6Gateway: first?.gateway6 ?? "",
 		MacAddress: first?.mac ?? "",
 		Networks: Object.fromEntries(networks),
 	};
@@ -74,7 +75,7 @@ function endpointView(engine: Engine, container: Container, endpoint: Endpoint |
 	const isOwn = endpoint !== undefined && name !== BRIDGE;
 	const names = isOwn ? dnsNames(container, endpoint) : null;
 	return {
-		IPAMConfig: endpoint?.ip ? { IPv4Address: endpoint.ip } : null,
+		IPAMConfig: endpoint ? ipamConfig(endpoint) : null,
 		Links: endpoint?.links.length ? endpoint.links : null,
 		Aliases: endpoint?.aliases.length ? endpoint.aliases : null,
 		MacAddress: lease?.mac ?? "",
@@ -85,9 +86,19 @@ function endpointView(engine: Engine, container: Container, endpoint: Endpoint |
 		Gateway: lease?.gateway ? formatIpv4(lease.gateway) : "",
 		IPAddress: lease ? formatIpv4(lease.ip) : "",
 		IPPrefixLen: lease?.prefix ?? 0,
-		IPv6Gateway: "",
-		GlobalIPv6Address: "",
-		GlobalIPv6PrefixLen: 0,
+		IPv6Gateway: lease?.gateway6 ?? "",
+		GlobalIPv6Address: lease?.ip6 ?? "",
+		GlobalIPv6PrefixLen: lease?.prefix6 ?? 0,
 		DNSNames: names,
+	};
+}
+
+/** What was asked for; null: nothing. */
+function ipamConfig({ ip, ip6, linkLocalIps }: Endpoint): object | null {
+	if (!ip && !ip6 && linkLocalIps.length === 0) return null;
+	return {
+		...(ip ? { IPv4Address: ip } : {}),
+		...(ip6 ? { IPv6Address: ip6 } : {}),
+		...(linkLocalIps.length ? { LinkLocalIPs: linkLocalIps } : {}),
 	};
 }

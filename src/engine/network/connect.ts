@@ -3,7 +3,7 @@
  * starts. One that runs gets it at once: the pair is made from outside, and its end configured from within its namespace.
  */
 import { EngineError } from "../../errors.ts";
-import { defaultRouteInside, endpointInside, isLinkOf } from "../../network/endpoint.ts";
+import { defaultRoute6Inside, defaultRouteInside, endpointInside, isLinkOf } from "../../network/endpoint.ts";
 import type { Container } from "../../store/container-record.ts";
 import { findContainer, updateState } from "../../store/containers.ts";
 import type { Endpoint, EndpointSettings, Lease } from "../../store/endpoint-record.ts";
@@ -15,7 +15,7 @@ import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { leaseEndpoint, connect as makeLink } from "./endpoint.ts";
 import { findNetwork } from "./find.ts";
-import { gatewayEndpoint, publishingEndpoint } from "./gateway.ts";
+import { gatewayEndpoint, gatewayEndpoint6, publishingEndpoint } from "./gateway.ts";
 import { announce, hasNames, withdraw } from "./names.ts";
 import { addToHosts, removeFromHosts, writeResolvConf } from "./names-files.ts";
 import { republish } from "./publish.ts";
@@ -165,6 +165,11 @@ function settle(engine: Engine, before: Container, container: Container, pid: nu
 	if (gateway?.network !== previous?.network) {
 		using inside = inNetworkOf(pid, () => new Rtnetlink());
 		defaultRouteInside(inside, gateway?.lease ?? undefined);
+	}
+	const gateway6 = gatewayEndpoint6(endpoints);
+	if (gateway6?.network !== gatewayEndpoint6(before.state.endpoints)?.network) {
+		using inside = inNetworkOf(pid, () => new Rtnetlink());
+		defaultRoute6Inside(inside, gateway6?.lease ?? undefined);
 	}
 	if (endpoints.some(hasNames)) announce(engine, container, pid);
 	const files = engine.paths.container(container.id);

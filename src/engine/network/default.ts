@@ -1,6 +1,7 @@
 /** The networks that are always there: docker's "bridge", made when it is first needed, "host" and "none". */
 import { freeSubnet, isFreeSubnet } from "../../network/bridge.ts";
 import { formatSubnet, parseSubnet, type Subnet } from "../../network/ipam.ts";
+import { parseSubnet6, type Subnet6 } from "../../network/ipam6.ts";
 import {
 	addressesOf,
 	BRIDGE,
@@ -45,6 +46,9 @@ export const recordedSubnets = (engine: Engine, except?: string): Subnet[] =>
 	listNetworks(engine.db)
 		.filter(({ id }) => id !== except)
 		.flatMap(({ config }) => config.subnets.flatMap(({ subnet }) => parseSubnet(subnet) ?? []));
+
+export const recordedSubnets6 = (engine: Engine): Subnet6[] =>
+	listNetworks(engine.db).flatMap(({ config }) => config.subnets.flatMap(({ subnet }) => parseSubnet6(subnet) ?? []));
 
 /** They cannot be removed. */
 export const PREDEFINED: readonly string[] = [BRIDGE, "host", "none"];

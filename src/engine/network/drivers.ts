@@ -19,6 +19,8 @@ const OPTIONS: Readonly<Record<Driver, Readonly<Record<string, RegExp>>>> = {
 	bridge: {
 		[`${BRIDGE_OPTION}name`]: link,
 		[`${BRIDGE_OPTION}host_binding_ipv4`]: /^\d{1,3}(\.\d{1,3}){3}$/,
+		[`${BRIDGE_OPTION}gateway_mode_ipv4`]: /^(nat|routed|nat-unprotected)$/,
+		[`${BRIDGE_OPTION}gateway_mode_ipv6`]: /^(nat|routed|nat-unprotected)$/,
 		[`${BRIDGE_OPTION}enable_icc`]: truth,
 		[`${BRIDGE_OPTION}enable_ip_masquerade`]: truth,
 		[MTU]: mtu,
@@ -54,6 +56,13 @@ export function checkDriver(driver: string, options: Readonly<Record<string, str
 	}
 	return driver;
 }
+
+/**
+ * How a bridge is reached. nat: by ports of the host. routed: by the containers' own addresses, at the ports that are
+ * published, for whoever has a route to them. nat-unprotected: by both, at any port.
+ */
+export const gatewayMode = ({ options }: Pick<NetworkConfig, "options">, family: "ipv4" | "ipv6"): string =>
+	options[`${BRIDGE_OPTION}gateway_mode_${family}`] ?? "nat";
 
 /** The numbers of if_link.h: enum macvlan_mode, enum ipvlan_mode. */
 const MODES: Readonly<Record<string, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8, l2: 0, l3: 1, l3s: 2 };

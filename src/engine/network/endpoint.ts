@@ -3,6 +3,7 @@ import { EngineError } from "../../errors.ts";
 import { BRIDGE_MTU, ensureBridge } from "../../network/bridge.ts";
 import { createEndpoint, createPart, insideMessages, linkName } from "../../network/endpoint.ts";
 import { contains, formatMac, formatSubnet, isReserved, macOf, nextAddress, parseMac } from "../../network/ipam.ts";
+import { formatAddress6 } from "../../network/ipam6.ts";
 import type { Container } from "../../store/container-record.ts";
 import type { Endpoint } from "../../store/endpoint-record.ts";
 import {
@@ -20,8 +21,9 @@ import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { ensureDefault } from "./default.ts";
 import { isRouted, partOf } from "./drivers.ts";
-import { gatewayEndpoint } from "./gateway.ts";
-import { type NetworkSubnet, subnetOf } from "./subnet.ts";
+import { leaseAddress6 } from "./endpoint6.ts";
+import { gatewayEndpoint, gatewayEndpoint6 } from "./gateway.ts";
+import { type NetworkSubnet, subnet6Of, subnetOf } from "./subnet.ts";
 import { containersTalk, ensureRules } from "./table.ts";
 
 /** Takes an address in each of its networks. Call within a transaction; releaseAddresses() is the undo. */
@@ -37,6 +39,8 @@ export function leaseEndpoint(engine: Engine, container: string, endpoint: Endpo
 	const taken = addressesOf(engine.db, network.id);
 	const ip = endpoint.ip ? wantedAddress(endpoint.ip, own, taken) : freeAddress(own, taken);
 	takeAddress(engine.db, network.id, ip, container);
+	const six = leaseAddress6(engine, network, endpoint, ip - own.subnet.network);
+	if (six.ip6) takeAddress(engine.db, network.id, six.ip6, container);
 	return {
 		...endpoint,
 		network: network.id,
@@ -46,6 +50,8 @@ export function leaseEndpoint(engine: Engine, container: string, endpoint: Endpo
 			ip,
 			prefix: own.subnet.prefix,
 			gateway: network.config.internal || isRouted(network.config) ? 0 : own.gateway,
+			...six,
+			linkLocal: endpoint.linkLocalIps,
 			onLink: isRouted(network.config) && !network.config.internal,
 			resolver: network.config.driver === "bridge" ? own.gateway : 0,
 			mac: endpoint.mac ? formatMac(parseMac(endpoint.mac) ?? macOf(ip)) : formatMac(macOf(ip)),
@@ -98,10 +104,16 @@ function wantedAddress(text: string, { subnet, gateway, reserved }: NetworkSubne
 /** For the plan: what the container's first process sends to set up its ends. */
 export const insideOf = (endpoints: readonly Endpoint[]) => {
 	const gateway = gatewayEndpoint(endpoints);
+	const gateway6 = gatewayEndpoint6(endpoints);
 	return insideMessages(
-		endpoints.flatMap((endpoint) =>
-			endpoint.lease ? [endpoint === gateway ? endpoint.lease : { ...endpoint.lease, gateway: 0, onLink: false }] : [],
-		),
+		endpoints.flatMap((endpoint) => {
+			const { lease } = endpoint;
+			if (!lease) return [];
+			const six = endpoint === gateway6 ? lease.gateway6 : "";
+			return [
+				endpoint === gateway ? { ...lease, gateway6: six } : { ...lease, gateway: 0, gateway6: six, onLink: false },
+			];
+		}),
 	);
 };
 
@@ -163,11 +175,13 @@ export function ensureNetwork(engine: Engine, rtnetlink: Rtnetlink, network: Net
 		return { index: parent, warnings: [] };
 	}
 	if (!own) throw new EngineError("failed", `network ${network.name} has no subnet`);
+	const six = subnet6Of(network);
 	const isNew = rtnetlink.linkIndex(device) === undefined;
 	const index = ensureBridge(rtnetlink, {
 		device,
 		gateway: own.gateway,
 		prefix: own.subnet.prefix,
+		...(six ? { six: { gateway: formatAddress6(six.gateway), prefix: six.subnet.prefix } } : {}),
 		mtu: mtuOf(network),
 	});
 	// A firewall that was reloaded took them away; those of a bridge that was taken away may be of another subnet.

@@ -8,6 +8,10 @@ import type { Endpoint } from "../../store/endpoint-record.ts";
 export const gatewayEndpoint = (endpoints: readonly Endpoint[]): Endpoint | undefined =>
 	bestOf(endpoints.filter(({ lease }) => lease && (lease.gateway || lease.onLink)));
 
+/** That of the default route of IPv6. */
+export const gatewayEndpoint6 = (endpoints: readonly Endpoint[]): Endpoint | undefined =>
+	bestOf(endpoints.filter(({ lease }) => lease?.gateway6));
+
 /** The one that ports are published to: of those on a bridge, for the others are reached without the host. */
 export const publishingEndpoint = (endpoints: readonly Endpoint[]): Endpoint | undefined =>
 	bestOf(endpoints.filter(({ lease }) => lease?.link && lease.gateway));

@@ -1,12 +1,12 @@
 /** `network ls`, and the look at one. */
-import { formatSubnet } from "../../network/ipam.ts";
+import { formatAddress6 } from "../../network/ipam6.ts";
 import { listNetworks, type NetworkRecord } from "../../store/networks.ts";
 import { formatIpv4 } from "../../sys/ipv4.ts";
 import type { Engine } from "../engine.ts";
 import { checkKeys, type Filters, labelMatches, nameMatches, oneOf, passes, type Tests, truth } from "../filters.ts";
 import { ensurePredefined, PREDEFINED } from "./default.ts";
 import { activeIn } from "./remove.ts";
-import { subnetOf } from "./subnet.ts";
+import { subnet6Of, subnetOf } from "./subnet.ts";
 
 const tests = (engine: Engine): Tests<NetworkRecord> => ({
 	// docker: without containers, and not one of its own
@@ -32,7 +32,7 @@ export function filteredNetworks(engine: Engine, filters: Filters): NetworkRecor
 export function inspectNetwork(engine: Engine, network: NetworkRecord): object {
 	const { id, name, created, config } = network;
 	const own = subnetOf(network);
-	const [recorded] = config.subnets;
+	const six = subnet6Of(network);
 	return {
 		Name: name,
 		Id: id,
@@ -40,19 +40,17 @@ export function inspectNetwork(engine: Engine, network: NetworkRecord): object {
 		Scope: "local",
 		Driver: config.driver,
 		EnableIPv4: true,
-		EnableIPv6: false,
+		EnableIPv6: subnet6Of(network) !== undefined,
 		IPAM: {
 			Driver: "default",
 			Options: name === "bridge" || !own ? null : {},
 			Config: own
-				? [
-						{
-							Subnet: formatSubnet(own.subnet),
-							...(recorded?.ipRange ? { IPRange: recorded.ipRange } : {}),
-							Gateway: formatIpv4(own.gateway),
-							...(Object.keys(recorded?.aux ?? {}).length ? { AuxiliaryAddresses: recorded?.aux } : {}),
-						},
-					]
+				? config.subnets.map(({ subnet, ipRange, aux }) => ({
+						Subnet: subnet,
+						...(ipRange ? { IPRange: ipRange } : {}),
+						Gateway: subnet.includes(":") && six ? formatAddress6(six.gateway) : formatIpv4(own.gateway),
+						...(Object.keys(aux).length ? { AuxiliaryAddresses: aux } : {}),
+					}))
 				: null,
 		},
 		Internal: config.internal,
@@ -76,6 +74,6 @@ function member({ id }: NetworkRecord, { name, state }: ReturnType<typeof active
 		EndpointID: lease?.id ?? "",
 		MacAddress: lease?.mac ?? "",
 		IPv4Address: lease ? `${formatIpv4(lease.ip)}/${lease.prefix}` : "",
-		IPv6Address: "",
+		IPv6Address: lease?.ip6 ? `${lease.ip6}/${lease.prefix6}` : "",
 	};
 }

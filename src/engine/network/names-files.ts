@@ -46,7 +46,7 @@ export function writeNamesFiles({ config, state }: Container, files: ContainerPa
 			renderHosts({
 				hostname: config.hostname,
 				domainname: config.domainname,
-				ips: state.endpoints.flatMap(({ lease }) => (lease ? [formatIpv4(lease.ip)] : [])),
+				ips: state.endpoints.flatMap(addresses),
 				extra,
 			}),
 	);
@@ -76,8 +76,15 @@ export function writeResolvConf(
 	);
 }
 
-const line = ({ config }: Pick<Container, "config">, { lease }: Endpoint): string =>
-	lease ? `${formatIpv4(lease.ip)}\t${ownNames(config)}\n` : "";
+const addresses = ({ lease }: Endpoint): string[] => {
+	if (!lease) return [];
+	return lease.ip6 ? [formatIpv4(lease.ip), lease.ip6] : [formatIpv4(lease.ip)];
+};
+
+const lines = ({ config }: Pick<Container, "config">, endpoint: Endpoint): string =>
+	addresses(endpoint)
+		.map((ip) => `${ip}\t${ownNames(config)}\n`)
+		.join("");
 
 /** What a container may have made of its own file, and we still read. */
 const LARGEST_HOSTS = 1 << 20;
@@ -85,12 +92,14 @@ const isReadable = (path: string): boolean => (tryStat(path)?.size ?? 0) <= LARG
 
 /** A container that runs may have lines of its own there: they stay. */
 export function addToHosts(container: Container, files: ContainerPaths, endpoint: Endpoint): void {
-	if (isReadable(files.hosts)) writeFileSync(files.hosts, readText(files.hosts) + line(container, endpoint));
+	if (isReadable(files.hosts)) writeFileSync(files.hosts, readText(files.hosts) + lines(container, endpoint));
 }
 
-export function removeFromHosts(files: ContainerPaths, { lease }: Endpoint): void {
-	if (!lease || !isReadable(files.hosts)) return;
-	const own = `${formatIpv4(lease.ip)}\t`;
-	const lines = readText(files.hosts).split("\n");
-	writeFileSync(files.hosts, lines.filter((one) => !one.startsWith(own)).join("\n"));
+export function removeFromHosts(files: ContainerPaths, endpoint: Endpoint): void {
+	const own = addresses(endpoint).map((ip) => `${ip}\t`);
+	if (own.length === 0 || !isReadable(files.hosts)) return;
+	const kept = readText(files.hosts)
+		.split("\n")
+		.filter((one) => !own.some((start) => one.startsWith(start)));
+	writeFileSync(files.hosts, kept.join("\n"));
 }

@@ -5,6 +5,7 @@
 import type { PublishedPort } from "../../network/port-map.ts";
 import type { NetworkRecord } from "../../store/networks.ts";
 import { numbersIn } from "../../sys/fs.ts";
+import { ipv4Bytes } from "../../sys/ipv4.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { subnetOf } from "./subnet.ts";
@@ -25,5 +26,13 @@ export function namesPorts(engine: Engine, network: NetworkRecord): PublishedPor
 	const port = serverPort(engine, network.id);
 	const ip = subnetOf(network)?.gateway;
 	if (port === undefined || port === DNS_PORT || ip === undefined) return [];
-	return (["udp", "tcp"] as const).map((protocol) => ({ protocol, hostIp: ip, hostPort: DNS_PORT, ip, port }));
+	const at = ipv4Bytes(ip);
+	return (["udp", "tcp"] as const).map((protocol) => ({
+		protocol,
+		hostIp: at,
+		hostPort: DNS_PORT,
+		ip: at,
+		port,
+		isRouted: false,
+	}));
 }

@@ -46,6 +46,7 @@ export function announce(engine: Engine, container: Container, pid: number): voi
 			pid,
 			startTime: startTime(pid) ?? 0,
 			ip: lease.ip,
+			ip6: lease.ip6,
 			names: dnsNames(container, endpoint),
 			servers: hasWayOut ? servers : [],
 			others: endpoints.filter((other) => other !== endpoint).map((other) => other.network),

@@ -4,25 +4,30 @@
  */
 import { EngineError } from "../../errors.ts";
 import { routeLoopback } from "../../network/bridge.ts";
-import { endProxy, type ProxiedPort, startProxy } from "../../network/proxy.ts";
+import { endProxy, startProxy } from "../../network/proxy.ts";
 import { spawnNative } from "../../runtime/monitor-process.ts";
 import type { Container, HostConfig } from "../../store/container-record.ts";
 import { getContainer, listContainers, updateState } from "../../store/containers.ts";
 import type { PortMapping } from "../../store/endpoint-record.ts";
 import { getNetworkById } from "../../store/networks.ts";
 import { forgetConnections } from "../../sys/conntrack.ts";
+import type { Fd } from "../../sys/fd.ts";
 import { readFileSync } from "../../sys/fs.ts";
 import { bindSocket } from "../../sys/ip-socket.ts";
-import { formatIpv4 } from "../../sys/ipv4.ts";
+import { formatIpv4, ipv4Bytes } from "../../sys/ipv4.ts";
+import { parseIpv6 } from "../../sys/ipv6.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
+import { gatewayMode } from "./drivers.ts";
 import { publishingEndpoint } from "./gateway.ts";
 import { leadPorts, publishedPorts } from "./table.ts";
 
 type Binding = HostConfig["portBindings"][number];
 
-interface Bound extends ProxiedPort {
+interface Bound {
 	readonly mapping: PortMapping;
+	/** undefined: the container is reached by its own address. */
+	readonly socket: Fd | undefined;
 }
 
 /** Ports of the host that are bound; closed with their sockets unless a proxy has them. */
@@ -35,7 +40,7 @@ export interface BoundPorts extends Disposable {
 export function bindPorts(engine: Engine, container: Container): BoundPorts {
 	const ports: Bound[] = [];
 	const release = () => {
-		for (const { socket } of ports) socket[Symbol.dispose]();
+		for (const { socket } of ports) socket?.[Symbol.dispose]();
 	};
 	try {
 		for (const binding of wantedBindings(container)) ports.push(...bind(engine, container, binding));
@@ -61,7 +66,12 @@ function wantedBindings({ config: { host, exposedPorts } }: Container): readonly
 function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 	const { protocol, port } = binding;
 	const hostIp = binding.hostIp || defaultAddress(engine, container);
-	const addresses = hostIp ? [hostIp] : ["0.0.0.0", "::"];
+	const all = hostIp ? [hostIp] : ["0.0.0.0", "::"];
+	const addresses = all.filter((address) => !isRouted(engine, container, address));
+	const routed = all
+		.filter((address) => !addresses.includes(address))
+		.map((hostIp) => ({ socket: undefined, mapping: { protocol, hostIp, hostPort: 0, port } }));
+	if (addresses.length === 0) return routed;
 	let held: string | undefined;
 	for (const hostPort of candidates(binding.hostPort)) {
 		const sockets: Bound[] = [];
@@ -69,7 +79,7 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 		for (const hostIp of addresses) {
 			const socket = bindSocket(protocol, hostIp, hostPort);
 			if (typeof socket !== "string") {
-				sockets.push({ protocol, port, socket, mapping: { protocol, hostIp, hostPort, port } });
+				sockets.push({ socket, mapping: { protocol, hostIp, hostPort, port } });
 			} else if (socket === "in use") held = hostIp;
 			else if (socket === "no such address") {
 				throw refused(
@@ -81,8 +91,8 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 			}
 			if (held !== undefined) break;
 		}
-		if (held === undefined) return sockets;
-		for (const { socket } of sockets) socket[Symbol.dispose]();
+		if (held === undefined) return [...sockets, ...routed];
+		for (const { socket } of sockets) socket?.[Symbol.dispose]();
 		if (!/\D/.test(binding.hostPort) && binding.hostPort !== "")
 			throw taken(engine, container, binding, held, hostPort);
 	}
@@ -97,6 +107,13 @@ function defaultAddress(engine: Engine, { state }: Container): string {
 	const network = getNetworkById(engine.db, publishingEndpoint(state.endpoints)?.network ?? "");
 	const address = network?.config.options["com.docker.network.bridge.host_binding_ipv4"] ?? "";
 	return address === "0.0.0.0" ? "" : address;
+}
+
+function isRouted(engine: Engine, { state }: Container, hostIp: string): boolean {
+	const endpoint = publishingEndpoint(state.endpoints);
+	const network = getNetworkById(engine.db, endpoint?.network ?? "");
+	if (!network || (hostIp.includes(":") && !endpoint?.lease?.ip6)) return false;
+	return gatewayMode(network.config, hostIp.includes(":") ? "ipv6" : "ipv4") === "routed";
 }
 
 const EPHEMERAL = "/proc/sys/net/ipv4/ip_local_port_range";
@@ -140,24 +157,31 @@ export function publish(engine: Engine, container: Container, bound: BoundPorts,
 	const endpoint = publishingEndpoint(state.endpoints);
 	if (!endpoint?.lease) return; // a network without a way out: as docker, nothing is published
 	const { ip } = endpoint.lease;
-	startProxy(spawnNative, { id, pid, ip, directory: engine.paths.live(id) }, bound.ports);
+	const proxied = bound.ports.flatMap(({ socket, mapping: { protocol, port } }) =>
+		socket ? [{ protocol, port, socket }] : [],
+	);
+	if (proxied.length) startProxy(spawnNative, { id, pid, ip, directory: engine.paths.live(id) }, proxied);
 	const device = getNetworkById(engine.db, endpoint.network)?.config.device;
 	if (device) routeLoopback(device);
 	using rtnetlink = new Rtnetlink();
 	rtnetlink.setHairpin(endpoint.lease.link);
-	leadPorts(engine, "add", publishedPorts(state.ports, state.endpoints));
+	leadPorts(engine, "add", publishedPorts(engine, state.ports, state.endpoints));
 }
 
 /** Repeatable. First they are off the record; last, connections that go on are forgotten, or they would go to who comes next. */
 export function unpublish(engine: Engine, { id, state }: Container): void {
 	endProxy(engine.paths.live(id));
-	leadPorts(engine, "delete", publishedPorts(state.ports, state.endpoints), () =>
+	leadPorts(engine, "delete", publishedPorts(engine, state.ports, state.endpoints), () =>
 		engine.transaction(() => {
 			const now = getContainer(engine.db, id)?.state;
 			if (now) updateState(engine.db, id, { ...now, ports: [] });
 		}),
 	);
-	for (const { lease } of state.endpoints) if (lease) forgetConnections(lease.ip);
+	for (const { lease } of state.endpoints) {
+		if (lease) forgetConnections(ipv4Bytes(lease.ip));
+		const ip6 = lease?.ip6 ? parseIpv6(lease.ip6) : undefined;
+		if (ip6) forgetConnections(ip6);
+	}
 }
 
 /** The same ports, led to another of its addresses: its networks have changed. */
@@ -172,12 +196,13 @@ export function republish(engine: Engine, before: Container, container: Containe
 /** Those on record: they were free a moment ago. */
 function rebind(container: Container): BoundPorts {
 	const ports = container.state.ports.map((mapping) => {
+		if (mapping.hostPort === 0) return { socket: undefined, mapping };
 		const socket = bindSocket(mapping.protocol, mapping.hostIp, mapping.hostPort);
-		if (typeof socket !== "string") return { protocol: mapping.protocol, port: mapping.port, socket, mapping };
+		if (typeof socket !== "string") return { socket, mapping };
 		throw refused(container, `failed to bind host port ${mapping.hostIp}:${mapping.hostPort}: ${socket}`);
 	});
 	const release = () => {
-		for (const { socket } of ports) socket[Symbol.dispose]();
+		for (const { socket } of ports) socket?.[Symbol.dispose]();
 	};
 	return { ports, mappings: container.state.ports, [Symbol.dispose]: release };
 }

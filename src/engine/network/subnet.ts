@@ -1,16 +1,19 @@
 /** The addresses of a network, from its record. Pure. */
 import { gatewayOf, parseSubnet, type Subnet } from "../../network/ipam.ts";
+import { gatewayOf6, parseAddress6, parseSubnet6, type Subnet6 } from "../../network/ipam6.ts";
 import type { NetworkRecord } from "../../store/networks.ts";
 import { parseIpv4 } from "../../sys/ipv4.ts";
 
-export interface NetworkSubnet {
-	readonly subnet: Subnet;
-	readonly gateway: number;
+interface Addresses<S, A> {
+	readonly subnet: S;
+	readonly gateway: A;
 	/** Where addresses are given out. */
-	readonly range: Subnet;
+	readonly range: S;
 	/** Addresses that are not. */
-	readonly reserved: readonly number[];
+	readonly reserved: readonly A[];
 }
+export type NetworkSubnet = Addresses<Subnet, number>;
+export type NetworkSubnet6 = Addresses<Subnet6, bigint>;
 
 /** Its IPv4 subnet; undefined: it has none. */
 export function subnetOf({ config }: Pick<NetworkRecord, "config">): NetworkSubnet | undefined {
@@ -22,6 +25,21 @@ export function subnetOf({ config }: Pick<NetworkRecord, "config">): NetworkSubn
 			gateway: parseIpv4(gateway) ?? gatewayOf(subnet),
 			range: parseSubnet(ipRange) ?? subnet,
 			reserved: Object.values(aux).map((ip) => parseIpv4(ip) ?? 0),
+		};
+	}
+	return undefined;
+}
+
+/** Its IPv6 subnet; undefined: it has none. */
+export function subnet6Of({ config }: Pick<NetworkRecord, "config">): NetworkSubnet6 | undefined {
+	for (const { subnet: text, gateway, ipRange, aux } of config.subnets) {
+		const subnet = text.includes(":") ? parseSubnet6(text) : undefined;
+		if (!subnet) continue;
+		return {
+			subnet,
+			gateway: parseAddress6(gateway) ?? gatewayOf6(subnet),
+			range: parseSubnet6(ipRange) ?? subnet,
+			reserved: Object.values(aux).map((ip) => parseAddress6(ip) ?? 0n),
 		};
 	}
 	return undefined;

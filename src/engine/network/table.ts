@@ -1,26 +1,22 @@
 /** The rules of all networks and published ports of this engine, from the records: made, mended, taken away. */
 
 import { openForeignChains } from "../../network/foreign-rules.ts";
-import { parseSubnet } from "../../network/ipam.ts";
 import type { PublishedPort } from "../../network/port-map.ts";
-import {
-	changePorts,
-	hasNetwork,
-	removeTable,
-	replaceTable,
-	rulesGeneration,
-	type TableNetwork,
-	tableName,
-} from "../../network/table.ts";
+import { changePorts, hasNetwork, removeTable, replaceTable, rulesGeneration, tableName } from "../../network/table.ts";
+import type { TableNetwork } from "../../network/table-rules.ts";
 import type { ContainerState } from "../../store/container-record.ts";
 import { listContainers } from "../../store/containers.ts";
 import type { Endpoint, PortMapping } from "../../store/endpoint-record.ts";
-import { listNetworks, type NetworkRecord } from "../../store/networks.ts";
+import { getNetworkById, listNetworks, type NetworkRecord } from "../../store/networks.ts";
 import { lockFile } from "../../sys/file.ts";
 import { readFileSync, writeFileSync } from "../../sys/fs.ts";
-import { parseIpv4 } from "../../sys/ipv4.ts";
+import { addressBytes, parseAddress } from "../../sys/ip-address.ts";
+import { ipv4Bytes } from "../../sys/ipv4.ts";
+import { parseIpv6 } from "../../sys/ipv6.ts";
+import { NFPROTO_IPV4, NFPROTO_IPV6 } from "../../sys/nf-expressions.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
+import { gatewayMode } from "./drivers.ts";
 import { publishingEndpoint } from "./gateway.ts";
 import { namesPorts } from "./names-port.ts";
 
@@ -43,7 +39,7 @@ export function rebuildTable(engine: Engine, exceptNetwork?: string): string[] {
 	// A container that has ended may still be on record with its ports; another may have them by now.
 	const ports = listContainers(engine.db)
 		.filter(({ state }) => state.ports.length > 0 && isLive(state))
-		.flatMap(({ state }) => publishedPorts(state.ports, state.endpoints));
+		.flatMap(({ state }) => publishedPorts(engine, state.ports, state.endpoints));
 	const names = networks.flatMap((network) => namesPorts(engine, network));
 	replaceTable(engine.bridgeName, networks.map(tableNetwork), [...ports, ...names]);
 	return openForeign(engine, networks);
@@ -110,23 +106,50 @@ const isOn = (options: NetworkRecord["config"]["options"], name: string): boolea
 export const containersTalk = ({ options }: Pick<NetworkRecord["config"], "options">): boolean =>
 	isOn(options, "com.docker.network.bridge.enable_icc");
 
-function tableNetwork({ config: { device, subnets, internal, options } }: NetworkRecord): TableNetwork {
+function tableNetwork({ config }: NetworkRecord): TableNetwork {
+	const { device, subnets, internal, options } = config;
+	const masquerade = isOn(options, "com.docker.network.bridge.enable_ip_masquerade");
 	return {
 		device,
-		subnets: subnets.flatMap(({ subnet }) => parseSubnet(subnet) ?? []),
+		subnets: subnets.flatMap(({ subnet }) => {
+			const [address = "", prefix = ""] = subnet.split("/");
+			const network = parseAddress(address);
+			if (network === undefined) return [];
+			const family = typeof network === "number" ? NFPROTO_IPV4 : NFPROTO_IPV6;
+			const mode = gatewayMode(config, family === NFPROTO_IPV4 ? "ipv4" : "ipv6");
+			return [
+				{
+					family,
+					network: addressBytes(network),
+					prefix: Number(prefix),
+					masquerade: masquerade && mode !== "routed",
+					isOpen: mode === "nat-unprotected",
+				},
+			];
+		}),
 		internal,
 		containersTalk: containersTalk({ options }),
-		masquerade: isOn(options, "com.docker.network.bridge.enable_ip_masquerade"),
 	};
 }
 
-/** For the maps: those of IPv4. */
-export function publishedPorts(ports: readonly PortMapping[], endpoints: readonly Endpoint[]): PublishedPort[] {
-	const lease = ports.length ? publishingEndpoint(endpoints)?.lease : undefined;
+/** For the maps: each port by the family of the host's address, to the container's of the same. Others are the proxy's. */
+export function publishedPorts(
+	engine: Engine,
+	ports: readonly PortMapping[],
+	endpoints: readonly Endpoint[],
+): PublishedPort[] {
+	const endpoint = ports.length ? publishingEndpoint(endpoints) : undefined;
+	const lease = endpoint?.lease;
 	if (!lease) return [];
+	const config = getNetworkById(engine.db, endpoint.network)?.config;
+	const ip6 = parseIpv6(lease.ip6);
 	return ports.flatMap(({ protocol, hostIp, hostPort, port }) => {
-		const address = parseIpv4(hostIp);
-		if (address === undefined) return []; // IPv6: the proxy's
-		return [{ protocol, hostIp: address === 0 ? undefined : address, hostPort, ip: lease.ip, port }];
+		const address = parseAddress(hostIp);
+		const isV4 = typeof address === "number";
+		const ip = isV4 ? ipv4Bytes(lease.ip) : ip6;
+		if (address === undefined || !ip) return [];
+		const at = addressBytes(address);
+		const isRouted = config !== undefined && gatewayMode(config, isV4 ? "ipv4" : "ipv6") === "routed";
+		return [{ protocol, hostIp: at.some((byte) => byte !== 0) ? at : undefined, hostPort, ip, port, isRouted }];
 	});
 }

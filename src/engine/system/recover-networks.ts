@@ -1,6 +1,8 @@
 /** Networks of which there is no record any more, from what the containers that run in them have. */
 import { formatSubnet } from "../../network/ipam.ts";
+import { formatSubnet6, parseSubnet6 } from "../../network/ipam6.ts";
 import type { Container } from "../../store/container-record.ts";
+import type { Lease } from "../../store/endpoint-record.ts";
 import { BRIDGE, getNetwork, getNetworkById, insertNetwork, takeAddress } from "../../store/networks.ts";
 import { formatIpv4 } from "../../sys/ipv4.ts";
 import type { Engine } from "../engine.ts";
@@ -17,7 +19,7 @@ export function recordNetworks(engine: Engine, { id, state: { endpoints } }: Con
 			const config = {
 				driver: "bridge" as const,
 				device: name === BRIDGE ? engine.bridgeName : bridgeDevice(network),
-				subnets: [{ subnet, gateway, ipRange: "", aux: {} }],
+				subnets: [{ subnet, gateway, ipRange: "", aux: {} }, ...subnets6(lease)],
 				internal: lease.gateway === 0,
 				attachable: false,
 				options: {},
@@ -26,6 +28,13 @@ export function recordNetworks(engine: Engine, { id, state: { endpoints } }: Con
 			insertNetwork(engine.db, { name, id: network, created: Date.now(), config });
 		}
 		const known = engine.db.query("SELECT 1 FROM addresses WHERE network = ? AND ip = ?").get(network, lease.ip);
-		if (known === null) takeAddress(engine.db, network, lease.ip, id);
+		if (known !== null) continue;
+		takeAddress(engine.db, network, lease.ip, id);
+		if (lease.ip6) takeAddress(engine.db, network, lease.ip6, id);
 	}
+}
+
+function subnets6({ ip6, prefix6, gateway6 }: Lease) {
+	const subnet = ip6 ? parseSubnet6(`${ip6}/${prefix6}`) : undefined;
+	return subnet ? [{ subnet: formatSubnet6(subnet), gateway: gateway6, ipRange: "", aux: {} }] : [];
 }
