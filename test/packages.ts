@@ -24,6 +24,9 @@ const TEST: Readonly<Record<string, readonly string[]>> = {
 	"docker.io": ["/usr/sbin/dockerd"],
 	podman: ["/usr/bin/podman"],
 	"golang-go": ["/usr/bin/go"],
+	ufw: ["/usr/sbin/ufw"],
+	firewalld: ["/usr/sbin/firewalld"],
+	dbus: ["/usr/bin/dbus-daemon"],
 	"libarchive-tools": ["/usr/bin/bsdtar"],
 };
 

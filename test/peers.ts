@@ -32,7 +32,7 @@ export function removeCgroups(): void {
 	for (const path of found.stdout.toString().split("\n").filter(Boolean)) rmdirSync(path);
 }
 
-/** A docker daemon of our own: no bridge, no rules. */
+/** A docker daemon of our own: no bridge, no rules, unless they are what is asked for. */
 export class Docker implements AsyncDisposable {
 	readonly #daemon: Bun.Subprocess;
 	readonly #socket: string;
@@ -45,14 +45,15 @@ export class Docker implements AsyncDisposable {
 		this.#socket = socket;
 	}
 
-	static async start(dir: string): Promise<Docker> {
+	static async start(dir: string, { rules = false } = {}): Promise<Docker> {
 		mkdirSync(dir, { recursive: true });
 		const socket = `${dir}/docker.sock`;
 		const daemon = Bun.spawn(
 			[
 				"/usr/sbin/dockerd",
 				...["--data-root", `${dir}/data`, "--exec-root", `${dir}/exec`, "-p", `${dir}/pid`],
-				...["-H", `unix://${socket}`, "--bridge", "none", "--iptables=false", "--ip6tables=false"],
+				...["-H", `unix://${socket}`],
+				...(rules ? [] : ["--bridge", "none", "--iptables=false", "--ip6tables=false"]),
 				...["--cgroup-parent", `/${CGROUP}`],
 			],
 			{ stdout: "ignore", stderr: Bun.file(`${dir}/log`) },

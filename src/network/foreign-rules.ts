@@ -11,8 +11,8 @@ import { type Expression, verdict } from "../sys/nf-expressions.ts";
 import { counter, destinationPort, interfaceOf } from "../sys/nf-iptables.ts";
 import { deleteRule, type ForeignChain, insertRule, NF_ACCEPT, NF_DROP, NfTables } from "../sys/nf-tables.ts";
 
-/** NFPROTO_ numbers: inet, ip. What is bridged alone, and IPv6, our packets are not. */
-const FAMILIES = [1, 2];
+/** NFPROTO_ numbers: inet, ip, ip6. What is bridged alone our packets are not. */
+const FAMILIES = [1, 2, 10];
 const TCP = 6;
 const UDP = 17;
 const DNS = 53;

@@ -1,0 +1,79 @@
+/** Beside programs that drop what they do not know: docker, podman, firewalld, ufw; whoever was there first. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { FIREWALLS } from "../firewalls.ts";
+import { Host, IMAGE, until } from "../fixture.ts";
+import { get, makeOutside, removeOutside, run } from "../outside.ts";
+import { removeCgroups } from "../peers.ts";
+
+const host = new Host();
+let outside: string;
+
+beforeAll(() => {
+	outside = makeOutside();
+});
+afterAll(async () => {
+	await host.close();
+	removeOutside(outside);
+	removeCgroups();
+});
+
+/** Two containers in a network of both families, one of which serves. */
+async function open(): Promise<void> {
+	await host.ok("network", "create", "--ipv6", "net");
+	const serve = "mkdir /w; echo two > /w/index.html; exec httpd -f -p 80 -h /w";
+	await host.ok("run", "-d", "--name", "two", "--network", "net", "-p", "8080:80", IMAGE, "sh", "-c", serve);
+	await host.ok("run", "-d", "--name", "one", "--network", "net", IMAGE, "sleep", "1000");
+	await until(async () => (await host.nc("exec", "two", "netstat", "-ltn")).stdout.includes(":80 "), "two to serve");
+}
+
+/** What does not work. */
+async function broken(): Promise<string[]> {
+	const inOne = async (...words: string[]) => (await host.nc("exec", "one", ...words)).code === 0;
+	const checks: Readonly<Record<string, () => Promise<boolean> | boolean>> = {
+		"each other, by name": () => inOne("wget", "-qO-", "http://two/"),
+		"each other, by IPv6": () => inOne("ping6", "-c1", "-W2", "two"),
+		"the outside": () => inOne("ping", "-c1", "-W2", "10.77.0.2"),
+		"the outside, by IPv6": () => inOne("ping6", "-c1", "-W2", "fd77::2"),
+		"the port, from outside": () => get("10.77.0.1", 8080, outside) === "two",
+		"the port, from outside by IPv6": () => get("fd77::1", 8080, outside) === "two",
+		"the port, from the host": () => get("127.0.0.1", 8080) === "two",
+	};
+	const failed: string[] = [];
+	for (const [what, works] of Object.entries(checks)) if (!(await works())) failed.push(what);
+	return failed;
+}
+
+for (const { name, drops, start } of FIREWALLS) {
+	describe(name, () => {
+		test("that was there first", async () => {
+			const dir = `${host.dir}/${name}-first`;
+			mkdirSync(dir);
+			await using _firewall = await start(dir);
+			await open();
+			expect(await broken()).toEqual([]);
+			await host.ok("rm", "-f", "one", "two");
+			await host.ok("network", "rm", "net");
+			expect(run("nft list ruleset").stdout.toString()).not.toContain("nanocontainer br-");
+		}, 120_000);
+
+		test("that came later: once something is asked of us, and at network reload", async () => {
+			run("nft flush ruleset");
+			await open();
+			const dir = `${host.dir}/${name}-later`;
+			mkdirSync(dir);
+			await using _firewall = await start(dir);
+			expect((await host.nc("exec", "one", "ping", "-c1", "-W1", "10.77.0.2")).code).toBe(drops ? 1 : 0);
+			await host.ok("run", "--rm", "--network", "net", IMAGE, "true");
+			expect(await broken()).toEqual([]);
+			run("nft flush ruleset");
+			await host.ok("network", "reload");
+			expect(await broken()).toEqual([]);
+		}, 120_000);
+		afterEach(async () => {
+			await host.nc("rm", "-f", "one", "two");
+			await host.nc("network", "rm", "net");
+			run("nft flush ruleset");
+		});
+	});
+}
