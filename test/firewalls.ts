@@ -5,8 +5,8 @@ import { Docker, podman } from "./peers.ts";
 
 export interface Firewall {
 	readonly name: string;
-	/** Whether it drops what nobody lets through. */
-	readonly drops: boolean;
+	/** What it keeps from working, when it comes after us and we have not looked since; undefined: nothing. */
+	readonly stops: "names" | "ports" | undefined;
 	/** Once it is active. Ending it may leave its rules: whoever asks flushes all of them. */
 	readonly start: (dir: string) => Promise<AsyncDisposable>;
 }
@@ -22,14 +22,14 @@ function must(command: readonly string[], env: Readonly<Record<string, string>> 
 
 const docker: Firewall = {
 	name: "docker",
-	drops: true,
+	stops: undefined, // it drops what is forwarded where it was the first to turn that on
 	start: (dir) => Docker.start(dir, { rules: true }),
 };
 
 /** It has rules as long as a container of its runs. */
 const podmanNetwork: Firewall = {
 	name: "podman",
-	drops: false,
+	stops: undefined,
 	start: async (dir) => {
 		const run = podman(dir);
 		mkdirSync(`${dir}/image`, { recursive: true });
@@ -61,7 +61,7 @@ const BUS = `<busconfig><type>system</type><listen>unix:path=PATH</listen><polic
 
 const firewalld: Firewall = {
 	name: "firewalld",
-	drops: true,
+	stops: "names",
 	start: async (dir) => {
 		mkdirSync(`${dir}/etc`, { recursive: true });
 		writeFileSync(`${dir}/bus.conf`, BUS.replace("PATH", `${dir}/bus`));
@@ -87,7 +87,7 @@ const firewalld: Firewall = {
 /** Its files are the host's: it has a copy of them in the suite's mount namespace. */
 const ufw: Firewall = {
 	name: "ufw",
-	drops: true,
+	stops: "ports",
 	start: async (dir) => {
 		cpSync("/etc/ufw", `${dir}/ufw`, { recursive: true });
 		must(["mount", "--bind", `${dir}/ufw`, "/etc/ufw"]);
