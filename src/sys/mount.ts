@@ -4,6 +4,8 @@
  */
 import { SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
+import { AT_FDCWD } from "./file.ts";
+import { fromUtf8 } from "./text.ts";
 
 const FSOPEN_CLOEXEC = 1;
 const FSMOUNT_CLOEXEC = 1;
@@ -41,11 +43,32 @@ export function detachedMount(type: string, options: readonly string[], attribut
 			equals < 0
 				? trySyscall("fsconfig", fs.number, FSCONFIG_SET_FLAG, option, null, 0)
 				: trySyscall("fsconfig", fs.number, FSCONFIG_SET_STRING, option.slice(0, equals), option.slice(equals + 1), 0);
-		if (result < 0) throw new SyscallError("fsconfig", `${type} ${option}`, -result);
+		if (result < 0) throw explained(fs, new SyscallError("fsconfig", `${type} ${option}`, -result));
 	}
-	syscall("fsconfig", type, fs.number, FSCONFIG_CMD_CREATE, null, null, 0);
+	const result = trySyscall("fsconfig", fs.number, FSCONFIG_CMD_CREATE, null, null, 0);
+	if (result < 0) throw explained(fs, new SyscallError("fsconfig", type, -result));
 	return new Fd(syscall("fsmount", type, fs.number, FSMOUNT_CLOEXEC, attributes));
 }
+
+/** With what the file system itself says of it, which the descriptor holds line by line: "e tmpfs: Bad value for 'size'". */
+function explained(fs: Fd, error: SyscallError): SyscallError {
+	const line = new Uint8Array(1024);
+	const n = trySyscall("read", fs.number, line, line.length);
+	if (n > 0)
+		error.message += ` (${fromUtf8(line.subarray(0, n))
+			.trim()
+			.replace(/^[ewi] /, "")})`;
+	return error;
+}
+
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+
+/** Puts a detached mount in its place (move_mount(2)). */
+export const attachMount = (made: Fd, target: string): void =>
+	void syscall("move_mount", target, made.number, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+
+/** umount2(2); -errno: EBUSY where somebody is in it, EINVAL where nothing is mounted. */
+export const tryUnmount = (target: string): number => trySyscall("umount2", target, 0);
 
 /** mount(2), as the first process of a machine uses it. Throws SyscallError. */
 export function mount(source: string, target: string, type: string, flags: number, options = ""): void {

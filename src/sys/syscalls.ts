@@ -4,9 +4,12 @@
  */
 
 const shared = {
+	open_tree: 428,
+	move_mount: 429,
 	fsopen: 430,
 	fsconfig: 431,
 	fsmount: 432,
+	mount_setattr: 442,
 	pidfd_open: 434,
 	openat2: 437,
 	pidfd_send_signal: 424,
@@ -68,6 +71,7 @@ const x64 = () => ({
 	exit_group: 231,
 	bpf: 321,
 	copy_file_range: 326,
+	umount2: 166,
 	mount: 165,
 	chroot: 161,
 	chdir: 80,
@@ -142,6 +146,7 @@ const arm64: typeof x64 = () => ({
 	exit_group: 94,
 	bpf: 280,
 	copy_file_range: 285,
+	umount2: 39,
 	mount: 40,
 	chroot: 51,
 	chdir: 49,

@@ -26,7 +26,7 @@ import type { BoundPorts } from "../network/publish.ts";
 import { layersOf, monitorOf, planOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
-import { network, publishing, volumes } from "../plan/lazy.ts";
+import { network, publishing, volumeFileSystems, volumes } from "../plan/lazy.ts";
 import { namespacesOf, sharedNetwork } from "../plan/oci-config.ts";
 import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
@@ -125,6 +125,10 @@ function prepare(engine: Engine, container: Container): Membership | undefined {
 	mkdirSync(engine.paths.live(id), { recursive: true, mode: 0o700 });
 	ensureDirectories(engine, container, () => getImage(engine.db, config.imageId)?.layers ?? []);
 	rmSync(files.exit, { force: true });
+	// The new process has a copy of what is mounted when it is made.
+	if (config.host.mounts.some(({ type }) => type === "volume")) {
+		volumeFileSystems().mountFileSystems(engine, container);
+	}
 	return engine.cgroups?.create(state.cgroup, resourcesOf(config.host));
 }
 

@@ -24,6 +24,9 @@ export const mountRules = () => require("./check-mounts.ts") as typeof import(".
 /** Volumes and host directories: the same. */
 export const volumes = () => require("../volume/mounts.ts") as typeof import("../volume/mounts.ts");
 
+/** Volumes that are file systems of their own. */
+export const volumeFileSystems = () => require("../volume/file-system.ts") as typeof import("../volume/file-system.ts");
+
 /** Options of volumes: for mounts that have some. */
 export const volumeRules = () => require("../volume/options.ts") as typeof import("../volume/options.ts");
 

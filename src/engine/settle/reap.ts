@@ -14,7 +14,7 @@ import { readFileSync } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
-import { names, publishing } from "../plan/lazy.ts";
+import { names, publishing, volumeFileSystems } from "../plan/lazy.ts";
 import { removeEnded } from "./erase.ts";
 
 /** No monitor recorded how it ended. */
@@ -89,6 +89,9 @@ export function release(engine: Engine, container: Container): void {
 	if (state.cgroup) engine.cgroups?.remove(state.cgroup);
 	if (state.ports.length) publishing().unpublish(engine, container);
 	if (state.endpoints.some(({ name, lease }) => name !== BRIDGE && lease)) names().withdraw(engine, container);
+	if (container.config.host.mounts.some(({ type }) => type === "volume")) {
+		volumeFileSystems().releaseFileSystems(engine, container);
+	}
 	removeTree(engine.paths.live(id));
 	dropLiveName(engine.paths, container);
 }

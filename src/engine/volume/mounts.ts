@@ -11,7 +11,8 @@ import { nodeFs } from "../../sys/node.ts";
 import { statFd } from "../../sys/stat.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
-import { volumeLock } from "./remove.ts";
+import { isFileSystem } from "./file-system.ts";
+import { volumeLock } from "./lock.ts";
 
 /** Makes what the container's mounts need on the host. `directories` are its own upper and its layers, top first. */
 export function prepareMounts(engine: Engine, container: Container, directories: readonly string[]): void {
@@ -60,12 +61,18 @@ function checkPropagation({ source, options }: MountPoint): void {
  * An empty volume is filled once from the image's directory, whose owner and mode it takes.
  */
 function prepareVolume(engine: Engine, containerId: string, mount: MountPoint, directories: readonly string[]): void {
-	const { device } = getVolume(engine.db, mount.source)?.options ?? {};
+	const volume = getVolume(engine.db, mount.source);
+	const data = engine.paths.volume(mount.source);
+	if (volume && isFileSystem(volume.options)) {
+		using _lock = volumeLock(engine, mount.source);
+		if (!volumeIsLive(engine.db, mount.source, containerId)) fillPlace(mount, data, directories);
+		return;
+	}
+	const device = volume?.options["device"];
 	if (device !== undefined) {
 		prepareDevice(mount, device, directories);
 		return;
 	}
-	const data = engine.paths.volume(mount.source);
 	const parent = `${engine.paths.volumes}/${mount.source}`;
 	using _lock = volumeLock(engine, mount.source);
 	mkdirSync(parent, { recursive: true, mode: 0o755 });
@@ -91,13 +98,20 @@ function prepareDevice(mount: MountPoint, device: string, directories: readonly 
 			`error while mounting volume '${mount.source}': failed to mount local volume: ${device}: no such file or directory`,
 		);
 	}
-	if (mount.options.includes("nocopy") || readdirSync(device).length > 0) return;
-	fill(device, mount.destination, directories);
+	fillPlace(mount, device, directories);
+}
+
+/** As it is, where it is empty. */
+function fillPlace(mount: MountPoint, place: string, directories: readonly string[]): void {
+	if (mount.options.includes("nocopy") || readdirSync(place).length > 0) return;
+	fill(place, mount.destination, directories);
 }
 
 /** Where a volume's files are: a directory of the host. */
-export const volumeSource = (engine: Engine, name: string): string =>
-	getVolume(engine.db, name)?.options["device"] ?? engine.paths.volume(name);
+export function volumeSource(engine: Engine, name: string): string {
+	const options = getVolume(engine.db, name)?.options ?? {};
+	return isFileSystem(options) ? engine.paths.volume(name) : (options["device"] ?? engine.paths.volume(name));
+}
 
 function fill(directory: string, destination: string, layers: readonly string[]): void {
 	using view = openRootfsView(layers);

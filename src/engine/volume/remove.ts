@@ -3,12 +3,13 @@ import { EngineError, messageOf } from "../../errors.ts";
 import { debug } from "../../log.ts";
 import { stagingPath, sweepAbandoned } from "../../store/staging.ts";
 import { deleteVolume, getVolume, listVolumes, usersOf, type Volume } from "../../store/volumes.ts";
-import { lockByte } from "../../sys/file.ts";
 import { tryRename } from "../../sys/fs.ts";
 import { removeTree } from "../../sys/tree.ts";
 import { treeSize } from "../../sys/tree-size.ts";
 import type { Engine } from "../engine.ts";
 import { checkKeys, type Filters, labelMatches, passes, type Tests, truth } from "../filters.ts";
+import { isFileSystem, unmountFileSystem } from "./file-system.ts";
+import { volumeLock } from "./lock.ts";
 
 /** The kind of what lies in the staging directory until it is gone. */
 const REMOVED = "removed";
@@ -29,10 +30,18 @@ function take(engine: Engine, name: string): void {
 	{
 		using _lock = volumeLock(engine, name);
 		engine.transaction(() => {
-			if (!getVolume(engine.db, name)) throw missing(name);
+			const volume = getVolume(engine.db, name);
+			if (!volume) throw missing(name);
 			const users = usersOf(engine.db, name);
 			if (users.length) {
 				throw new EngineError("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
+			}
+			// What is in a file system of its own is not ours to remove.
+			if (isFileSystem(volume.options) && !unmountFileSystem(engine, volume)) {
+				throw new EngineError(
+					"conflict",
+					`remove ${name}: ${engine.paths.volume(name)} is busy: a program of the host is in it`,
+				);
 			}
 			deleteVolume(engine.db, name);
 			const place = `${engine.paths.volumes}/${name}`;
@@ -46,10 +55,6 @@ function take(engine: Engine, name: string): void {
 	}
 	sweepAbandoned(engine.paths, REMOVED);
 }
-
-/** Who fills a volume, and who takes it away, exclude each other. */
-export const volumeLock = (engine: Engine, name: string): Disposable =>
-	lockByte(engine.paths.volumeLocks, Bun.hash(name) >> 1n);
 
 export interface PrunedVolumes {
 	readonly names: readonly string[];
