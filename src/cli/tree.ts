@@ -149,10 +149,20 @@ const GROUPS: Readonly<Record<string, Group>> = {
 	volume: {
 		summary: "Manage volumes",
 		members: {
+			cp: entry("Copy a volume to a new one", async () => leaf((await import("./volume/cp.ts")).cp)),
 			create: entry("Create a volume", async () => leaf((await import("./volume/create.ts")).create)),
+			export: entry("Write the files of a volume as a tar archive", async () =>
+				leaf((await import("./volume/export.ts")).exportCommand),
+			),
+			import: entry("Make a volume of a tar archive, compressed or not", async () =>
+				leaf((await import("./volume/import.ts")).importCommand),
+			),
 			inspect: inspectOf("volume"),
 			ls: entry("List volumes", async () => leaf((await import("./volume/ls.ts")).ls)),
 			prune: entry("Remove unused local volumes", async () => leaf((await import("./volume/prune.ts")).prune)),
+			rename: entry("Rename a volume that no container has", async () =>
+				leaf((await import("./volume/rename.ts")).rename),
+			),
 			rm: entry("Remove one or more volumes", async () => leaf((await import("./volume/rm.ts")).rm)),
 			update: entry("Update a volume (cluster volumes only)", async () =>
 				leaf((await import("./volume/update.ts")).update),

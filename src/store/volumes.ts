@@ -81,6 +81,10 @@ export function volumeIsLive(db: Db, volume: string, exceptContainer: string): b
 	);
 }
 
+export function renameVolumeRecord(db: Db, from: string, to: string): void {
+	db.query("UPDATE volumes SET name = ?2, anonymous = 0 WHERE name = ?1").run(from, to);
+}
+
 export function deleteVolume(db: Db, name: string): void {
 	db.query("DELETE FROM volumes WHERE name = ?").run(name);
 }

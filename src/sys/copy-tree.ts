@@ -13,10 +13,13 @@ import {
 	openDir,
 } from "./file.ts";
 import { namesIn } from "./fs.ts";
+import { dataOf } from "./holes.ts";
 import { type FileStat, makedev, S_IFDIR, S_IFLNK, S_IFREG, setTime, statAt, typeOf } from "./stat.ts";
 import { fromLatin1, nameText } from "./text.ts";
+import { listXattrsOfOpen } from "./xattr.ts";
 
 const COPY_CHUNK = 1 << 30;
+const SEEK_SET = 0;
 
 /** Copies everything in the directory `from` into the directory `to`. */
 export function copyTree(from: number, to: string): void {
@@ -52,33 +55,46 @@ function copyEntries(from: number, to: number, linked: Map<string, string>, top:
 function copyFile(from: number, to: number, name: Uint8Array, stat: FileStat): void {
 	using source = openat2(from, name, O_RDONLY | O_NOFOLLOW);
 	using target = openat2(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-	copyContent(source.number, target.number, stat.size);
+	copyWithHoles(source.number, target.number, stat.size);
 	finish(source.number, target.number, stat);
 }
 
-/** The `size` bytes of one open file to another. */
+/** The `size` bytes of one open file to another, from where both are. */
 export function copyContent(source: number, target: number, size: number): void {
 	for (let left = size; left > 0; ) {
 		// The kernel copies, and shares blocks where the file system can (copy_file_range(2)).
 		const n = trySyscall("copy_file_range", source, null, target, null, Math.min(left, COPY_CHUNK), 0);
 		if (n === 0) return; // it has become shorter
 		if (n < 0) {
-			copyByHand(source, target);
+			copyByHand(source, target, left);
 			return;
 		}
 		left -= n;
 	}
 }
 
+/** A whole file into an empty one, with its holes. */
+function copyWithHoles(source: number, target: number, size: number): void {
+	const pieces = dataOf(source, size);
+	for (const [offset, length] of pieces) {
+		syscall("lseek", "", source, offset, SEEK_SET);
+		syscall("lseek", "", target, offset, SEEK_SET);
+		copyContent(source, target, length);
+	}
+	const [offset = 0, length = 0] = pieces.at(-1) ?? [];
+	if (offset + length < size) syscall("ftruncate", "", target, size);
+}
+
 /** One for all files: making it anew for each costs more than copying a small file. */
 let shared: Uint8Array | undefined;
 
-function copyByHand(source: number, target: number): void {
+function copyByHand(source: number, target: number, size: number): void {
 	shared ??= new Uint8Array(256 * 1024);
 	const buffer = shared;
-	for (;;) {
-		const n = syscall("read", "", source, buffer, buffer.length);
+	for (let left = size; left > 0; ) {
+		const n = syscall("read", "", source, buffer, Math.min(buffer.length, left));
 		if (n === 0) return;
+		left -= n;
 		for (let at = 0; at < n; ) at += syscall("write", "", target, buffer.subarray(at), n - at);
 	}
 }
@@ -99,15 +115,15 @@ function copyNode(from: number, to: number, name: Uint8Array, stat: FileStat, ki
 function finish(source: number, target: number, stat: FileStat): void {
 	syscall("fchown", "", target, stat.uid, stat.gid);
 	syscall("fchmod", "", target, stat.mode & 0o7777);
-	copyCapability(source, target);
+	copyAttributes(source, target);
 	setTime(target, null, stat);
 }
 
-/** File capabilities are the attribute that programs stop working without. */
-function copyCapability(source: number, target: number): void {
-	const value = new Uint8Array(64);
-	const n = trySyscall("fgetxattr", source, "security.capability", value, value.length);
-	if (n <= 0) return;
-	const result = trySyscall("fsetxattr", target, "security.capability", value, n, 0);
-	if (result < 0 && result !== -EOPNOTSUPP) throw new SyscallError("fsetxattr", "security.capability", -result);
+/** Capabilities, access lists, what users noted; not what belongs to the place where it is: overlay's marks, labels. */
+function copyAttributes(source: number, target: number): void {
+	for (const [key, value] of listXattrsOfOpen(source)) {
+		if (key.startsWith("trusted.overlay.") || key === "security.selinux") continue;
+		const result = trySyscall("fsetxattr", target, key, value, value.length, 0);
+		if (result < 0 && result !== -EOPNOTSUPP) throw new SyscallError("fsetxattr", key, -result);
+	}
 }

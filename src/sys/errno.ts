@@ -142,6 +142,7 @@ export const ENOSPC = 28;
 export const EPIPE = 32;
 export const ENOTEMPTY = 39;
 export const ESRCH = 3;
+export const ENXIO = 6;
 export const ELOOP = 40;
 export const EOPNOTSUPP = 95;
 export const ENODEV = 19;

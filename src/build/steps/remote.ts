@@ -209,15 +209,6 @@ export async function looksLikeArchive(bytes: Uint8Array): Promise<boolean> {
 
 const isHeader = (block: Uint8Array): boolean => block[0] !== 0 && checksumHolds(block);
 
-/** Unpacks an archive, as it comes, into an empty directory of ours. */
-export async function unpackStream(bytes: AsyncIterable<Uint8Array>, directory: string): Promise<void> {
-	using writer = new LayerWriter(directory, { whiteouts: false });
-	const reader = new TarReader(writer);
-	await decompress(bytes, Number.POSITIVE_INFINITY, (chunk) => reader.push(chunk));
-	reader.finish();
-	writer.finish();
-}
-
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 	yield bytes;
 }

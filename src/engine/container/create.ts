@@ -49,7 +49,7 @@ export interface CreateOptions {
 	readonly attach: ContainerConfig["attach"];
 	readonly stopSignal: string | undefined;
 	readonly stopTimeout: number | undefined;
-	/** By name, for those volumes that are made for this container. */
+	/** By name, or the place of one that has none: for those volumes that are made for this container. */
 	readonly volumes: Readonly<Record<string, Pick<Volume, "labels" | "options">>>;
 	readonly host: HostConfig;
 }
@@ -126,12 +126,13 @@ function record(
 		insertContainer(engine.db, container);
 		for (const mount of config.host.mounts) {
 			if (mount.type !== "volume") continue;
+			const { labels = {}, options = {} } = volumes[mount.anonymous ? mount.destination : mount.source] ?? {};
 			ensureVolume(engine.db, {
 				name: mount.source,
 				created: Date.now(),
 				anonymous: mount.anonymous,
-				labels: mount.anonymous ? { [ANONYMOUS_LABEL]: "" } : (volumes[mount.source]?.labels ?? {}),
-				options: volumes[mount.source]?.options ?? {},
+				labels: mount.anonymous ? { ...labels, [ANONYMOUS_LABEL]: "" } : labels,
+				options,
 			});
 			useVolume(engine.db, mount.source, id);
 		}

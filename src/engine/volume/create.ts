@@ -5,6 +5,7 @@ import { mkdirSync } from "../../sys/fs.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { ANONYMOUS_LABEL } from "./label.ts";
+import { volumeLock } from "./lock.ts";
 import { checkVolumeOptions } from "./options.ts";
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -32,6 +33,7 @@ export function createVolume(engine: Engine, request: VolumeRequest): Volume {
 		labels: name === undefined ? { ...request.labels, [ANONYMOUS_LABEL]: "" } : request.labels,
 		options: request.options,
 	};
+	using _lock = volumeLock(engine, volume.name); // whose name it was may have been given another a moment ago
 	const recorded = engine.transaction(() => {
 		ensureVolume(engine.db, volume);
 		return getVolume(engine.db, volume.name) ?? volume;

@@ -43,7 +43,8 @@ export function mountFileSystems(engine: Engine, container: Container): void {
 	}
 }
 
-function mountFileSystem(engine: Engine, { name, options }: Volume): void {
+/** Where it is not mounted yet. The caller holds the volume's lock. */
+export function mountFileSystem(engine: Engine, { name, options }: Volume): void {
 	const target = engine.paths.volume(name);
 	mkdirSync(target, { recursive: true, mode: 0o755 });
 	if (isMounted(target)) return;

@@ -3,7 +3,6 @@
  * of src/image/layer/unpack.ts. The same directory always gives the same bytes, whenever it is asked: a layer's DiffID is the
  * digest of them, and no copy has to be kept.
  */
-import { trySyscall } from "../../sys/errno.ts";
 import {
 	AT_SYMLINK_NOFOLLOW,
 	O_DIRECTORY,
@@ -24,16 +23,16 @@ import {
 	S_IFREG,
 	setTime,
 	statAt,
+	statFd,
 	typeOf,
 } from "../../sys/stat.ts";
-import { nameText } from "../../sys/text.ts";
 import { listXattrs, listXattrsOfOpen, removeXattr } from "../../sys/xattr.ts";
 import type { EntryType } from "../tar/header.ts";
-import { encodeHeader, endOfArchive, type OutEntry, padding } from "../tar/writer.ts";
+import { TarOutput } from "../tar/output.ts";
+import { type OutEntry, plainEntry } from "../tar/writer.ts";
 
 const OVERLAY = "trusted.overlay.";
 const OPAQUE = `${OVERLAY}opaque`;
-const CHUNK = 1024 * 1024;
 
 export interface DiffOptions {
 	/** Times later than this become it: SOURCE_DATE_EPOCH, in seconds. Files are changed to match. */
@@ -43,6 +42,8 @@ export interface DiffOptions {
 	 * for granted was made.
 	 */
 	readonly timesOfFilesOnly?: boolean;
+	/** It is no layer, but a directory as it is: nothing in it is a mark, holes of files stay, and it has an entry itself. */
+	readonly isPlain?: boolean;
 }
 
 export interface DiffSummary {
@@ -62,6 +63,7 @@ export function writeChangeset(
 ): DiffSummary {
 	using root = openDir(directory);
 	const walk = new Walk(sink, options);
+	if (options.isPlain) walk.root(root.number);
 	walk.directory(root.number, NOTHING);
 	walk.end();
 	return walk.summary;
@@ -78,17 +80,14 @@ export const NODE_TYPES: Readonly<Record<number, EntryType>> = {
 };
 
 class Walk {
-	readonly #sink: (chunk: Uint8Array) => void;
 	readonly #options: DiffOptions;
 	/** First names of files that have several. */
 	readonly #linked = new Map<string, Buffer>();
-	/** The archive as far as it is not handed on: many small files go in one chunk. */
-	readonly #buffer = Buffer.allocUnsafe(CHUNK);
-	#length = 0;
+	readonly #output: TarOutput;
 	readonly summary: DiffSummary = { size: 0, entries: 0 };
 
 	constructor(sink: (chunk: Uint8Array) => void, options: DiffOptions) {
-		this.#sink = sink;
+		this.#output = new TarOutput(sink);
 		this.#options = options;
 	}
 
@@ -96,9 +95,15 @@ class Walk {
 		for (const name of namesIn(dir).sort(Buffer.compare)) this.#entry(dir, prefix, name);
 	}
 
+	root(dir: number): void {
+		const stat = statFd(dir);
+		const xattrs = listXattrsOfOpen(dir);
+		const owned = { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, mtime: stat.mtimeSeconds };
+		this.#emit({ ...plainEntry("./", 0), ...owned, type: "directory", xattrs });
+	}
+
 	end(): void {
-		this.#write(endOfArchive());
-		this.#flush();
+		this.#output.end();
 	}
 
 	/** `name` ends with a NUL. */
@@ -107,7 +112,7 @@ class Walk {
 		const type = NODE_TYPES[typeOf(stat.mode)];
 		if (type === undefined) return; // a socket: tar has none, and it means nothing without its listener
 		const bare = name.subarray(0, -1);
-		if (type === "char" && stat.major === 0 && stat.minor === 0) {
+		if (type === "char" && stat.major === 0 && stat.minor === 0 && !this.#options.isPlain) {
 			this.#emit(this.#whiteout(Buffer.concat([prefix, WHITEOUT, bare]), stat));
 			return;
 		}
@@ -147,8 +152,11 @@ class Walk {
 		if (stat.links > 1) this.#linked.set(stat.inode, path);
 		using file = openat2(dir, name, O_RDONLY | O_NOFOLLOW);
 		const { kept } = this.#xattrs(listXattrsOfOpen(file.number), dir, name);
-		this.#emit({ ...entry, type: "file", size: stat.size, linkpath: NOTHING, xattrs: kept });
-		this.#content(file.number, name, stat.size);
+		const whole = { ...entry, type: "file", size: stat.size, linkpath: NOTHING, xattrs: kept } as const;
+		this.summary.entries++;
+		this.summary.size += stat.size;
+		if (this.#options.isPlain) this.#output.sparseFile(whole, file.number);
+		else this.#output.file(whole, file.number);
 	}
 
 	#owned(dir: number, name: Uint8Array, stat: FileStat) {
@@ -157,22 +165,7 @@ class Walk {
 
 	#emit(entry: OutEntry): void {
 		this.summary.entries++;
-		this.#write(encodeHeader(entry));
-	}
-
-	#write(bytes: Uint8Array): void {
-		if (this.#length + bytes.length > CHUNK) this.#flush();
-		if (bytes.length > CHUNK) {
-			this.#sink(bytes);
-			return;
-		}
-		this.#buffer.set(bytes, this.#length);
-		this.#length += bytes.length;
-	}
-
-	#flush(): void {
-		if (this.#length) this.#sink(this.#buffer.subarray(0, this.#length));
-		this.#length = 0;
+		this.#output.entry(entry);
 	}
 
 	#whiteout(path: Buffer, { mtimeSeconds }: FileStat): OutEntry {
@@ -193,7 +186,7 @@ class Walk {
 	}
 
 	#xattrs(kept: Map<string, Uint8Array>, dir: number, name: Uint8Array) {
-		if (kept.size === 0) return { kept, opaque: false };
+		if (kept.size === 0 || this.#options.isPlain) return { kept, opaque: false };
 		const opaque = kept.get(OPAQUE)?.[0] === 0x79;
 		for (const key of [...kept.keys()]) {
 			if (!key.startsWith(OVERLAY)) continue;
@@ -210,20 +203,6 @@ class Walk {
 		if (clampTo === undefined || own <= clampTo) return own;
 		setTime(dir, name, { mtimeSeconds: clampTo, mtimeNs: 0 }, AT_SYMLINK_NOFOLLOW);
 		return clampTo;
-	}
-
-	/** Read to where it goes. */
-	#content(file: number, name: Uint8Array, size: number): void {
-		for (let left = size; left > 0; ) {
-			if (this.#length === CHUNK) this.#flush();
-			const room = Math.min(CHUNK - this.#length, left);
-			const n = trySyscall("read", file, this.#buffer.subarray(this.#length), room);
-			if (n <= 0) throw new Error(`${nameText(name)} changed while it was read`);
-			this.#length += n;
-			left -= n;
-		}
-		this.summary.size += size;
-		this.#write(padding(size));
 	}
 }
 

@@ -21,6 +21,8 @@ export interface OutEntry {
 	readonly devMajor: number;
 	readonly devMinor: number;
 	readonly xattrs: ReadonlyMap<string, Uint8Array>;
+	/** Of a file with holes: its whole size. Its data begins with the map of what is there (encodeMap()), which `size` counts. */
+	readonly realSize?: number;
 }
 
 /** The byte that tells the type. */
@@ -53,7 +55,13 @@ const MAX_SIZE = 0o77777777777;
 export function encodeHeader(entry: OutEntry): Buffer {
 	const records: [string, Uint8Array][] = [];
 	const text = (key: string, value: number) => records.push([key, Buffer.from(String(value))]);
-	if (entry.path.length > MAX_NAME || !isAscii(entry.path)) records.push(["path", entry.path]);
+	if (entry.realSize !== undefined) {
+		// GNU's format 1.0 (tar manual, Sparse Formats); the header's own name is for those who do not know it.
+		for (const [key, value] of Object.entries({ major: "1", minor: "0", realsize: String(entry.realSize) })) {
+			records.push([`GNU.sparse.${key}`, Buffer.from(value)]);
+		}
+		records.push(["GNU.sparse.name", entry.path]);
+	} else if (entry.path.length > MAX_NAME || !isAscii(entry.path)) records.push(["path", entry.path]);
 	if (entry.linkpath.length > MAX_NAME || !isAscii(entry.linkpath)) records.push(["linkpath", entry.linkpath]);
 	if (entry.uid > MAX_ID) text("uid", entry.uid);
 	if (entry.gid > MAX_ID) text("gid", entry.gid);
@@ -157,6 +165,12 @@ function octal(value: number, length: 8 | 12): Digits {
 function octalText(value: number, length: number): string {
 	const digits = value.toString(8);
 	return digits.length === length - 1 ? `${digits}\0` : `${digits.padStart(length - 2, "0")} \0`;
+}
+
+/** Where the data of a file with holes belongs: numbers of lines, up to a whole block. */
+export function encodeMap(pieces: readonly (readonly [offset: number, length: number])[]): Buffer {
+	const text = `${[pieces.length, ...pieces.flat()].join("\n")}\n`;
+	return Buffer.concat([Buffer.from(text), padding(text.length)]);
 }
 
 /** Zeros from the end of data of `size` bytes to the next block. */

@@ -1,0 +1,43 @@
+/** `volume rename`: docker has none; a volume that no container has may be called otherwise. */
+import { EngineError } from "../../errors.ts";
+import { getVolume, renameVolumeRecord, usersOf } from "../../store/volumes.ts";
+import { mkdirSync, writeFileSync } from "../../sys/fs.ts";
+import type { Engine } from "../engine.ts";
+import { checkVolumeName } from "./create.ts";
+import { isFileSystem, unmountFileSystem } from "./file-system.ts";
+import { findVolume } from "./list.ts";
+import { finishRename, noteFrom, noteTo, placeOf, volumeLock } from "./lock.ts";
+
+/** Throws EngineError where a container has it, or the name is another's. */
+export function renameVolume(engine: Engine, from: string, to: string): void {
+	checkVolumeName(to);
+	if (from === to) throw new EngineError("invalid", `rename ${from}: that is its name`);
+	const [first, second] = [from, to].toSorted() as [string, string]; // in one order: nobody waits for one who waits for him
+	using _first = volumeLock(engine, first);
+	using _second = sameLock(first, second) ? undefined : volumeLock(engine, second);
+	const volume = findVolume(engine, from);
+	if (getVolume(engine.db, to)) throw new EngineError("conflict", `rename ${from}: volume ${to} already exists`);
+	if (isFileSystem(volume.options) && !unmountFileSystem(engine, volume)) {
+		throw new EngineError(
+			"conflict",
+			`rename ${from}: ${engine.paths.volume(from)} is busy: a program of the host is in it`,
+		);
+	}
+	try {
+		// First where somebody will come again, who takes away what we leave at the other.
+		mkdirSync(placeOf(engine, from), { recursive: true, mode: 0o755 });
+		writeFileSync(noteTo(engine, from), to, { mode: 0o600 });
+		mkdirSync(placeOf(engine, to), { recursive: true, mode: 0o755 });
+		writeFileSync(noteFrom(engine, to), from, { mode: 0o600 });
+		engine.transaction(() => {
+			const users = usersOf(engine.db, from);
+			if (users.length) throw new EngineError("conflict", `rename ${from}: volume is in use - [${users.join(", ")}]`);
+			renameVolumeRecord(engine.db, from, to);
+		});
+	} finally {
+		finishRename(engine, from, to);
+	}
+}
+
+/** Locks are a few of many bytes: two names may have one. */
+const sameLock = (a: string, b: string): boolean => Bun.hash(a) >> 1n === Bun.hash(b) >> 1n;
