@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static int result(long r) { return r < 0 ? -errno : 0; }
 
@@ -63,6 +64,8 @@ static int op_sync(struct init *in, struct op *o)
 	return recv(in->monitor, &go, 1, 0) == 1 ? 0 : -ECANCELED;
 }
 static int op_scratch_dir(struct init *in, struct op *o) { (void)in; return result(mkdir(op_text(o, 0), (mode_t)o->n[0])); }
+/* The socket to the monitor closes with it, as it does at execve(2): all before has been done. */
+static int op_exit(struct init *in, struct op *o) { (void)in; (void)o; _exit(0); }
 static int op_skip(struct init *in, struct op *o) { (void)in; (void)o; return 0; }
 
 static const op_fn ops[OP_COUNT] = {
@@ -78,6 +81,7 @@ static const op_fn ops[OP_COUNT] = {
 	[OP_SETIDS] = op_setids, [OP_NO_NEW_PRIVS] = op_no_new_privs, [OP_SECCOMP] = op_seccomp, [OP_UMASK] = op_umask,
 	[OP_CHDIR] = op_chdir, [OP_INIT] = op_init, [OP_CLOSE_FDS] = op_close_fds, [OP_EXECVE] = op_execve,
 	[OP_SCRATCH] = op_scratch, [OP_SCRATCH_FILE] = op_scratch_file, [OP_SCRATCH_DIR] = op_scratch_dir, [OP_JOIN] = op_join,
+	[OP_UMOUNT] = op_umount, [OP_EXIT] = op_exit,
 };
 
 static int64_t now_ns(void)

@@ -54,9 +54,12 @@ int op_netlink(struct init *, struct op *);
 int op_execve(struct init *, struct op *);
 int op_setns(struct init *, struct op *);
 int op_join(struct init *, struct op *);
+int op_umount(struct init *, struct op *);
 int op_init(struct init *, struct op *);
 
 int open_in_root(struct init *, const char *path, int flags);
+/* The directory part of a path, and its last name. */
+int open_parent(struct init *, const char *path, const char **name);
 int open_exactly(struct init *, const char *path, int flags);
 int open_null(struct init *, int flags);
 int attach_in_root(struct init *, int mount_fd, const char *target);

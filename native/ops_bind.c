@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,5 +65,17 @@ int op_bind(struct init *in, struct op *o)
 	if (r == 0)
 		r = attach_in_root(in, fd, op_text(o, 1));
 	close(fd);
+	return r;
+}
+
+/* By the name in its directory: a link in its place is not followed, and nothing of /proc is needed. */
+int op_umount(struct init *in, struct op *o)
+{
+	const char *name;
+	int parent = open_parent(in, op_text(o, 0), &name);
+	if (parent < 0)
+		return parent;
+	int r = fchdir(parent) < 0 || umount2(name, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+	close(parent);
 	return r;
 }

@@ -11,7 +11,7 @@
 #include <sys/sysmacros.h>
 
 /* The directory part and the last name of `path`, the directory opened in the root. */
-static int open_parent(struct init *in, const char *path, const char **name)
+int open_parent(struct init *in, const char *path, const char **name)
 {
 	char dir[4096];
 	const char *slash = strrchr(path, '/');

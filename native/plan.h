@@ -83,6 +83,8 @@ enum opcode {
 	OP_SCRATCH_DIR = 43,
 	OP_TREE = 44,
 	OP_JOIN = 45,
+	OP_UMOUNT = 46,
+	OP_EXIT = 47,
 	OP_COUNT
 };
 

@@ -15,6 +15,8 @@ export interface CgroupDriver {
 	hasIoWeight(): boolean;
 	/** Makes the container's cgroup with its limits. Undone by remove(). */
 	create(path: CgroupPath, resources: Resources): Membership;
+	/** Gives a cgroup that is there other limits. Throws EngineError for what the kernel refuses. */
+	update(path: CgroupPath, resources: Resources): void;
 	/** Its rules for devices are set one by one: all of them before anything in the cgroup makes or opens one. */
 	readonly restrictsInSteps: boolean;
 	/** Lets the container open only these devices. Throws EngineError where the kernel cannot. */

@@ -36,6 +36,19 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 			}
 			return membership(path);
 		},
+		update(path, resources: Resources) {
+			// memory and memsw bound each other: the one that cannot go first goes second.
+			const late = settingsV1(resources).filter((setting) => {
+				try {
+					apply(rootOf(setting.controller), path, setting);
+					return false;
+				} catch (error) {
+					if (setting.controller !== "memory") throw error;
+					return true;
+				}
+			});
+			for (const setting of late) apply(rootOf(setting.controller), path, setting);
+		},
 		restrictDevices(path, rules) {
 			const devices = rootOf("devices");
 			if (unified) restrictByProgram(`${unified}/${path}`, rules);

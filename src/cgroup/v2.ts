@@ -4,11 +4,13 @@ import { existsSync, readdirSync } from "../sys/fs.ts";
 import { restrictByProgram } from "./devices.ts";
 import { hasControl, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Membership } from "./driver.ts";
-import { type Resources, settingsV2, WEIGHT_FILES } from "./resources.ts";
+import { type Resources, type Setting, settingsV2, WEIGHT_FILES } from "./resources.ts";
 
 export function cgroupV2(root: string): CgroupDriver {
 	const controllers = new Set(readControl(`${root}/cgroup.controllers`).split(" ").filter(Boolean));
 	const dir = (path: CgroupPath): string => `${root}/${path}`;
+	const settingsOf = (resources: Resources): Setting[] =>
+		settingsV2(resources).filter((setting) => controllers.has(setting.controller));
 	const membership = (path: CgroupPath): Membership => ({ directory: dir(path), procs: [] });
 	return {
 		version: 2,
@@ -16,24 +18,23 @@ export function cgroupV2(root: string): CgroupDriver {
 		controllers,
 		hasIoWeight: () => controllers.has("io") && weighsIo(root),
 		create(path, resources: Resources) {
-			const settings = settingsV2(resources).filter((setting) => controllers.has(setting.controller));
+			const settings = settingsOf(resources);
 			enableControllers(root, path, new Set(settings.map((setting) => setting.controller)));
 			makeDirectory(dir(path));
-			for (const setting of settings) {
-				try {
-					writeControl(`${dir(path)}/${setting.file}`, setting.value);
-				} catch (error) {
-					if (setting.optional && (error as NodeJS.ErrnoException).code === "ENOENT") continue;
-					removeDirectory(dir(path));
-					throw new EngineError(
-						"failed",
-						`Cannot set ${setting.file} for ${setting.flag}: ${(error as Error).message}`,
-					);
-				}
+			try {
+				for (const setting of settings) apply(dir(path), setting);
+			} catch (error) {
+				removeDirectory(dir(path));
+				throw error;
 			}
 			// The container dies as one when it has no memory left, rather than lose a process here and there:
 			// that is not docker's way, so memory.oom.group stays 0.
 			return membership(path);
+		},
+		update(path, resources: Resources) {
+			const settings = settingsOf(resources);
+			enableControllers(root, path, new Set(settings.map((setting) => setting.controller)));
+			for (const setting of settings) apply(dir(path), setting);
 		},
 		restrictDevices: (path, rules) => restrictByProgram(dir(path), rules),
 		join: membership,
@@ -48,6 +49,15 @@ export function cgroupV2(root: string): CgroupDriver {
 		oomKilled: (path) => /^oom_kill [1-9]/m.test(readControl(`${dir(path)}/memory.events`)),
 		remove: (path) => removeDirectory(dir(path)),
 	};
+}
+
+function apply(directory: string, { file, value, flag, optional }: Setting): void {
+	try {
+		writeControl(`${directory}/${file}`, value);
+	} catch (error) {
+		if (optional && (error as NodeJS.ErrnoException).code === "ENOENT") return;
+		throw new EngineError("failed", `Cannot set ${file} for ${flag}: ${(error as Error).message}`);
+	}
 }
 
 /** Controllers reach a cgroup only if every one above it passes them on: cgroup.subtree_control, from the top down. */

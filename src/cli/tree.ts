@@ -58,6 +58,9 @@ const VERBS = {
 	stop: entry("Stop one or more running containers", async (path) =>
 		leaf((await import("./container/stop.ts")).stop, path),
 	),
+	update: entry("Update configuration of one or more containers", async (path) =>
+		leaf((await import("./container/update.ts")).update, path),
+	),
 	version: entry("Show the NanoContainer version information", async (path) =>
 		leaf((await import("./system/version.ts")).version, path),
 	),
@@ -100,6 +103,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			run: VERBS.run,
 			start: VERBS.start,
 			stop: VERBS.stop,
+			update: VERBS.update,
 		},
 		aliases: { list: "ls", ps: "ls", log: "logs", remove: "rm" },
 	},

@@ -5,7 +5,7 @@
 
 import { EngineError } from "../errors.ts";
 import type { Fd } from "../sys/fd.ts";
-import { numbersIn, writeFileSync } from "../sys/fs.ts";
+import { numbersIn, rmSync, textIfThere, writeFileSync } from "../sys/fs.ts";
 import type { Ipv4 } from "../sys/ipv4.ts";
 import { formatIpv4 } from "../sys/ipv4.ts";
 import { collectChild, pidfdKill, pidfdOpen, poll, startTime } from "../sys/process.ts";
@@ -18,7 +18,7 @@ export interface ProxiedPort {
 	readonly port: number;
 }
 
-/** Starts one for a process that waits in its network namespace. `spawn` starts the program with those descriptors as 3… */
+/** Starts one, beside those that it has, for a process that waits in its network namespace. `spawn` starts the program with those descriptors as 3… */
 export function startProxy(
 	spawn: (name: string, words: readonly string[], fds: readonly Fd[]) => number,
 	container: { readonly id: string; readonly pid: number; readonly ip: Ipv4; readonly directory: string },
@@ -29,17 +29,24 @@ export function startProxy(
 	const ip = formatIpv4(container.ip);
 	const words = ports.flatMap(({ protocol, port }) => [protocol === "sctp" ? "hold" : protocol, ip, String(port)]);
 	const pid = spawn("nanocontainer-proxy", [container.id, ...words], [pidfd, ...ports.map(({ socket }) => socket)]);
-	writeFileSync(`${container.directory}/proxy`, `${pid} ${startTime(pid) ?? 0}`, { mode: 0o600 });
+	const file = `${container.directory}/proxy`;
+	const others = textIfThere(file);
+	writeFileSync(file, `${others ? `${others} ` : ""}${pid} ${startTime(pid) ?? 0}`, { mode: 0o600 });
 }
 
 const SIGKILL = 9;
 /** A process that has been killed is gone in less. */
 const GONE_MS = 2000;
 
-/** Ends it, if it has not yet: when this returns, the ports are free. */
-export function endProxy(directory: string): void {
-	const [pid, started] = numbersIn(`${directory}/proxy`);
-	if (!pid) return; // 0 would be any child of ours
+/** Ends them, if they have not yet: when this returns, the ports are free. */
+export function endProxies(directory: string): void {
+	const numbers = numbersIn(`${directory}/proxy`);
+	for (let at = 0; at < numbers.length; at += 2) end(numbers[at] ?? 0, numbers[at + 1] ?? 0);
+	rmSync(`${directory}/proxy`, { force: true });
+}
+
+function end(pid: number, started: number): void {
+	if (pid === 0) return; // that would be any child of ours
 	using pidfd = pidfdOpen(pid);
 	if (!pidfd || startTime(pid) !== started) {
 		collectChild(pid);

@@ -120,6 +120,10 @@ export function callOf(operation: Operation): string {
 			return `umask(${octal(number(0))})`;
 		case "chdir":
 			return `chdir("${string(0)}")`;
+		case "umount":
+			return `fchdir(parent of "${string(0)}"); umount2(UMOUNT_NOFOLLOW)`;
+		case "exit":
+			return "_exit(0)";
 		case "init":
 			return "fork()";
 		case "close-fds":
@@ -168,6 +172,8 @@ function doingOf(operation: Operation): string {
 			return "mount a scratch tmpfs";
 		case "scratch-file":
 			return "write a secret";
+		case "umount":
+			return `unmount ${string(0)}`;
 		case "setattr":
 			return `set mount attributes of ${string(0)}`;
 		case "mask":
@@ -223,6 +229,7 @@ function doingOf(operation: Operation): string {
 		case "execve":
 			return `exec: "${string(number(0))}"`;
 		case "setsid":
+		case "exit":
 		case "umask":
 			return operation.code;
 	}

@@ -50,6 +50,8 @@ export const OPCODES = {
 	"scratch-dir": 43,
 	tree: 44,
 	join: 45,
+	umount: 46,
+	exit: 47,
 } as const;
 
 export interface Operation {
@@ -150,6 +152,11 @@ export const op = {
 			root === undefined ? [source, target] : [source, target, root],
 			why,
 		),
+
+	/** Of what is mounted at a path of the root, and nobody is in. */
+	umount: (path: string) => operation("umount", [], [path], "no longer wanted"),
+	/** Instead of a program. */
+	exit: () => operation("exit", [], [], "that was all"),
 
 	setattr: (path: string, recursive: number, attributes: number, why: string) =>
 		operation("setattr", [recursive, attributes], [path], why),

@@ -72,7 +72,8 @@ function connectedTrees(mounts: readonly Mount[]): Operation[] {
 	return trees;
 }
 
-function mountOne(mount: Mount, tree: number): Operation[] {
+/** With the place that is made for it. `tree`: what has been taken for it before, or -1. */
+export function mountOne(mount: Mount, tree: number): Operation[] {
 	const { destination } = mount;
 	if (mount.type === "remount") {
 		return [

@@ -101,6 +101,10 @@ export function updateState(db: Db, id: string, state: ContainerState): void {
 	db.query("UPDATE containers SET state = ? WHERE id = ?").run(JSON.stringify(state), id);
 }
 
+export function updateConfig(db: Db, id: string, config: ContainerConfig): void {
+	db.query("UPDATE containers SET config = ? WHERE id = ?").run(JSON.stringify(config), id);
+}
+
 export function deleteContainer(db: Db, id: string): void {
 	db.query("DELETE FROM containers WHERE id = ?").run(id);
 }

@@ -53,6 +53,10 @@ export function useVolume(db: Db, volume: string, container: string): void {
 	db.query("INSERT OR IGNORE INTO volume_uses (volume, container) VALUES (?, ?)").run(volume, container);
 }
 
+export function dropVolumeUse(db: Db, volume: string, container: string): void {
+	db.query("DELETE FROM volume_uses WHERE volume = ? AND container = ?").run(volume, container);
+}
+
 /** Drops a container's uses. Returns its anonymous volumes that nobody uses now. */
 export function releaseVolumes(db: Db, container: string): string[] {
 	const used = db.query("DELETE FROM volume_uses WHERE container = ? RETURNING volume").all(container);

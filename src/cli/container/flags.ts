@@ -158,7 +158,7 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 	};
 }
 
-function volumeSettings(mounts: ContainerFlags["mount"]): CreateOptions["volumes"] {
+export function volumeSettings(mounts: ContainerFlags["mount"]): CreateOptions["volumes"] {
 	const all: Record<string, CreateOptions["volumes"][string]> = {};
 	for (const { mount, labels, volumeOptions: options } of mounts)
 		if (mount.type === "volume") all[mount.source || mount.destination] = { labels, options };

@@ -114,7 +114,7 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 }
 
 /** Out of a container's state. Zeros, which no directory has, where it is not known or is none. */
-function directoryId(root: string | null): DirectoryId {
+export function directoryId(root: string | null): DirectoryId {
 	const [dev = "", ino = ""] = root?.split(":") ?? [];
 	if (!consistsOf(dev + ino, DIGITS)) return { dev: 0n, ino: 0n };
 	return { dev: BigInt(dev), ino: BigInt(ino) };

@@ -4,7 +4,7 @@
  */
 import { EngineError } from "../../errors.ts";
 import { routeLoopback } from "../../network/bridge.ts";
-import { endProxy, startProxy } from "../../network/proxy.ts";
+import { endProxies, startProxy } from "../../network/proxy.ts";
 import { spawnNative } from "../../runtime/monitor-process.ts";
 import type { Container, HostConfig } from "../../store/container-record.ts";
 import { getContainer, listContainers, updateState } from "../../store/containers.ts";
@@ -37,13 +37,17 @@ export interface BoundPorts extends Disposable {
 }
 
 /** Binds all that the container publishes. Throws EngineError, in docker's words, for what another has; then none is bound. */
-export function bindPorts(engine: Engine, container: Container): BoundPorts {
+export const bindPorts = (engine: Engine, container: Container): BoundPorts =>
+	bindAll(engine, container, wantedBindings(container));
+
+/** The same of some. */
+export function bindAll(engine: Engine, container: Container, bindings: readonly Binding[]): BoundPorts {
 	const ports: Bound[] = [];
 	const release = () => {
 		for (const { socket } of ports) socket?.[Symbol.dispose]();
 	};
 	try {
-		for (const binding of wantedBindings(container)) ports.push(...bind(engine, container, binding));
+		for (const binding of bindings) ports.push(...bind(engine, container, binding));
 	} catch (error) {
 		release();
 		throw error;
@@ -153,24 +157,30 @@ function taken(engine: Engine, container: Container, { protocol, port }: Binding
 
 /** Leads the ports to a container that waits to run. They are on record by now: unpublish() is the undo. */
 export function publish(engine: Engine, container: Container, bound: BoundPorts, pid: number): void {
-	const { id, state } = container;
+	const { state } = container;
 	const endpoint = publishingEndpoint(state.endpoints);
 	if (!endpoint?.lease) return; // a network without a way out: as docker, nothing is published
-	const { ip } = endpoint.lease;
-	const proxied = bound.ports.flatMap(({ socket, mapping: { protocol, port } }) =>
-		socket ? [{ protocol, port, socket }] : [],
-	);
-	if (proxied.length) startProxy(spawnNative, { id, pid, ip, directory: engine.paths.live(id) }, proxied);
+	holdPorts(engine, container, bound, pid);
 	const device = getNetworkById(engine.db, endpoint.network)?.config.device;
 	if (device) routeLoopback(device);
 	using rtnetlink = new Rtnetlink();
 	rtnetlink.setHairpin(endpoint.lease.link);
-	leadPorts(engine, "add", publishedPorts(engine, state.ports, state.endpoints));
+	leadPorts(engine, "add", publishedPorts(engine, bound.mappings, state.endpoints));
+}
+
+/** Gives the sockets to a proxy, which holds the ports and carries what rules do not. */
+export function holdPorts(engine: Engine, { id, state }: Container, bound: BoundPorts, pid: number): void {
+	const ip = publishingEndpoint(state.endpoints)?.lease?.ip;
+	const proxied = bound.ports.flatMap(({ socket, mapping: { protocol, port } }) =>
+		socket ? [{ protocol, port, socket }] : [],
+	);
+	if (ip === undefined || proxied.length === 0) return;
+	startProxy(spawnNative, { id, pid, ip, directory: engine.paths.live(id) }, proxied);
 }
 
 /** Repeatable. First they are off the record; last, connections that go on are forgotten, or they would go to who comes next. */
 export function unpublish(engine: Engine, { id, state }: Container): void {
-	endProxy(engine.paths.live(id));
+	endProxies(engine.paths.live(id));
 	leadPorts(engine, "delete", publishedPorts(engine, state.ports, state.endpoints), () =>
 		engine.transaction(() => {
 			const now = getContainer(engine.db, id)?.state;
@@ -194,7 +204,7 @@ export function republish(engine: Engine, before: Container, container: Containe
 }
 
 /** Those on record: they were free a moment ago. */
-function rebind(container: Container): BoundPorts {
+export function rebind(container: Container): BoundPorts {
 	const ports = container.state.ports.map((mapping) => {
 		if (mapping.hostPort === 0) return { socket: undefined, mapping };
 		const socket = bindSocket(mapping.protocol, mapping.hostIp, mapping.hostPort);

@@ -112,7 +112,7 @@ export function planOf(
 }
 
 /** With a root, the source is resolved in it, as it will be mounted. What is not there is told when it is mounted. */
-function isNoDirectory(source: string, root: string | undefined): boolean {
+export function isNoDirectory(source: string, root: string | undefined): boolean {
 	if (root === undefined) {
 		const stat = tryStat(source);
 		return stat !== undefined && !isDirectory(stat.mode);

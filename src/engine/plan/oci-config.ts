@@ -169,7 +169,8 @@ function allMounts(defaults: readonly Mount[], own: readonly Mount[], user: read
 	return [...defaults.filter((mount) => !covered(mount)), ...rest];
 }
 
-function userMount(m: MountPoint, inputs: OciInputs): Mount {
+/** A mount that the user asked for, as the runtime is told of it. */
+export function userMount(m: MountPoint, inputs: Pick<OciInputs, "volumePath" | "isFile">): Mount {
 	if (m.type === "tmpfs") {
 		const options = ["nosuid", "nodev", "noexec", ...m.options, ...(m.readonly ? ["ro"] : [])];
 		return { destination: m.destination, type: "tmpfs", source: "tmpfs", options, asked: true };

@@ -42,6 +42,15 @@ test("--memory-reservation, --memory-swap, --pids-limit, --cpuset-cpus, --cpu-sh
 	expect(await host.ok("exec", "cpus", "grep", "Cpus_allowed_list", "/proc/self/status")).toContain("\t1");
 });
 
+test("update changes the limits of a container that runs", async () => {
+	await idle("changed", "-m", "64m");
+	await host.ok("update", "-m", "48m", "--memory-swap", "96m", "--cpus", "0.5", "--pids-limit", "20", "changed");
+	expect(await control("changed", "memory.max")).toBe(String(48 << 20));
+	expect(await control("changed", "memory.swap.max")).toBe(String(48 << 20));
+	expect(await control("changed", "cpu.max")).toBe("50000 100000");
+	expect(await control("changed", "pids.max")).toBe("20");
+});
+
 test("--memory-swap: what does not fit is swapped, or kills", async () => {
 	const made =
 		"dd if=/dev/zero of=/swap bs=1M count=128 2>/dev/null && chmod 600 /swap && mkswap /swap && swapon /swap";

@@ -1,0 +1,27 @@
+/**
+ * The plan of a mount in a container that runs (`update --mount-add`, `--mount-rm`): a process takes what is to be mounted while
+ * it is still the host's, joins the container's mount namespace, and puts it there (open_tree(2), setns(2), move_mount(2)). No
+ * program is executed.
+ */
+import { CLONE_FLAGS, type Mount } from "./config.ts";
+import { bindOptions } from "./mounts.ts";
+import { type DirectoryId, type Operation, op } from "./operations.ts";
+import { mountOne } from "./plan-rootfs.ts";
+
+export interface MountInputs {
+	readonly monitor: Operation;
+	/** The container's first process, as a descriptor number in the monitor, and its pid. */
+	readonly pidfd: number;
+	readonly pid: number;
+	/** The container's root directory. */
+	readonly root: DirectoryId;
+}
+
+/** What is mounted, or the path of what is unmounted. */
+export function compileMountPlan(change: Mount | string, inputs: MountInputs): Operation[] {
+	const join = op.setns(inputs.pidfd, CLONE_FLAGS.mount, inputs.root, `/proc/${inputs.pid}/root`);
+	if (typeof change === "string") return [inputs.monitor, join, op.umount(change), op.exit()];
+	const isBind = change.type === "bind";
+	const take = isBind ? [op.tree(0, change.source, bindOptions(change.options).recursive, change.root)] : [];
+	return [inputs.monitor, ...take, join, ...mountOne(change, isBind ? 0 : -1), op.exit()];
+}
