@@ -1,70 +1,7 @@
-/** The command tree: names, one line each for the overview, and where each is loaded from. */
+/** The command tree: the verbs, and those that are reached through a noun. */
 import { type CommandDef, defineCommand } from "citty";
 import { leaf } from "./command/command.ts";
-
-/** `path` is how the command was called: "ps", "container ls". */
-type Load = (path?: string) => Promise<CommandDef>;
-
-interface Entry {
-	readonly summary: string;
-	readonly load: Load;
-}
-
-const entry = (summary: string, load: Load): Entry => ({ summary, load });
-
-/** Verbs; those under `container` and `image` are reached through their noun too. */
-const VERBS = {
-	attach: entry("Attach local standard input, output, and error streams to a running container", async (path) =>
-		leaf((await import("./container/attach.ts")).attach, path),
-	),
-	boot: entry(
-		"Be the first process of a machine: mounts, modules, network, and the containers it is there for",
-		async (path) => leaf((await import("./boot/boot.ts")).boot, path),
-	),
-	build: entry("Build an image from a Dockerfile", async (path) =>
-		leaf((await import("./build/build.ts")).build, path),
-	),
-	create: entry("Create a new container", async (path) =>
-		leaf((await import("./container/create.ts")).createCommand, path),
-	),
-	exec: entry("Execute a command in a running container", async (path) =>
-		leaf((await import("./container/exec.ts")).exec, path),
-	),
-	images: entry("List images", async (path) => leaf((await import("./image/ls.ts")).images, path)),
-	info: entry("Display system-wide information", async (path) => leaf((await import("./system/info.ts")).info, path)),
-	inspect: entry("Return low-level information on NanoContainer objects", async (path) =>
-		leaf((await import("./system/inspect.ts")).inspect, path),
-	),
-	kill: entry("Kill one or more running containers", async (path) =>
-		leaf((await import("./container/kill.ts")).kill, path),
-	),
-	load: entry("Load an image from a tar archive or STDIN", async (path) =>
-		leaf((await import("./image/load.ts")).load, path),
-	),
-	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./container/logs.ts")).logs, path)),
-	port: entry("List port mappings or a specific mapping for the container", async (path) =>
-		leaf((await import("./container/port.ts")).port, path),
-	),
-	ps: entry("List containers", async (path) => leaf((await import("./container/ls.ts")).ps, path)),
-	pull: entry("Download an image from a registry", async (path) => leaf((await import("./image/pull.ts")).pull, path)),
-	rm: entry("Remove one or more containers", async (path) => leaf((await import("./container/rm.ts")).rm, path)),
-	rmi: entry("Remove one or more images", async (path) => leaf((await import("./image/rm.ts")).rmi, path)),
-	run: entry("Create and run a new container from an image", async (path) =>
-		leaf((await import("./container/run.ts")).run, path),
-	),
-	start: entry("Start one or more stopped containers", async (path) =>
-		leaf((await import("./container/start.ts")).start, path),
-	),
-	stop: entry("Stop one or more running containers", async (path) =>
-		leaf((await import("./container/stop.ts")).stop, path),
-	),
-	update: entry("Update configuration of one or more containers", async (path) =>
-		leaf((await import("./container/update.ts")).update, path),
-	),
-	version: entry("Show the NanoContainer version information", async (path) =>
-		leaf((await import("./system/version.ts")).version, path),
-	),
-} satisfies Record<string, Entry>;
+import { type Entry, entry, VERBS } from "./verbs.ts";
 
 /** log is what fingers type. */
 const ALIASES: Readonly<Record<string, keyof typeof VERBS>> = { log: "logs" };
