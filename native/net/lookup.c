@@ -117,11 +117,32 @@ static int add_answers(uint8_t *out, size_t *n, const struct zone *z, const stru
 	return add_addresses(out, n, z, q, shorter);
 }
 
+/* A name that the asker alone has for another: of "alias:name" the name. */
+static int linked(const struct member *asker, const struct question *q, struct question *as)
+{
+	char word[2 * MAX_NAME], *colon;
+	const char *links = asker->links;
+	*as = *q;
+	while ((links = next_word(links, word, sizeof word))) {
+		if (!(colon = strchr(word, ':')))
+			continue;
+		*colon = 0;
+		if (strcasecmp(word, q->name) != 0 || strlen(colon + 1) >= sizeof as->name)
+			continue;
+		strcpy(as->name, colon + 1);
+		return 1;
+	}
+	return 0;
+}
+
 size_t look_up(uint8_t *out, const uint8_t *message, size_t n, const struct question *q, const struct member *asker)
 {
 	char other[80], path[96];
 	const char *others = asker->others;
+	struct question other_name;
 	size_t length = answer_begin(out, message, n, q, NO_ERROR);
+	if (linked(asker, q, &other_name))
+		q = &other_name;
 	int found = add_answers(out, &length, &own_zone, q, 1);
 	while (!found && (others = next_word(others, other, sizeof other))) {
 		struct zone z = { 0 };

@@ -17,6 +17,7 @@ struct member {
 	char *names;   /* "web,853f10942e65" */
 	char *servers; /* "10.0.0.53,127.0.0.53" */
 	char *others;  /* IDs of its other networks */
+	char *links;   /* "db:postgres": what it alone calls others */
 };
 
 struct zone {

@@ -1,5 +1,5 @@
 /* A zone: the file in which the engine writes who is in a network, a line a container:
- *   ID PID START_TIME ADDRESS IPV6_ADDRESS NAMES SERVERS OTHER_NETWORKS        ("-" for none)
+ *   ID PID START_TIME ADDRESS IPV6_ADDRESS NAMES SERVERS OTHER_NETWORKS LINKS   ("-" for none)
  * A line counts while the process lives: names are gone with their container, whoever was killed before he could say so. */
 #define _GNU_SOURCE
 #include "names.h"
@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { FIELDS = 8, STARTED = 22, LARGEST_ZONE = 16 << 20 };
+enum { FIELDS = 9, STARTED = 22, LARGEST_ZONE = 16 << 20 };
 
 int zone_changed(const struct zone *z, int dir, const char *path)
 {
@@ -71,6 +71,7 @@ static int member_read(struct member *m, char *line)
 	m->names = fields[5];
 	m->servers = fields[6];
 	m->others = fields[7];
+	m->links = fields[8];
 	m->pidfd = (int)syscall(SYS_pidfd_open, pid, 0u);
 	/* the number may be another process's by now: what the descriptor holds is compared after it was opened */
 	if (m->pidfd >= 0 && start_time(pid) != strtoull(fields[2], NULL, 10)) {

@@ -77,6 +77,9 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			disconnect: entry("Disconnect a container from a network", async () =>
 				leaf((await import("./network/disconnect.ts")).disconnect),
 			),
+			exposed: entry("List what the outside can reach of containers, by which address and rule", async () =>
+				leaf((await import("./network/exposed.ts")).exposed),
+			),
 			inspect: inspectOf("network"),
 			ls: entry("List networks", async () => leaf((await import("./network/ls.ts")).ls)),
 			prune: entry("Remove all unused networks", async () => leaf((await import("./network/prune.ts")).prune)),

@@ -2,6 +2,10 @@
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { EngineError } from "../errors.ts";
+import { parseSubnet } from "../network/ipam.ts";
+import { parseSubnet6 } from "../network/ipam6.ts";
+import { parseAddress } from "../sys/ip-address.ts";
+import { parseIpv4 } from "../sys/ipv4.ts";
 
 export const CONFIG_FILE = "/etc/nanocontainer/config.json";
 
@@ -36,7 +40,36 @@ const Builder = v.strictObject({
 	),
 });
 
+const isPool = ({ base, size }: { readonly base: string; readonly size: number }): boolean => {
+	const subnet = parseSubnet(base) ?? parseSubnet6(base);
+	return (
+		subnet !== undefined && Number.isInteger(size) && size >= subnet.prefix && size <= (base.includes(":") ? 126 : 30)
+	);
+};
+
+const isBridgeAddress = (text: string): boolean => {
+	const [ip = "", prefix = ""] = text.split("/");
+	return parseIpv4(ip) !== undefined && /^\d+$/.test(prefix) && Number(prefix) >= 8 && Number(prefix) <= 30;
+};
+
 const Config = v.strictObject({
+	bip: v.optional(v.pipe(v.string(), v.check(isBridgeAddress, "is not an address of a subnet, like 192.168.1.1/24"))),
+	"default-address-pools": v.optional(
+		v.array(
+			v.pipe(
+				v.strictObject({ base: v.string(), size: v.number() }),
+				v.check(isPool, "is not a subnet and the size of its parts, like 10.10.0.0/16 and 24"),
+			),
+		),
+		[],
+	),
+	"default-bridge-names": v.optional(v.boolean(), false),
+	ip: v.optional(
+		v.pipe(
+			v.string(),
+			v.check((text) => parseAddress(text) !== undefined, "is not an address"),
+		),
+	),
 	builder: v.optional(Builder, {}),
 	"registry-mirrors": v.optional(v.array(v.pipe(v.string(), v.check(isBaseUrl, "is not a URL like https://host"))), []),
 	"insecure-registries": v.optional(
@@ -52,7 +85,21 @@ export interface EngineConfig {
 	readonly insecureRegistries: readonly string[];
 	/** Bytes of build cache that may stay after a build; undefined: all. */
 	readonly keepBuildCache: number | undefined;
+	readonly network: NetworkDefaults;
 }
+
+/** What networks have where nothing else is asked for. */
+export interface NetworkDefaults {
+	/** Of the default bridge and its subnet: "192.168.1.1/24"; "": chosen. */
+	readonly bridgeAddress: string;
+	/** Where subnets are taken from, and how long the prefix of each is; none: docker's. */
+	readonly pools: readonly { readonly base: string; readonly size: number }[];
+	/** Whether containers of the default bridge know each other by name. */
+	readonly bridgeNames: boolean;
+	/** Where ports are published that name no address; "": everywhere. */
+	readonly publishAddress: string;
+}
+const NETWORK_DEFAULTS: NetworkDefaults = { bridgeAddress: "", pools: [], bridgeNames: false, publishAddress: "" };
 
 const DEFAULT_KEEP = 20 * 1024 ** 3;
 
@@ -63,7 +110,7 @@ export function readConfig(path = process.env["NANOCONTAINER_CONFIG"] || CONFIG_
 		text = readFileSync(path, "utf8");
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-			return { registryMirrors: [], insecureRegistries: [], keepBuildCache: DEFAULT_KEEP };
+			return { registryMirrors: [], insecureRegistries: [], keepBuildCache: DEFAULT_KEEP, network: NETWORK_DEFAULTS };
 		}
 		throw new EngineError("failed", `Cannot read ${path}: ${(error as Error).message}`);
 	}
@@ -86,6 +133,12 @@ export function readConfig(path = process.env["NANOCONTAINER_CONFIG"] || CONFIG_
 	return {
 		registryMirrors: result.output["registry-mirrors"],
 		insecureRegistries: result.output["insecure-registries"],
+		network: {
+			bridgeAddress: result.output.bip ?? "",
+			pools: result.output["default-address-pools"],
+			bridgeNames: result.output["default-bridge-names"],
+			publishAddress: result.output.ip ?? "",
+		},
 		keepBuildCache: result.output.builder.gc.enabled ? bytesOf(result.output.builder.gc.defaultKeepStorage) : undefined,
 	};
 }

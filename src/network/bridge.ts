@@ -11,8 +11,8 @@ import { kernelRelease } from "../sys/kernel.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
 import { randomBytes } from "../sys/random.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
-import { chooseSubnet, overlaps, type Subnet } from "./ipam.ts";
-import { localSubnet6, overlaps6, parseSubnet6, type Subnet6 } from "./ipam6.ts";
+import { chooseSubnet, overlaps, type Pool, type Subnet } from "./ipam.ts";
+import { chooseSubnet6, overlaps6, parseSubnet6, type Subnet6 } from "./ipam6.ts";
 
 export const BRIDGE_MTU = 1500;
 const EEXIST = 17;
@@ -26,8 +26,8 @@ export const isFreeSubnet = (rtnetlink: Rtnetlink, subnet: Subnet): boolean =>
 	!subnetsOfHost(rtnetlink).some((other) => overlaps(other, subnet));
 
 /** A subnet that no address or route of this host is in, and none of `taken`. */
-export function freeSubnet(rtnetlink: Rtnetlink, taken: readonly Subnet[]): Subnet {
-	const subnet = chooseSubnet([...subnetsOfHost(rtnetlink), ...taken]);
+export function freeSubnet(rtnetlink: Rtnetlink, taken: readonly Subnet[], pools: readonly Pool[]): Subnet {
+	const subnet = chooseSubnet([...subnetsOfHost(rtnetlink), ...taken], pools);
 	if (!subnet) throw new EngineError("failed", "all predefined address pools have been fully subnetted");
 	return subnet;
 }
@@ -40,8 +40,11 @@ export const isFreeSubnet6 = (rtnetlink: Rtnetlink, subnet: Subnet6): boolean =>
 	!subnets6OfHost(rtnetlink).some((other) => overlaps6(other, subnet));
 
 /** A subnet of IPv6 that no address or route of this host is in, and none of `taken`. */
-export const freeSubnet6 = (rtnetlink: Rtnetlink, taken: readonly Subnet6[]): Subnet6 =>
-	localSubnet6([...subnets6OfHost(rtnetlink), ...taken]);
+export function freeSubnet6(rtnetlink: Rtnetlink, taken: readonly Subnet6[], pools: readonly Pool[]): Subnet6 {
+	const subnet = chooseSubnet6([...subnets6OfHost(rtnetlink), ...taken], pools);
+	if (!subnet) throw new EngineError("failed", "all predefined address pools have been fully subnetted");
+	return subnet;
+}
 
 export interface Bridge {
 	readonly device: string;

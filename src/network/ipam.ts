@@ -38,12 +38,34 @@ const POOLS: readonly { from: string; to: string; prefix: number }[] = [
 	{ from: "192.168.0.0", to: "192.168.240.0", prefix: 20 },
 ];
 
-/** The first subnet of the pools that overlaps none of `used`; undefined when all do. */
-export function chooseSubnet(used: readonly Subnet[]): Subnet | undefined {
-	for (const pool of POOLS) {
-		const last = parseIpv4(pool.to) ?? 0;
-		for (let network = parseIpv4(pool.from) ?? 0; network <= last; network += size(pool.prefix)) {
-			const candidate = { network, prefix: pool.prefix };
+/** A subnet that is divided into others, whose prefixes are so long. */
+export interface Pool {
+	readonly base: string;
+	readonly size: number;
+}
+
+/** The networks of a pool, in order. */
+function* networksOf({ base: text, size: prefix }: Pool): Generator<Ipv4> {
+	const whole = parseSubnet(text);
+	if (!whole) return; // IPv6: ipam6.ts
+	const end = whole.network + size(whole.prefix);
+	for (let network = whole.network; network < end; network += size(prefix)) yield network;
+}
+
+function* standardNetworks({ from, to, prefix }: (typeof POOLS)[number]): Generator<Ipv4> {
+	const last = parseIpv4(to) ?? 0;
+	for (let network = parseIpv4(from) ?? 0; network <= last; network += size(prefix)) yield network;
+}
+
+/** The first subnet of the pools, or of docker's, that overlaps none of `used`; undefined when all do. */
+export function chooseSubnet(used: readonly Subnet[], pools: readonly Pool[] = []): Subnet | undefined {
+	const own = pools.filter(({ base }) => !base.includes(":"));
+	const all = own.length
+		? own.map((pool) => ({ prefix: pool.size, networks: networksOf(pool) }))
+		: POOLS.map((pool) => ({ prefix: pool.prefix, networks: standardNetworks(pool) }));
+	for (const { prefix, networks } of all) {
+		for (const network of networks) {
+			const candidate = { network, prefix };
 			if (!used.some((other) => overlaps(other, candidate))) return candidate;
 		}
 	}

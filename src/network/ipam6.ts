@@ -1,6 +1,7 @@
 /** Addresses of IPv6: which subnet, which address; as numbers of 128 bits. Pure, but for what is chosen at random. */
 import { formatIpv6, parseIpv6 } from "../sys/ipv6.ts";
 import { randomBytes } from "../sys/random.ts";
+import type { Pool } from "./ipam.ts";
 
 export interface Subnet6 {
 	readonly network: bigint;
@@ -60,7 +61,7 @@ export function nextAddress6(range: Subnet6, wanted: number, taken: ReadonlySet<
  * A subnet of addresses that are nobody's outside (RFC 4193): a random one of 2^40, that overlaps none of `used`, so that
  * hosts that are joined later will not have the same.
  */
-export function localSubnet6(used: readonly Subnet6[]): Subnet6 {
+function localSubnet6(used: readonly Subnet6[]): Subnet6 {
 	for (;;) {
 		const bytes = new Uint8Array(16);
 		bytes[0] = 0xfd;
@@ -68,4 +69,22 @@ export function localSubnet6(used: readonly Subnet6[]): Subnet6 {
 		const subnet = { network: numberOf(bytes), prefix: 64 };
 		if (!used.some((other) => overlaps6(other, subnet))) return subnet;
 	}
+}
+
+/** The first subnet of the pools that overlaps none of `used`; without pools of IPv6 a local one. undefined when all do. */
+export function chooseSubnet6(used: readonly Subnet6[], pools: readonly Pool[]): Subnet6 | undefined {
+	const own = pools.filter(({ base }) => base.includes(":"));
+	if (own.length === 0) return localSubnet6(used);
+	for (const { base: text, size: prefix } of own) {
+		const whole = parseSubnet6(text);
+		if (!whole) continue;
+		const end = whole.network + hosts(whole.prefix);
+		for (let network = whole.network; network < end; ) {
+			const candidate = { network, prefix };
+			const other = used.find((one) => overlaps6(one, candidate));
+			if (!other) return candidate;
+			network = other.prefix < prefix ? other.network + hosts(other.prefix) : network + hosts(prefix);
+		}
+	}
+	return undefined;
 }

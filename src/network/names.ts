@@ -19,14 +19,18 @@ export interface ZoneMember {
 	readonly servers: readonly string[];
 	/** IDs of its other networks, whose names it knows too. */
 	readonly others: readonly string[];
+	/** "alias:name": what it alone calls others. */
+	readonly links: readonly string[];
 }
 
 /** What may stand in a field. */
 const isWord = (text: string): boolean => /^[^\s,]+$/.test(text) && text !== "-";
 const listOf = (words: readonly string[]): string => words.filter(isWord).join(",") || "-";
 
-export const zoneLine = ({ id, pid, startTime, ip, ip6, names, servers, others }: ZoneMember): string =>
-	[id, pid, startTime, formatIpv4(ip), ip6 || "-", listOf(names), listOf(servers), listOf(others)].join(" ");
+export const zoneLine = ({ id, pid, startTime, ip, ip6, names, servers, others, links }: ZoneMember): string =>
+	[id, pid, startTime, formatIpv4(ip), ip6 || "-", listOf(names), listOf(servers), listOf(others), listOf(links)].join(
+		" ",
+	);
 
 /** The file with the container's line in the place of the one it had; without `line`: with none of it. */
 export function changedZone(text: string, id: string, line: string | undefined): string {

@@ -188,6 +188,14 @@ export class Rtnetlink implements Disposable {
 		return found.flatMap(({ ip, prefix }) => (ip?.length === 16 && (ip[0] ?? 0) < 0xfe ? [{ ip, prefix }] : []));
 	}
 
+	/** Addresses of this host, with the index of the link that each is on. */
+	addresses(version: 4 | 6): { bytes: Uint8Array; index: number }[] {
+		return this.#ofFamily(version === 4 ? AF_INET : AF_INET6).addresses.flatMap((answer) => {
+			const bytes = decodeAttributes(answer.payload.subarray(8)).get(IFA_ADDRESS);
+			return bytes ? [{ bytes, index: view(answer).getUint32(4, true) }] : [];
+		});
+	}
+
 	#ofFamily(family: number): { addresses: Message[]; routes: Message[] } {
 		const header = new Uint8Array(8);
 		header[0] = family;

@@ -48,6 +48,7 @@ export const CONTAINER_FLAGS = {
 	interactive: bool("Keep STDIN open even if not attached", "i"),
 	ip: choice("IPv4 address (e.g., 172.30.100.104)", ""),
 	ip6: choice("IPv6 address (e.g., 2001:db8::33)", ""),
+	link: list("Add link to another container"),
 	"link-local-ip": list("Container IPv4/IPv6 link-local addresses"),
 	label: list("Set meta data on a container", "l"),
 	"label-file": list("Read in a line delimited file of labels"),

@@ -14,6 +14,7 @@ interface NetworkFlags {
 	readonly net: readonly EndpointSettings[];
 	readonly ip: string;
 	readonly ip6: string;
+	readonly link: readonly string[];
 	readonly "link-local-ip": readonly string[];
 	readonly "mac-address": string;
 	readonly "network-alias": readonly string[];
@@ -53,12 +54,20 @@ export function networksOf(flags: NetworkFlags): { networkMode: string; networks
 	if (aliases.length && (isMode || name === BRIDGE)) {
 		throw new EngineError("invalid", "network-scoped alias is supported only for containers in user defined networks");
 	}
+	if (flags.link.length && isMode) {
+		const kind = isShared ? "container" : name;
+		throw new EngineError(
+			"invalid",
+			`conflicting options: ${kind} type network${kind === "host" ? "ing" : ""} can't be used with links. This would result in undefined behavior`,
+		);
+	}
 	if (isMode) return { networkMode: name, networks: [] };
 	const settings = {
 		...first,
 		aliases: [...first.aliases, ...aliases],
 		ip: first.ip || flags.ip,
 		ip6: first.ip6 || flags.ip6,
+		links: [...first.links, ...flags.link],
 		linkLocalIps: [...first.linkLocalIps, ...linkLocals(flags["link-local-ip"])],
 		mac: first.mac || flags["mac-address"],
 	};

@@ -25,7 +25,6 @@ export const CONTAINER_NOT_YET: readonly string[] = [
 	"ipc",
 	`isolation=default ${WINDOWS}`,
 	"kernel-memory use --memory",
-	"link run both in a network of their own: --network NAME, where they know each other by name",
 	"log-opt use --log-driver none for a container that writes much",
 	"memory-swappiness use --memory-swap",
 	`no-healthcheck ${LEAVE}: no health check is run`,

@@ -14,6 +14,7 @@ const flags = {
 	),
 	ip: choice('IPv4 address (e.g., "172.30.100.104")', ""),
 	ip6: choice('IPv6 address (e.g., "2001:db8::33")', ""),
+	link: { ...list("Add link to another container"), kind: "list" },
 	"link-local-ip": {
 		...listOf("Add a link-local address for the container", "strings", checkedLinkLocal),
 		kind: "strings",
@@ -25,7 +26,7 @@ export const connect: Command<typeof flags> = {
 	usage: "[OPTIONS] NETWORK CONTAINER",
 	summary: "Connect a container to a network",
 	flags,
-	notYet: ["driver-opt there is no option of an endpoint", "link use --alias in the other container"],
+	notYet: ["driver-opt there is no option of an endpoint"],
 	args: { min: 2, max: 2 },
 	run: async (context, { flags, args: [network = "", container = ""] }) => {
 		connectContainer(await context.engine(), network, container, {
@@ -34,6 +35,7 @@ export const connect: Command<typeof flags> = {
 			gwPriority: flags["gw-priority"] ?? 0,
 			ip: flags.ip,
 			ip6: flags.ip6,
+			links: [...flags.link],
 			linkLocalIps: [...flags["link-local-ip"]],
 		});
 		return 0;

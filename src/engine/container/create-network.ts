@@ -4,7 +4,7 @@ import { findContainer } from "../../store/containers.ts";
 import type { Endpoint, EndpointSettings } from "../../store/endpoint-record.ts";
 import { BRIDGE } from "../../store/networks.ts";
 import type { Engine } from "../engine.ts";
-import { networks } from "../plan/lazy.ts";
+import { links, networks } from "../plan/lazy.ts";
 import { sharedNetwork } from "../plan/oci-config.ts";
 
 /** A container that is named for its network is known by its ID from then on. */
@@ -29,6 +29,7 @@ export function portWarnings({ networkMode, portBindings, publishAllPorts }: Hos
 /** The default network is found when it is needed: it may not be on record yet. */
 export const newEndpoint = (engine: Engine, settings: EndpointSettings): Endpoint => ({
 	...settings,
+	links: settings.links.map((link) => links().resolveLink(engine, link)),
 	network: settings.name === BRIDGE ? "" : networks().findNetwork(engine, settings.name).id,
 	lease: null,
 });

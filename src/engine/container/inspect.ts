@@ -64,7 +64,12 @@ function capabilityName(name: string): string {
 const isBindText = (binds: readonly string[], mount: MountPoint): boolean =>
 	binds.some((bind) => bind === mount.destination || bind.split(":").includes(mount.destination));
 
-function hostConfig({ config: { host } }: Container): object {
+/** As docker has them: "/web:/me/alias". */
+const linksOf = ({ name, state }: Container): string[] =>
+	state.endpoints.flatMap(({ links }) => links.map((link) => `/${link.replace(":", `:/${name}/`)}`));
+
+function hostConfig(container: Container): object {
+	const { host } = container.config;
 	const r = host.resources;
 	const rates = (limit: string) => {
 		const found = (r.deviceIo ?? []).filter((rate) => rate.limit === limit);
@@ -91,7 +96,7 @@ function hostConfig({ config: { host } }: Container): object {
 		GroupAdd: orNull(host.groupAdd),
 		IpcMode: "private",
 		Cgroup: "",
-		Links: null,
+		Links: orNull(linksOf(container)),
 		OomScoreAdj: host.oomScoreAdj,
 		PidMode: "",
 		Privileged: host.privileged,

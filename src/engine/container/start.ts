@@ -26,7 +26,7 @@ import type { BoundPorts } from "../network/publish.ts";
 import { layersOf, monitorOf, planOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
-import { network, publishing, volumeFileSystems, volumes } from "../plan/lazy.ts";
+import { links, network, publishing, volumeFileSystems, volumes } from "../plan/lazy.ts";
 import { namespacesOf, sharedNetwork } from "../plan/oci-config.ts";
 import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
@@ -157,7 +157,9 @@ function complete(engine: Engine, container: Container, membership: Membership |
 	checkCgroups(engine, container);
 	doBeforehand(engine, container);
 	const files = engine.paths.container(container.id);
-	if (!sharedNetwork(container.config.host.networkMode)) writeNamesFiles(container, files);
+	const hasLinks = container.state.endpoints.some(({ links }) => links.length > 0);
+	const lines = hasLinks ? links().linkLines(engine, container) : [];
+	if (!sharedNetwork(container.config.host.networkMode)) writeNamesFiles(container, files, lines);
 	if (container.config.host.mounts.length) {
 		volumes().prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
 	}

@@ -16,6 +16,7 @@ import type { Engine } from "../engine.ts";
 import { leaseEndpoint, connect as makeLink } from "./endpoint.ts";
 import { findNetwork } from "./find.ts";
 import { gatewayEndpoint, gatewayEndpoint6, publishingEndpoint } from "./gateway.ts";
+import { resolveLink } from "./links.ts";
 import { announce, hasNames, withdraw } from "./names.ts";
 import { addToHosts, removeFromHosts, writeResolvConf } from "./names-files.ts";
 import { republish } from "./publish.ts";
@@ -35,7 +36,8 @@ export function connectContainer(
 	if (container.state.endpoints.some((endpoint) => isIn(endpoint, network))) {
 		throw new EngineError("conflict", `endpoint with name ${container.name} already exists in network ${network.name}`);
 	}
-	const asked: Endpoint = { ...settings, name: network.name, network: network.id, lease: null };
+	const links = settings.links.map((link) => resolveLink(engine, link));
+	const asked: Endpoint = { ...settings, links, name: network.name, network: network.id, lease: null };
 	const pid = runningPid(container);
 	if (pid === undefined) {
 		record(engine, container, [...container.state.endpoints, asked]);

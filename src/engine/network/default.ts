@@ -14,6 +14,7 @@ import {
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
+import { networkDefaults } from "./defaults.ts";
 import { subnetOf } from "./subnet.ts";
 
 /** Its record. The subnet is chosen the first time, and anew where somebody took it. Call within a transaction. */
@@ -24,13 +25,15 @@ export function ensureDefault(engine: Engine): NetworkRecord {
 		// A bridge that is there holds its subnet. Without it, as after a boot, somebody else may have taken that.
 		const held = rtnetlink.linkIndex(known.config.device) !== undefined || addressesOf(engine.db, known.id).length > 0;
 		const subnet = subnetOf(known)?.subnet;
-		if (held || (subnet && isFreeSubnet(rtnetlink, subnet))) return known;
+		if (held || (subnet && isAsAsked(subnet) && isFreeSubnet(rtnetlink, subnet))) return known;
 	}
-	const chosen = freeSubnet(rtnetlink, recordedSubnets(engine, known?.id));
+	const { bridgeAddress, pools } = networkDefaults();
+	const asked = parseSubnet(bridgeAddress);
+	const chosen = asked ?? freeSubnet(rtnetlink, recordedSubnets(engine, known?.id), pools);
 	const config = {
 		driver: "bridge" as const,
 		device: engine.bridgeName,
-		subnets: [{ subnet: formatSubnet(chosen), gateway: "", ipRange: "", aux: {} }],
+		subnets: [{ subnet: formatSubnet(chosen), gateway: bridgeAddress.split("/")[0] ?? "", ipRange: "", aux: {} }],
 		internal: false,
 		attachable: false,
 		options: {},
@@ -39,6 +42,12 @@ export function ensureDefault(engine: Engine): NetworkRecord {
 	if (known) updateNetwork(engine.db, known.id, config);
 	else insertNetwork(engine.db, { id: newId(), name: BRIDGE, created: Date.now(), config });
 	return getNetwork(engine.db, BRIDGE) as NetworkRecord; // just made
+}
+
+/** What the configuration says of it now. */
+function isAsAsked(subnet: Subnet): boolean {
+	const asked = parseSubnet(networkDefaults().bridgeAddress);
+	return !asked || formatSubnet(asked) === formatSubnet(subnet);
 }
 
 /** Subnets of the networks on record, whether their devices are there or not. */

@@ -20,6 +20,7 @@ import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { ensureDefault } from "./default.ts";
+import { networkDefaults } from "./defaults.ts";
 import { isRouted, partOf } from "./drivers.ts";
 import { leaseAddress6 } from "./endpoint6.ts";
 import { gatewayEndpoint, gatewayEndpoint6 } from "./gateway.ts";
@@ -53,13 +54,16 @@ export function leaseEndpoint(engine: Engine, container: string, endpoint: Endpo
 			...six,
 			linkLocal: endpoint.linkLocalIps,
 			onLink: isRouted(network.config) && !network.config.internal,
-			resolver: network.config.driver === "bridge" ? own.gateway : 0,
+			resolver: network.config.driver === "bridge" && namesContainers(network.name) ? own.gateway : 0,
 			mac: endpoint.mac ? formatMac(parseMac(endpoint.mac) ?? macOf(ip)) : formatMac(macOf(ip)),
 			link: network.config.driver === "bridge" ? linkName(container, place) : "",
 			device: `eth${place}`,
 		},
 	};
 }
+
+/** In the default network they know each other where the configuration says so. */
+const namesContainers = (network: string): boolean => network !== BRIDGE || networkDefaults().bridgeNames;
 
 /** By ID; one that was made anew under its name will do. */
 function networkOf(engine: Engine, { network, name }: Endpoint): NetworkRecord {

@@ -4,7 +4,6 @@ import { onlyLoopbackServers, ownNames, renderHosts, renderResolvConf, serversIn
 import type { ContainerPaths } from "../../paths.ts";
 import type { Container } from "../../store/container-record.ts";
 import type { Endpoint } from "../../store/endpoint-record.ts";
-import { BRIDGE } from "../../store/networks.ts";
 import { readFileSync, writeFileSync } from "../../sys/fs.ts";
 import { formatIpv4 } from "../../sys/ipv4.ts";
 import { tryStat } from "../../sys/stat.ts";
@@ -30,8 +29,12 @@ function hostResolvConf(): string {
 /** Servers that the host's own programs ask; those on its loopback too. */
 export const hostServers = (): string[] => serversIn(readText(RESOLV_CONF));
 
-/** What its networks give it must be on record. */
-export function writeNamesFiles({ config, state }: Container, files: ContainerPaths): void {
+/** What its networks give it must be on record. `links`: further lines of its hosts file (links.ts). */
+export function writeNamesFiles(
+	{ config, state }: Container,
+	files: ContainerPaths,
+	links: readonly string[] = [],
+): void {
 	const { host } = config;
 	const hostNetwork = host.networkMode === "host";
 	const gateway = gatewayEndpoint(state.endpoints)?.lease?.gateway;
@@ -48,7 +51,7 @@ export function writeNamesFiles({ config, state }: Container, files: ContainerPa
 				domainname: config.domainname,
 				ips: state.endpoints.flatMap(addresses),
 				extra,
-			}),
+			}) + links.join(""),
 	);
 	write(files.hostname, `${config.hostname}\n`);
 	writeResolvConf({ config, state }, files);
@@ -61,7 +64,7 @@ export function writeResolvConf(
 ) {
 	const hostNetwork = host.networkMode === "host";
 	// The name server of a network asks those of --dns, or the host's.
-	const named = state.endpoints.find(({ name, lease }) => name !== BRIDGE && lease?.resolver);
+	const named = state.endpoints.find(({ lease }) => lease?.resolver);
 	const resolver = named?.lease?.resolver;
 	writeFileSync(
 		files.resolvConf,

@@ -8,7 +8,7 @@ import { changedZone, startNameServer, zoneLine } from "../../network/names.ts";
 import { spawnNative } from "../../runtime/monitor-process.ts";
 import type { Container } from "../../store/container-record.ts";
 import type { Endpoint } from "../../store/endpoint-record.ts";
-import { BRIDGE, getNetworkById, type NetworkRecord } from "../../store/networks.ts";
+import { getNetworkById, type NetworkRecord } from "../../store/networks.ts";
 import { Fd } from "../../sys/fd.ts";
 import { lockFile } from "../../sys/file.ts";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "../../sys/fs.ts";
@@ -23,7 +23,7 @@ import { subnetOf } from "./subnet.ts";
 import { leadPorts } from "./table.ts";
 
 /** Whether containers have names there. */
-export const hasNames = ({ name }: Pick<Endpoint, "name">): boolean => name !== BRIDGE;
+export const hasNames = ({ lease }: Pick<Endpoint, "lease">): boolean => Boolean(lease?.resolver);
 
 /** What the others in the network may call it, each once; the first is its own. */
 export const dnsNames = ({ id, name, config }: Container, { aliases }: Endpoint): string[] => [
@@ -36,7 +36,7 @@ export function announce(engine: Engine, container: Container, pid: number): voi
 	const servers = dns.length ? dns : hostServers();
 	// Who is cut off from the outside reaches it by no questions either (CVE-2024-29018).
 	const hasWayOut = container.state.endpoints.some(({ lease }) => lease?.gateway || lease?.onLink);
-	const endpoints = container.state.endpoints.filter((one) => hasNames(one) && one.lease?.resolver);
+	const endpoints = container.state.endpoints.filter(hasNames);
 	for (const endpoint of endpoints) {
 		const network = getNetworkById(engine.db, endpoint.network);
 		const { lease } = endpoint;
@@ -49,6 +49,7 @@ export function announce(engine: Engine, container: Container, pid: number): voi
 			ip6: lease.ip6,
 			names: dnsNames(container, endpoint),
 			servers: hasWayOut ? servers : [],
+			links: endpoint.links.map((link) => link.split(":").reverse().join(":")),
 			others: endpoints.filter((other) => other !== endpoint).map((other) => other.network),
 		});
 		using _lock = zoneLock(engine, network.id);

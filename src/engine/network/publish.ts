@@ -18,6 +18,7 @@ import { formatIpv4, ipv4Bytes } from "../../sys/ipv4.ts";
 import { parseIpv6 } from "../../sys/ipv6.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
+import { networkDefaults } from "./defaults.ts";
 import { gatewayMode } from "./drivers.ts";
 import { publishingEndpoint } from "./gateway.ts";
 import { leadPorts, publishedPorts } from "./table.ts";
@@ -109,8 +110,9 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 /** docker's option of a network: where its containers' ports are published that name no address; "": everywhere. */
 function defaultAddress(engine: Engine, { state }: Container): string {
 	const network = getNetworkById(engine.db, publishingEndpoint(state.endpoints)?.network ?? "");
-	const address = network?.config.options["com.docker.network.bridge.host_binding_ipv4"] ?? "";
-	return address === "0.0.0.0" ? "" : address;
+	const address =
+		network?.config.options["com.docker.network.bridge.host_binding_ipv4"] ?? networkDefaults().publishAddress;
+	return address === "0.0.0.0" || address === "::" ? "" : address;
 }
 
 function isRouted(engine: Engine, { state }: Container, hostIp: string): boolean {

@@ -8,6 +8,7 @@ import { parseIpv4 } from "../../sys/ipv4.ts";
 import type { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { recordedSubnets, recordedSubnets6 } from "./default.ts";
+import { networkDefaults } from "./defaults.ts";
 
 export interface SubnetRequest {
 	readonly driver: string;
@@ -49,7 +50,7 @@ const V4: Family<Subnet> = {
 	longest: 30,
 	overlap: (engine, subnet) => recordedSubnets(engine).some((other) => overlaps(other, subnet)),
 	isFree: isFreeSubnet,
-	choose: (engine, rtnetlink) => freeSubnet(rtnetlink, recordedSubnets(engine)),
+	choose: (engine, rtnetlink) => freeSubnet(rtnetlink, recordedSubnets(engine), networkDefaults().pools),
 };
 
 const V6: Family<Subnet6> = {
@@ -66,7 +67,7 @@ const V6: Family<Subnet6> = {
 	longest: 126,
 	overlap: (engine, subnet) => recordedSubnets6(engine).some((other) => overlaps6(other, subnet)),
 	isFree: isFreeSubnet6,
-	choose: (engine, rtnetlink) => freeSubnet6(rtnetlink, recordedSubnets6(engine)),
+	choose: (engine, rtnetlink) => freeSubnet6(rtnetlink, recordedSubnets6(engine), networkDefaults().pools),
 };
 
 const isV6 = (text: string): boolean => text.includes(":");

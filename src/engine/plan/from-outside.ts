@@ -3,7 +3,6 @@
  * nothing of the container's own has run by then.
  */
 import type { Container, HostConfig } from "../../store/container-record.ts";
-import { BRIDGE } from "../../store/networks.ts";
 import type { Engine } from "../engine.ts";
 import { deviceRules } from "./devices.ts";
 import { names, network } from "./lazy.ts";
@@ -32,6 +31,6 @@ export function doFromOutside(engine: Engine, container: Container, pid: number)
 		cgroups?.restrictDevices(container.state.cgroup, deviceRules(host));
 	if (endpoints.length === 0) return [];
 	const warnings = network().connectAll(engine, endpoints, pid);
-	if (endpoints.some(({ name }) => name !== BRIDGE)) names().announce(engine, container, pid);
+	if (endpoints.some(({ lease }) => lease?.resolver)) names().announce(engine, container, pid);
 	return warnings;
 }

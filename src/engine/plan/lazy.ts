@@ -12,6 +12,9 @@ export const networks = () => require("../network/find.ts") as typeof import("..
 /** Their names. */
 export const names = () => require("../network/names.ts") as typeof import("../network/names.ts");
 
+/** What they call each other by `--link`. */
+export const links = () => require("../network/links.ts") as typeof import("../network/links.ts");
+
 /** Published ports: for containers that have some. */
 export const publishing = () => require("../network/publish.ts") as typeof import("../network/publish.ts");
 

@@ -9,7 +9,7 @@ import { exitCodeOf } from "../../runtime/signals.ts";
 import type { Container, ContainerState } from "../../store/container-record.ts";
 import { updateState } from "../../store/containers.ts";
 import { dropLiveName } from "../../store/live-records.ts";
-import { BRIDGE, releaseAddresses } from "../../store/networks.ts";
+import { releaseAddresses } from "../../store/networks.ts";
 import { readFileSync } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import { removeTree } from "../../sys/tree.ts";
@@ -88,7 +88,7 @@ export function release(engine: Engine, container: Container): void {
 	// Only a killed monitor leaves processes: the rest of a pid namespace ends with its init.
 	if (state.cgroup) engine.cgroups?.remove(state.cgroup);
 	if (state.ports.length) publishing().unpublish(engine, container);
-	if (state.endpoints.some(({ name, lease }) => name !== BRIDGE && lease)) names().withdraw(engine, container);
+	if (state.endpoints.some(({ lease }) => lease?.resolver)) names().withdraw(engine, container);
 	if (container.config.host.mounts.some(({ type }) => type === "volume")) {
 		volumeFileSystems().releaseFileSystems(engine, container);
 	}
