@@ -4,7 +4,7 @@
  */
 
 import { EngineError } from "../errors.ts";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "../sys/fs.ts";
+import { readdirSync } from "../sys/fs.ts";
 import type { Ipv4 } from "../sys/ipv4.ts";
 import { formatIpv6, parseIpv6 } from "../sys/ipv6.ts";
 import { kernelRelease } from "../sys/kernel.ts";
@@ -13,6 +13,7 @@ import { randomBytes } from "../sys/random.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import { chooseSubnet, overlaps, type Pool, type Subnet } from "./ipam.ts";
 import { chooseSubnet6, overlaps6, parseSubnet6, type Subnet6 } from "./ipam6.ts";
+import { canSetSysctl, hasSysctl, setSysctl, sysctl } from "./sysctl.ts";
 
 export const BRIDGE_MTU = 1500;
 const EEXIST = 17;
@@ -55,7 +56,7 @@ export interface Bridge {
 	readonly mtu: number;
 }
 
-/** Makes what of the bridge is missing: device, address, forwarding. Returns the device's index. Repeatable. */
+/** Makes what of the bridge is missing: device and addresses. Returns the device's index. Repeatable. */
 export function ensureBridge(rtnetlink: Rtnetlink, bridge: Bridge): number {
 	let link = rtnetlink.link(bridge.device);
 	// It is brought up last: one that is down was left by a command that was killed, and may have no address.
@@ -64,8 +65,6 @@ export function ensureBridge(rtnetlink: Rtnetlink, bridge: Bridge): number {
 		link = rtnetlink.link(bridge.device);
 		if (!link) throw new EngineError("failed", `The bridge ${bridge.device} vanished while it was being made`);
 	}
-	ensureForwarding();
-	if (bridge.six) ensureForwarding6();
 	return link.index;
 }
 
@@ -102,51 +101,49 @@ function tolerate(errno: number, action: () => void): void {
 	}
 }
 
-const IP_FORWARD = "/proc/sys/net/ipv4/ip_forward";
-
-function ensureForwarding(): void {
-	if (readFileSync(IP_FORWARD, "latin1").trim() === "1") return;
-	writeFileSync(IP_FORWARD, "1");
-}
-
-const CONF6 = "/proc/sys/net/ipv6/conf";
-
 /**
  * What a container says of routers (RFC 4861, 4.2) is no concern of the host: else one could become its way out (CVE-2020-13401).
  * Where the network has no IPv6 the bridge has none either, and the host is not reached by it.
  */
 function settleIpv6(device: string, isUsed: boolean): void {
-	const conf = `${CONF6}/${device}`;
-	if (!existsSync(conf)) {
+	const conf = `ipv6/conf/${device}`;
+	if (!hasSysctl(conf)) {
 		if (!isUsed) return;
 		const text = "this kernel has no IPv6 (ipv6.disable=1, or not built in): create the network without --ipv6";
 		throw new EngineError("unsupported", text);
 	}
-	writeFileSync(`${conf}/accept_ra`, "0");
+	setSysctl(`${conf}/accept_ra`, "0");
 	// Nobody else has the bridge's own address: who first asks whether that is so forwards nothing for a second.
-	writeFileSync(`${conf}/accept_dad`, "0");
-	writeFileSync(`${conf}/disable_ipv6`, isUsed ? "0" : "1");
+	setSysctl(`${conf}/accept_dad`, "0");
+	setSysctl(`${conf}/disable_ipv6`, isUsed ? "0" : "1");
+}
+
+const IP_FORWARD = "ipv4/ip_forward";
+
+/** Whether this host forwards, or can be told to. */
+export const canForward = (): boolean => canSetSysctl(IP_FORWARD, "1");
+export const isForwarding = (): boolean => sysctl(IP_FORWARD) === "1";
+
+/** Once there are rules that say what. False: it cannot be turned on here. */
+export function ensureForwarding(isIpv6Used: boolean): boolean {
+	return setSysctl(IP_FORWARD, "1") && (!isIpv6Used || ensureForwarding6());
 }
 
 /**
  * Who forwards does not listen to routers, unless told to (accept_ra 2): the host's own links go on doing so, or it would lose its
  * way out with the first such network.
  */
-function ensureForwarding6(): void {
-	const all = `${CONF6}/all/forwarding`;
-	if (readFileSync(all, "latin1").trim() === "1") return;
-	for (const link of readdirSync(CONF6)) {
-		const path = `${CONF6}/${link}/accept_ra`;
-		if (link !== "all" && readFileSync(path, "latin1").trim() === "1") writeFileSync(path, "2");
+function ensureForwarding6(): boolean {
+	if (sysctl("ipv6/conf/all/forwarding") === "1") return true;
+	for (const link of readdirSync("/proc/sys/net/ipv6/conf")) {
+		const name = `ipv6/conf/${link}/accept_ra`;
+		if (link !== "all" && sysctl(name) === "1") setSysctl(name, "2");
 	}
-	writeFileSync(all, "1");
+	return setSysctl("ipv6/conf/all/forwarding", "1");
 }
 
-/**
- * Lets packets from 127.0.0.1 be routed to the bridge, for connections from the host's loopback to what is published. Our
- * rules see to it that none come the other way (src/network/table.ts, raw).
- */
-export function routeLoopback(device: string): void {
-	const path = `/proc/sys/net/ipv4/conf/${device}/route_localnet`;
-	if (readFileSync(path, "latin1").trim() !== "1") writeFileSync(path, "1");
-}
+/** Whether packets from 127.0.0.1 can be routed to bridges, for connections from the host's loopback to what is published. */
+export const canRouteLoopback = (): boolean => canSetSysctl("ipv4/conf/all/route_localnet", "1");
+
+/** Lets them. Our rules see to it that none come the other way (src/network/table-rules.ts, raw). */
+export const routeLoopback = (device: string): void => void setSysctl(`ipv4/conf/${device}/route_localnet`, "1");

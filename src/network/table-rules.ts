@@ -96,6 +96,7 @@ export function tableMessages(
 	table: string,
 	networks: readonly TableNetwork[],
 	ports: readonly PublishedPort[],
+	{ routesLoopback }: { readonly routesLoopback: boolean },
 ): Uint8Array[] {
 	const rule = (chain: string, ...parts: readonly (Expression | readonly Expression[])[]) =>
 		newRule(
@@ -144,6 +145,8 @@ export function tableMessages(
 		// fib daddr type local jump published: whatever is for an address of the host, from outside or from itself
 		rule("prerouting", destinationIsHost(), jump("published")),
 		rule("output", destinationIsHost(), jump("published")),
+		// ip daddr 127.0.0.0/8 return: where the kernel may not route it, the proxy carries it
+		...(routesLoopback ? [] : [rule("published", destinationNetwork(NFPROTO_IPV4, ...LOOPBACK), goBack())]),
 		// dnat to meta l4proto . ip daddr . th dport map @ports_at
 		rule("published", redirectBy(PORTS_AT, NFPROTO_IPV4, true)),
 		// dnat to meta l4proto . th dport map @ports

@@ -27,13 +27,30 @@ export const hasNetwork = (bridge: string, device: string): boolean =>
 		tables.isThere(`nf_tables set ${BRIDGES}`, getElement(tableName(bridge), BRIDGES, interfaceName(device))),
 	);
 
+/** Whether this kernel has nf_tables at all. */
+export function hasRules(): boolean {
+	try {
+		using tables = new NfTables();
+		tables.generation();
+		return true;
+	} catch (error) {
+		if (!(error instanceof SyscallError)) throw error;
+		return false;
+	}
+}
+
 /** A number that every change of rules raises by one, whoever made it. */
 export const rulesGeneration = (): number => withTables((tables) => tables.generation());
 
 /** Puts all of it in the place of what there is, in one transaction: no packet meets half of it. */
-export function replaceTable(bridge: string, networks: readonly TableNetwork[], ports: readonly PublishedPort[]): void {
+export function replaceTable(
+	bridge: string,
+	networks: readonly TableNetwork[],
+	ports: readonly PublishedPort[],
+	host: { readonly routesLoopback: boolean },
+): void {
 	const table = tableName(bridge);
-	const messages = [newTable(table), deleteTable(table), ...tableMessages(table, networks, ports)];
+	const messages = [newTable(table), deleteTable(table), ...tableMessages(table, networks, ports, host)];
 	withTables((tables) => tables.apply(`nf_tables table ${table}`, messages));
 }
 
@@ -67,7 +84,7 @@ function withTables<T>(action: (tables: NfTables) => T): T {
 		debug("network", () => error.message);
 		throw new EngineError(
 			"unsupported",
-			`This kernel (${kernelRelease()}) cannot do nf_tables with NAT (modules nf_tables, nft_nat, nft_masq, nft_ct, nft_fib_inet): ${error.message}. Use --network none or --network host`,
+			`This kernel (${kernelRelease()}) cannot do nf_tables with NAT (modules nf_tables, nft_nat, nft_masq, nft_ct, nft_fib_inet): ${error.message}`,
 			{ cause: error },
 		);
 	}

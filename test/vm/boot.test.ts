@@ -239,10 +239,19 @@ test("cgroup v1 alone: its devices controller lets a container open docker's lis
 test("without nf_tables: the sentence, and what works without it", async () => {
 	const vm = machine({
 		modules: { without: ["nf_tables", "nf_nat", "nft_chain_nat", "nft_masq", "nft_ct"] },
-		parameters: [run(`${IMAGE} true`), run(`--network none ${IMAGE} echo without a bridge`)],
+		parameters: [
+			run(`-d --name web -p 8080:80 ${IMAGE} httpd -f -p 80 -h /etc`),
+			run(
+				`${IMAGE} sh -c 'until wget -qO- http://172.17.0.2/hostname >/dev/null; do sleep 0.2; done; echo neighbours: yes'`,
+			),
+			run(`--network host ${IMAGE} sh -c 'wget -qO- http://127.0.0.1:8080/hostname >/dev/null && echo published: yes'`),
+		],
 	});
-	await vm.says(/nf_tables.*--network none/);
-	await vm.says("without a bridge");
+	await vm.says(
+		/cannot do nf_tables with NAT.*reach each other and this host, but not the outside; published ports go through a proxy/,
+	);
+	await vm.says("neighbours: yes");
+	await vm.says("published: yes");
 });
 
 test("without overlay: the sentence", async () => {

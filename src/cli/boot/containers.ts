@@ -136,6 +136,7 @@ export class BootContainers {
 					: ownStreams({ stdin: console, stdout: true, stderr: true }, { tty: console, keys: NO_KEYS, lease: false }),
 				terminalSize: console ? CONSOLE_SIZE : { rows: 0, columns: 0 },
 			});
+			for (const warning of started.warnings) this.#host.say(warning);
 			const running = { job, name, client: started.client, raw, startedAt: Date.now() };
 			this.#running.set(started.monitorPid, running);
 			engine.letOthersIn();

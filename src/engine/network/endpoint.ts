@@ -1,6 +1,6 @@
 /** A container's places in its networks: the addresses it gets, the links that are made for it. */
 import { EngineError } from "../../errors.ts";
-import { BRIDGE_MTU, ensureBridge } from "../../network/bridge.ts";
+import { BRIDGE_MTU, ensureBridge, ensureForwarding, isForwarding } from "../../network/bridge.ts";
 import { createEndpoint, createPart, insideMessages, linkName } from "../../network/endpoint.ts";
 import { contains, formatMac, formatSubnet, isReserved, macOf, nextAddress, parseMac } from "../../network/ipam.ts";
 import { formatAddress6 } from "../../network/ipam6.ts";
@@ -188,6 +188,25 @@ export function ensureNetwork(engine: Engine, rtnetlink: Rtnetlink, network: Net
 		...(six ? { six: { gateway: formatAddress6(six.gateway), prefix: six.subnet.prefix } } : {}),
 		mtu: mtuOf(network),
 	});
-	// A firewall that was reloaded took them away; those of a bridge that was taken away may be of another subnet.
-	return { index, warnings: ensureRules(engine, device, isNew) };
+	return { index, warnings: openWays(engine, network, isNew) };
+}
+
+/** Rules, and then forwarding: what it cannot have is told, and what it has all the same. */
+function openWays(engine: Engine, network: NetworkRecord, isNew: boolean): string[] {
+	const { device, internal } = network.config;
+	const left = `containers on ${device} reach each other and this host, but not the outside; published ports go through a proxy`;
+	try {
+		// A firewall that was reloaded took them away; those of a bridge that was taken away may be of another subnet.
+		const warnings = ensureRules(engine, device, isNew);
+		if (internal || ensureForwarding(subnet6Of(network) !== undefined)) return warnings; // within, nothing is forwarded
+		const reason = "/proc/sys/net/ipv4/ip_forward (or that of IPv6) is 0, and cannot be written here";
+		return [...warnings, `${reason}: ${left}. To let them out, on the host: sysctl -w net.ipv4.ip_forward=1`];
+	} catch (error) {
+		if (!(error instanceof EngineError) || error.code !== "unsupported") throw error;
+		if (!isForwarding()) return [`${error.message}: ${left}`];
+		// Somebody else has this host forward, and nothing would keep networks apart.
+		const advice = "use --network none or --network host, or turn forwarding off (sysctl -w net.ipv4.ip_forward=0)";
+		const reason = `this host forwards, and no rule would keep ${internal ? "an internal network in" : "networks apart"}`;
+		throw new EngineError("unsupported", `${error.message}, and ${reason}: ${advice}`, { cause: error });
+	}
 }

@@ -1,5 +1,6 @@
 /** `network reload`: what somebody took away from the host is put back, for networks and the containers that run in them. */
 import { routeLoopback } from "../../network/bridge.ts";
+import { hasRules } from "../../network/table.ts";
 import { listContainers } from "../../store/containers.ts";
 import { listNetworks } from "../../store/networks.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
@@ -20,8 +21,10 @@ export function reloadNetworks(engine: Engine): Reloaded {
 	using rtnetlink = new Rtnetlink();
 	const running = listContainers(engine.db).filter(({ state }) => state.status === "running");
 	const networks = listNetworks(engine.db).filter(({ config }) => config.driver === "bridge");
+	let told: string[] = [];
 	for (const network of networks) {
-		const { index } = ensureNetwork(engine, rtnetlink, network);
+		const { index, warnings } = ensureNetwork(engine, rtnetlink, network);
+		told = [...new Set([...told, ...warnings])];
 		for (const { state } of running) {
 			for (const { network: id, lease } of state.endpoints) {
 				if (id !== network.id || !lease || !rtnetlink.setMaster(lease.link, index)) continue;
@@ -32,5 +35,8 @@ export function reloadNetworks(engine: Engine): Reloaded {
 		}
 	}
 	using _lock = networkLock(engine);
-	return { networks: networks.map(({ name }) => name), warnings: rebuildTable(engine) };
+	return {
+		networks: networks.map(({ name }) => name),
+		warnings: [...told, ...(hasRules() ? rebuildTable(engine) : [])],
+	};
 }

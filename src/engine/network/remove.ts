@@ -1,6 +1,7 @@
 /** `network rm` and `network prune`. */
 import { EngineError } from "../../errors.ts";
 import { closeForeignChains } from "../../network/foreign-rules.ts";
+import { hasRules } from "../../network/table.ts";
 import type { ListedContainer } from "../../store/container-record.ts";
 import { listContainers } from "../../store/containers.ts";
 import { addressesOf, deleteNetwork, listNetworks, type NetworkRecord } from "../../store/networks.ts";
@@ -41,7 +42,7 @@ function take(engine: Engine, network: NetworkRecord): void {
 		using rtnetlink = new Rtnetlink();
 		if (network.config.driver === "bridge") {
 			rtnetlink.deleteLink(network.config.device);
-			rebuildTable(engine, network.id);
+			if (hasRules()) rebuildTable(engine, network.id);
 			closeForeignChains(network.config.device);
 		}
 		deleteNetwork(engine.db, network.id);

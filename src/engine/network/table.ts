@@ -1,8 +1,17 @@
 /** The rules of all networks and published ports of this engine, from the records: made, mended, taken away. */
 
+import { canForward, canRouteLoopback } from "../../network/bridge.ts";
 import { openForeignChains } from "../../network/foreign-rules.ts";
 import type { PublishedPort } from "../../network/port-map.ts";
-import { changePorts, hasNetwork, removeTable, replaceTable, rulesGeneration, tableName } from "../../network/table.ts";
+import {
+	changePorts,
+	hasNetwork,
+	hasRules,
+	removeTable,
+	replaceTable,
+	rulesGeneration,
+	tableName,
+} from "../../network/table.ts";
 import type { TableNetwork } from "../../network/table-rules.ts";
 import type { ContainerState } from "../../store/container-record.ts";
 import { listContainers } from "../../store/containers.ts";
@@ -41,7 +50,9 @@ export function rebuildTable(engine: Engine, exceptNetwork?: string): string[] {
 		.filter(({ state }) => state.ports.length > 0 && isLive(state))
 		.flatMap(({ state }) => publishedPorts(engine, state.ports, state.endpoints));
 	const names = networks.flatMap((network) => namesPorts(engine, network));
-	replaceTable(engine.bridgeName, networks.map(tableNetwork), [...ports, ...names]);
+	// Where nothing is forwarded, what is led to a container would be lost: then its proxy has it.
+	const led = canForward() ? [...ports, ...names] : [];
+	replaceTable(engine.bridgeName, networks.map(tableNetwork), led, { routesLoopback: canRouteLoopback() });
 	return openForeign(engine, networks);
 }
 
@@ -89,6 +100,7 @@ export function leadPorts(
 ): void {
 	using _lock = networkLock(engine);
 	record();
+	if (ports.length === 0 || !canForward() || !hasRules()) return; // the proxy has them
 	const before = rulesGeneration();
 	if (!changePorts(engine.bridgeName, change, ports)) {
 		rebuildTable(engine);
