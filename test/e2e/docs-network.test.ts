@@ -16,7 +16,7 @@ async function run(line: string): Promise<string> {
 	return await new Response(child.stdout).text();
 }
 
-test("docs/05 has its transcripts", () => expect(transcripts).toHaveLength(2));
+test("docs/05 has its transcripts", () => expect(transcripts).toHaveLength(4));
 
 for (const [i, transcript] of transcripts.entries()) {
 	test(`docs/05, transcript ${i + 1}`, async () => {
