@@ -10,7 +10,7 @@ struct init {
 	int stdio[3];  /* the container's ends of its standard streams, or -1 */
 	int tty;       /* slave side of the pty, or -1 */
 	uint32_t index; /* of the operation that runs */
-	int trees[64];  /* what OP_TREE has taken, for OP_BIND */
+	int trees[256];  /* what OP_TREE has taken, for OP_BIND */
 	struct plan *plan;
 };
 

@@ -22,8 +22,8 @@ const oneOf = <const T extends readonly string[]>(names: T) =>
 
 /** A mount that the user or the image asked for, after parsing; volumes are named by now. */
 export const MountPoint = v.object({
-	type: oneOf(["bind", "volume", "tmpfs"]),
-	/** bind: a path of the host; volume: its name; tmpfs: empty. */
+	type: oneOf(["bind", "volume", "tmpfs", "image"]),
+	/** bind: a path of the host; volume: its name; image: what it was called, its ID is an option; tmpfs: empty. */
 	source: string,
 	destination: string,
 	readonly: boolean,

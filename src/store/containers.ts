@@ -109,7 +109,10 @@ export function deleteContainer(db: Db, id: string): void {
 	db.query("DELETE FROM containers WHERE id = ?").run(id);
 }
 
-/** Containers made from an image. */
+/** Containers made from an image, or with it mounted. */
 export function containersOfImage(db: Db, imageId: string): Container[] {
-	return (db.query(`SELECT ${COLUMNS} FROM containers WHERE image = ?`).all(imageId) as Row[]).map(decode);
+	const query = `SELECT ${COLUMNS} FROM containers WHERE image = ?1 OR EXISTS (
+		SELECT 1 FROM json_each(config->'$.host.mounts') AS mount, json_each(mount.value->'$.options') AS option
+		WHERE mount.value->>'$.type' = 'image' AND option.value = 'image=' || ?1)`;
+	return (db.query(query).all(imageId) as Row[]).map(decode);
 }

@@ -134,7 +134,7 @@ export function parseMount(text: string): MountFlag {
 	if (!text.includes("=") && text.includes(":")) {
 		return { mount: { ...parseVolume(text), createSource: false }, labels: {}, volumeOptions: {} };
 	}
-	const mount = { ...EMPTY, options: [] as string[] };
+	const mount: Draft = { ...EMPTY, options: [] };
 	const labels: Record<string, string> = {};
 	const volumeOptions: Record<string, string> = {};
 	const keys = new Set<string>();
@@ -162,6 +162,9 @@ export function parseMount(text: string): MountFlag {
 	if (mount.type === "volume" && mount.source && !VOLUME_NAME.test(mount.source)) {
 		throw new Error(`create ${mount.source}: "${mount.source}" includes invalid characters for a local volume name`);
 	}
+	if (mount.type === "image" && !mount.source) {
+		throw new Error('invalid mount config for type "image": field Source must not be empty');
+	}
 	if (mount.type === "tmpfs" && mount.source)
 		throw new Error('invalid mount config for type "tmpfs": source must not be specified');
 	return { mount, labels, volumeOptions };
@@ -169,7 +172,7 @@ export function parseMount(text: string): MountFlag {
 
 /** Options of one type make no sense for another. */
 function checkKeys(mount: Draft, keys: ReadonlySet<string>): void {
-	for (const type of ["bind", "volume", "tmpfs"] as const) {
+	for (const type of ["bind", "volume", "tmpfs", "image"] as const) {
 		if (type !== mount.type && [...keys].some((key) => key.startsWith(`${type}-`))) {
 			throw new Error(`cannot mix '${type}-*' options with mount type '${mount.type}'`);
 		}
@@ -187,8 +190,8 @@ type Draft = { -readonly [K in keyof MountPoint]: MountPoint[K] };
 function applyKey(mount: Draft, key: string, value: string | undefined, field: string): void {
 	switch (key) {
 		case "type":
-			if (value !== "bind" && value !== "volume" && value !== "tmpfs") {
-				throw new Error(`mount type "${value}" is not supported: use bind, volume or tmpfs`);
+			if (value !== "bind" && value !== "volume" && value !== "tmpfs" && value !== "image") {
+				throw new Error(`mount type "${value}" is not supported: use bind, volume, tmpfs or image`);
 			}
 			mount.type = value;
 			return;
@@ -236,6 +239,10 @@ function applyKey(mount: Draft, key: string, value: string | undefined, field: s
 			if (!value || value.startsWith("/") || value.split("/").includes("..")) {
 				throw new Error(`invalid volume subpath: ${value}`);
 			}
+			mount.options.push(`subpath=${value}`);
+			return;
+		case "image-subpath":
+			if (!value || value.split("/").includes("..")) throw new Error(`invalid image subpath: ${value}`);
 			mount.options.push(`subpath=${value}`);
 			return;
 		case "volume-driver":

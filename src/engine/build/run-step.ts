@@ -224,7 +224,7 @@ function planOf(
 			network: container.state.endpoints.length ? insideOf(container.state.endpoints) : undefined,
 			meanwhile: describeOutside(engine, host, container.state.endpoints.length > 0),
 			initProcess: false,
-			furtherMounts: stepMounts(step.mounts, paths.scratch, overlayLayersOneByOne()),
+			furtherMounts: stepMounts(step.mounts, paths.scratch),
 		},
 	);
 }

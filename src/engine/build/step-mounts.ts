@@ -9,22 +9,19 @@ import type { StepMount } from "../../build/session/host.ts";
 import { bindOptions } from "../../runtime/mounts.ts";
 import { type Operation, op } from "../../runtime/operations.ts";
 import { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID } from "../../sys/mount.ts";
+import { treeMount } from "../plan/tree-mount.ts";
 
-export function stepMounts(mounts: readonly StepMount[], scratch: string, layersOneByOne: boolean): Operation[] {
+export function stepMounts(mounts: readonly StepMount[], scratch: string): Operation[] {
 	if (mounts.length === 0) return [];
-	return [op.scratch(scratch), ...mounts.flatMap((mount, i) => stepMount(mount, `${scratch}/${i}`, layersOneByOne))];
+	return [op.scratch(scratch), ...mounts.flatMap((mount, i) => stepMount(mount, `${scratch}/${i}`))];
 }
 
-function stepMount(mount: StepMount, place: string, layersOneByOne: boolean): Operation[] {
+function stepMount(mount: StepMount, place: string): Operation[] {
 	const { target } = mount;
 	const why = `RUN --mount=type=${NAMES[mount.kind]}`;
 	switch (mount.kind) {
 		case "tree": {
-			const flags = bindOptions(["rprivate", mount.readonly ? "ro" : "rw"]);
-			const on = mount.file
-				? op.touch(target, 0o644, "a file to mount on")
-				: op.mkdir(target, 0o755, "a place to mount on");
-			return [...tree(mount, place, layersOneByOne), on, op.bind(mount.source, target, flags, why, `${place}-root`)];
+			return treeMount(mount, place, why);
 		}
 		case "directory": {
 			const flags = bindOptions(["rprivate", mount.readonly ? "ro" : "rw"]);
@@ -58,18 +55,6 @@ const NAMES: Readonly<Record<StepMount["kind"], string>> = {
 	secret: "secret",
 	socket: "ssh",
 };
-
-/** The merged root of a stage or image, with a layer in memory for what the step may write: it is thrown away. */
-function tree(mount: StepMount & { kind: "tree" }, place: string, layersOneByOne: boolean): Operation[] {
-	const upper = `${place}-upper`;
-	const work = `${place}-work`;
-	const overlay = layersOneByOne ? op.overlay : op.overlayOptions;
-	return [
-		op.scratchDirectory(upper),
-		op.scratchDirectory(work),
-		overlay(`${place}-root`, upper, work, mount.directories),
-	];
-}
 
 /** A directory that holds, empty, what the mounts are put on. Returns its path. */
 export function stubDirectory(parent: string, mounts: readonly StepMount[]): string {

@@ -21,6 +21,7 @@ import { limits, mountRules, volumeRules } from "../plan/lazy.ts";
 import { removeContainer } from "../settle/erase.ts";
 import { ANONYMOUS_LABEL } from "../volume/label.ts";
 import { newEndpoint, ownOrShared, portWarnings, sharedHostname } from "./create-network.ts";
+import { resolveImageMounts } from "./image-mounts.ts";
 import { withImageVolumes } from "./image-volumes.ts";
 import { inheritedLabels } from "./own-labels.ts";
 import { withVolumesFrom } from "./volumes-from.ts";
@@ -68,7 +69,8 @@ export function create(
 	const id = newId();
 	const { resources, warnings } = checked(engine, options.host.resources);
 	const networkMode = ownOrShared(engine, options);
-	const mounts = withImageVolumes(withVolumesFrom(engine, options.host), image.config);
+	const all = withImageVolumes(withVolumesFrom(engine, options.host), image.config);
+	const mounts = all.some(({ type }) => type === "image") ? resolveImageMounts(engine, all) : all;
 	const config = containerConfig(id, image, {
 		...options,
 		host: { ...options.host, ...networkMode, mounts, resources },

@@ -133,6 +133,12 @@ function addMount(
 	const isUnnamed = asked.type === "volume" && asked.source === "";
 	const mount = isUnnamed ? { ...asked, source: newId(), anonymous: true } : asked;
 	const mounts = [...container.config.host.mounts, mount];
+	if (mount.type === "image") {
+		throw new EngineError(
+			"unsupported",
+			"a mount of type image is made when a container starts: --mount of create and run",
+		);
+	}
 	mountRules().checkMounts(mounts);
 	for (const name in made) volumeRules().checkVolumeOptions(name, made[name]?.options ?? {});
 	const { anonymous, type, source } = mount;

@@ -26,7 +26,7 @@ import type { Engine } from "../engine.ts";
 import { hostDevices } from "./devices.ts";
 import { describeOutside } from "./from-outside.ts";
 import { readImageFile } from "./image-file.ts";
-import { network, volumes } from "./lazy.ts";
+import { network, trees, volumes } from "./lazy.ts";
 import { cgroupNamespace, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { sharedFiles, sharedNamespaces } from "./shared.ts";
@@ -107,6 +107,9 @@ export function planOf(
 		network: state.endpoints.length ? network().insideOf(state.endpoints) : undefined,
 		meanwhile: describeOutside(engine, host, state.endpoints.length > 0),
 		terminalSize,
+		...(host.mounts.some(({ type }) => type === "image")
+			? { furtherMounts: trees().imageMounts(engine, host.mounts) }
+			: {}),
 		initProcess: host.init,
 	});
 }

@@ -30,6 +30,9 @@ export const volumes = () => require("../volume/mounts.ts") as typeof import("..
 /** Volumes that are file systems of their own. */
 export const volumeFileSystems = () => require("../volume/file-system.ts") as typeof import("../volume/file-system.ts");
 
+/** Images that are mounted. */
+export const trees = () => require("./tree-mount.ts") as typeof import("./tree-mount.ts");
+
 /** Options of volumes: for mounts that have some. */
 export const volumeRules = () => require("../volume/options.ts") as typeof import("../volume/options.ts");
 

@@ -89,7 +89,7 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 		mounts: allMounts(
 			defaultMounts(host.privileged, host.shmSize, inputs.cgroupMounts),
 			ownFiles(inputs.files, host.readonlyRootfs),
-			host.mounts.map((mount) => userMount(mount, inputs)),
+			host.mounts.filter(({ type }) => type !== "image").map((mount) => userMount(mount, inputs)),
 		),
 		linux: {
 			namespaces: namespacesOf(host),
