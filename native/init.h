@@ -2,7 +2,10 @@
 #ifndef NC_INIT_H
 #define NC_INIT_H
 
+#include "kernel.h"
 #include "plan.h"
+#include <string.h>
+#include <sys/vfs.h>
 
 struct init {
 	int root;      /* O_PATH descriptor of the container's root file system; every target is resolved beneath it */
@@ -57,7 +60,17 @@ int op_join(struct init *, struct op *);
 int op_umount(struct init *, struct op *);
 int op_init(struct init *, struct op *);
 
+/* A link of the image may lead into /proc, where a mount would decide what masks, limits and security modules mean
+ * (CVE-2019-16884). What may be mounted there is asked for by its own path, and checked (src/engine/plan/check-mounts.ts). */
+static inline int is_hidden_proc(int fd, const char *path)
+{
+	struct statfs fs;
+	return fstatfs(fd, &fs) == 0 && fs.f_type == NC_PROC_SUPER_MAGIC && strncmp(path, "/proc/", 6) != 0;
+}
+
 int open_in_root(struct init *, const char *path, int flags);
+/* Where a path leads in the root, as text without links. */
+int settle(struct init *, const char *path, char *out);
 /* The directory part of a path, and its last name. */
 int open_parent(struct init *, const char *path, const char **name);
 int open_exactly(struct init *, const char *path, int flags);

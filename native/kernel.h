@@ -36,6 +36,7 @@ struct nc_mount_attr { /* mount_setattr(2) */
 #define NC_FSCONFIG_CMD_CREATE 6
 
 #define NC_PROC_SUPER_MAGIC 0x9fa0
+#define NC_TMPFS_MAGIC 0x01021994
 #define NC_SYSFS_MAGIC 0x62656572
 #define NC_DEVPTS_SUPER_MAGIC 0x1cd1
 

@@ -4,6 +4,9 @@
 #include "kernel.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,14 +71,35 @@ int op_bind(struct init *in, struct op *o)
 	return r;
 }
 
-/* By the name in its directory: a link in its place is not followed, and nothing of /proc is needed. */
+/* The container may have moved what the path leads to since it was mounted, or put links to other mounts in its place: what is
+ * there must be what was mounted. strings: target; n: st_dev and st_ino of what is mounted, or 0 and 0: a tmpfs, to which no link
+ * leads. By the name in its directory, so that nothing of the container's /proc is needed; a mount point cannot be renamed. */
 int op_umount(struct init *in, struct op *o)
 {
-	const char *name;
-	int parent = open_parent(in, op_text(o, 0), &name);
+	char path[4096];
+	struct stat st;
+	struct statfs fs;
+	int known = o->n[0] || o->n[1];
+	int r = op_str(o, 0)->len >= sizeof path ? -ENAMETOOLONG : 0;
+	if (r == 0 && known)
+		r = settle(in, op_text(o, 0), path);
+	else if (r == 0)
+		strcpy(path, op_text(o, 0));
+	char *slash = r < 0 ? NULL : strrchr(path, '/');
+	if (!slash)
+		return r < 0 ? r : -EINVAL;
+	*slash = 0;
+	int parent = open_exactly(in, *path ? path : "/", O_PATH | O_DIRECTORY);
+	int there = parent < 0 ? parent : openat(parent, slash + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (parent < 0)
 		return parent;
-	int r = fchdir(parent) < 0 || umount2(name, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+	if (there < 0 || fstat(there, &st) < 0 || fstatfs(there, &fs) < 0)
+		r = -errno;
+	else if (known ? st.st_dev != (dev_t)o->n[0] || st.st_ino != (ino_t)o->n[1] : fs.f_type != NC_TMPFS_MAGIC)
+		r = -ESTALE;
+	else if (fchdir(parent) < 0)
+		r = -errno;
+	close(there);
 	close(parent);
-	return r;
+	return r < 0 || umount2(slash + 1, UMOUNT_NOFOLLOW) == 0 ? r : -errno;
 }

@@ -57,6 +57,8 @@ int attach_in_root(struct init *in, int mount_fd, const char *target)
 	int fd = open_in_root(in, target, O_PATH);
 	if (fd < 0)
 		return fd;
+	if (is_hidden_proc(fd, target))
+		return close(fd), -EPERM;
 	int r = attach(mount_fd, fd);
 	close(fd);
 	return r;
@@ -109,7 +111,7 @@ int op_mount(struct init *in, struct op *o)
 	if (fd < 0)
 		return fd;
 	int target = o->n[1] ? open_in_root(in, op_text(o, 1), O_PATH) : open_exactly(in, op_text(o, 1), O_PATH);
-	int r = target < 0 ? target : attach(fd, target);
+	int r = target < 0 ? target : is_hidden_proc(target, op_text(o, 1)) ? -EPERM : attach(fd, target);
 	if (target >= 0)
 		close(target);
 	close(fd);

@@ -27,7 +27,7 @@ int open_parent(struct init *in, const char *path, const char **name)
 /* Where `path` leads in the root, through links that point at nothing: the same place as text, without links. What is
  * there is told by descriptors only; what is not there is taken as it is written. (systemd's /etc/resolv.conf is such a
  * link.) */
-static int settle(struct init *in, const char *path, char *out)
+int settle(struct init *in, const char *path, char *out)
 {
 	char rest[4096], link[4096], part[4096];
 	size_t used = 0;

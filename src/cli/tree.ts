@@ -83,8 +83,9 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			inspect: inspectOf("network"),
 			ls: entry("List networks", async () => leaf((await import("./network/ls.ts")).ls)),
 			prune: entry("Remove all unused networks", async () => leaf((await import("./network/prune.ts")).prune)),
-			reload: entry("Put back the rules and links that a firewall took away", async () =>
-				leaf((await import("./network/reload.ts")).reload),
+			reload: entry(
+				"Put back what a firewall or somebody else took away: bridges, links and rules of all networks",
+				async () => leaf((await import("./network/reload.ts")).reload),
 			),
 			rm: entry("Remove one or more networks", async () => leaf((await import("./network/rm.ts")).rm)),
 		},

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { EngineError } from "../errors.ts";
-import { parseSubnet } from "../network/ipam.ts";
+import { isReserved, parseSubnet } from "../network/ipam.ts";
 import { parseSubnet6 } from "../network/ipam6.ts";
 import { parseAddress } from "../sys/ip-address.ts";
 import { parseIpv4 } from "../sys/ipv4.ts";
@@ -48,8 +48,11 @@ const isPool = ({ base, size }: { readonly base: string; readonly size: number }
 };
 
 const isBridgeAddress = (text: string): boolean => {
-	const [ip = "", prefix = ""] = text.split("/");
-	return parseIpv4(ip) !== undefined && /^\d+$/.test(prefix) && Number(prefix) >= 8 && Number(prefix) <= 30;
+	const subnet = parseSubnet(text);
+	const ip = parseIpv4(text.split("/")[0] ?? "");
+	return (
+		subnet !== undefined && ip !== undefined && subnet.prefix >= 8 && subnet.prefix <= 30 && !isReserved(subnet, ip)
+	);
 };
 
 const Config = v.strictObject({

@@ -9,7 +9,6 @@ import type { Ipv4 } from "../sys/ipv4.ts";
 import { formatIpv6, parseIpv6 } from "../sys/ipv6.ts";
 import { kernelRelease } from "../sys/kernel.ts";
 import { NetlinkError } from "../sys/netlink-socket.ts";
-import { randomBytes } from "../sys/random.ts";
 import type { Rtnetlink } from "../sys/rtnetlink.ts";
 import { chooseSubnet, overlaps, type Pool, type Subnet } from "./ipam.ts";
 import { chooseSubnet6, overlaps6, parseSubnet6, type Subnet6 } from "./ipam6.ts";
@@ -69,8 +68,7 @@ export function ensureBridge(rtnetlink: Rtnetlink, bridge: Bridge): number {
 }
 
 function createBridge(rtnetlink: Rtnetlink, { device, gateway, prefix, six, mtu }: Bridge): void {
-	const mac = randomBytes(6);
-	mac[0] = 0x02; // locally administered, not multicast
+	const mac = macOf(`${device} ${gateway}`);
 	try {
 		// With an address of its own the bridge keeps it; else it would change with the links on it.
 		tolerate(EEXIST, () => rtnetlink.createBridge(device, mac, mtu));
@@ -90,6 +88,14 @@ function createBridge(rtnetlink: Rtnetlink, { device, gateway, prefix, six, mtu 
 	const gateway6 = six && parseIpv6(six.gateway);
 	if (six && gateway6) tolerate(EEXIST, () => rtnetlink.addAddress(device, index, gateway6, six.prefix));
 	rtnetlink.setUp(device, index);
+}
+
+/** The same each time: containers on a bridge that is made anew know its address. Locally administered, not multicast. */
+function macOf(seed: string): Uint8Array {
+	const mac = new Uint8Array(8);
+	new DataView(mac.buffer).setBigUint64(0, BigInt(Bun.hash(seed)));
+	mac[0] = 0x02;
+	return mac.subarray(0, 6);
 }
 
 /** Another command may be making the same at this moment. */

@@ -40,19 +40,30 @@ export function overlaps6(a: Subnet6, b: Subnet6): boolean {
 
 export const contains6 = ({ network, prefix }: Subnet6, ip: bigint): boolean => base(ip, prefix) === network;
 
+/** Addresses that are for something else: loopback and IPv4 in disguise, links' own, groups (RFC 6890). */
+const SPECIAL = ["::/96", "::ffff:0:0/96", "fe80::/10", "ff00::/8"];
+
+export const isSpecial6 = (subnet: Subnet6): boolean =>
+	SPECIAL.some((text) => overlaps6(parseSubnet6(text) as Subnet6, subnet));
+
 /** The first address of a subnet is its gateway: the bridge itself. Address 0 is the routers' (RFC 4291, 2.6.1). */
 export const gatewayOf6 = ({ network }: Subnet6): bigint => network + 1n;
 
 /**
- * The free address of `range` with the number that `wanted` has in it, or the next one; addresses of `taken` nobody gets.
+ * The free address of `range`, a part of `subnet`, with the number that `wanted` has in it, or the next one; addresses of `taken` nobody gets.
  * undefined when there is none.
  */
-export function nextAddress6(range: Subnet6, wanted: number, taken: ReadonlySet<bigint>): bigint | undefined {
+export function nextAddress6(
+	range: Subnet6,
+	wanted: number,
+	taken: ReadonlySet<bigint>,
+	subnet = range,
+): bigint | undefined {
 	const size = hosts(range.prefix);
 	const tries = BigInt(taken.size) + 2n;
 	for (let i = 0n; i < tries && i < size; i++) {
 		const ip = range.network + ((BigInt(wanted) + i) % size);
-		if (ip !== range.network && !taken.has(ip)) return ip;
+		if (ip !== subnet.network && !taken.has(ip)) return ip;
 	}
 	return undefined;
 }

@@ -8,7 +8,7 @@ import type { Fd } from "../sys/fd.ts";
 import { numbersIn, rmSync, textIfThere, writeFileSync } from "../sys/fs.ts";
 import type { Ipv4 } from "../sys/ipv4.ts";
 import { formatIpv4 } from "../sys/ipv4.ts";
-import { collectChild, pidfdKill, pidfdOpen, poll, startTime } from "../sys/process.ts";
+import { collectChild, pidfdGetFd, pidfdKill, pidfdOpen, poll, startTime } from "../sys/process.ts";
 
 export interface ProxiedPort {
 	readonly protocol: "tcp" | "udp" | "sctp";
@@ -38,10 +38,41 @@ const SIGKILL = 9;
 /** A process that has been killed is gone in less. */
 const GONE_MS = 2000;
 
+/** The proxies that are noted: pid and start time. */
+function noted(directory: string): [pid: number, started: number][] {
+	const numbers = numbersIn(`${directory}/proxy`);
+	return Array.from({ length: numbers.length >> 1 }, (_, i) => [numbers[2 * i] ?? 0, numbers[2 * i + 1] ?? 0]);
+}
+
+/** The first descriptor of a proxy that is a port's (native/net/proxy.c). */
+const FIRST_PORT = 4;
+
+/** Duplicates of the sockets that they hold: who has these has the ports, whatever becomes of the proxies. */
+export function heldSockets(directory: string): Fd[] {
+	return noted(directory).flatMap(([pid, started]) => {
+		using pidfd = pid ? pidfdOpen(pid) : undefined;
+		if (!pidfd || startTime(pid) !== started) return [];
+		const sockets: Fd[] = [];
+		for (let number = FIRST_PORT; ; number++) {
+			const socket = pidfdGetFd(pidfd.number, number);
+			if (!socket) return sockets;
+			sockets.push(socket);
+		}
+	});
+}
+
+/** Ends those that there are, once `start` has begun one in their place. */
+export function replaceProxies(directory: string, start: () => void): void {
+	const old = noted(directory);
+	start();
+	for (const [pid, started] of old) end(pid, started);
+	const rest = noted(directory).slice(old.length);
+	writeFileSync(`${directory}/proxy`, rest.flat().join(" "), { mode: 0o600 });
+}
+
 /** Ends them, if they have not yet: when this returns, the ports are free. */
 export function endProxies(directory: string): void {
-	const numbers = numbersIn(`${directory}/proxy`);
-	for (let at = 0; at < numbers.length; at += 2) end(numbers[at] ?? 0, numbers[at + 1] ?? 0);
+	for (const [pid, started] of noted(directory)) end(pid, started);
 	rmSync(`${directory}/proxy`, { force: true });
 }
 

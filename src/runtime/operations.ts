@@ -153,8 +153,8 @@ export const op = {
 			why,
 		),
 
-	/** Of what is mounted at a path of the root, and nobody is in. */
-	umount: (path: string) => operation("umount", [], [path], "no longer wanted"),
+	/** Of what is mounted at a path of the root, and nobody is in; `what`: its directory or file, zeros: a tmpfs. */
+	umount: (path: string, what: DirectoryId) => operation("umount", [what.dev, what.ino], [path], "no longer wanted"),
 	/** Instead of a program. */
 	exit: () => operation("exit", [], [], "that was all"),
 

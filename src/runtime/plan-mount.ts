@@ -17,10 +17,15 @@ export interface MountInputs {
 	readonly root: DirectoryId;
 }
 
-/** What is mounted, or the path of what is unmounted. */
-export function compileMountPlan(change: Mount | string, inputs: MountInputs): Operation[] {
+/** What is unmounted: where, and the directory or file that is mounted there; zeros: a tmpfs. */
+export interface Unmount {
+	readonly place: string;
+	readonly what: DirectoryId;
+}
+
+export function compileMountPlan(change: Mount | Unmount, inputs: MountInputs): Operation[] {
 	const join = op.setns(inputs.pidfd, CLONE_FLAGS.mount, inputs.root, `/proc/${inputs.pid}/root`);
-	if (typeof change === "string") return [inputs.monitor, join, op.umount(change), op.exit()];
+	if ("place" in change) return [inputs.monitor, join, op.umount(change.place, change.what), op.exit()];
 	const isBind = change.type === "bind";
 	const take = isBind ? [op.tree(0, change.source, bindOptions(change.options).recursive, change.root)] : [];
 	return [inputs.monitor, ...take, join, ...mountOne(change, isBind ? 0 : -1), op.exit()];

@@ -11,6 +11,7 @@ import {
 	O_WRONLY,
 	openat2,
 	openDir,
+	openRegular,
 } from "./file.ts";
 import { namesIn } from "./fs.ts";
 import { dataOf } from "./holes.ts";
@@ -53,7 +54,8 @@ function copyEntries(from: number, to: number, linked: Map<string, string>, top:
 }
 
 function copyFile(from: number, to: number, name: Uint8Array, stat: FileStat): void {
-	using source = openat2(from, name, O_RDONLY | O_NOFOLLOW);
+	using source = openRegular(from, name);
+	if (!source) return;
 	using target = openat2(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
 	copyWithHoles(source.number, target.number, stat.size);
 	finish(source.number, target.number, stat);
@@ -112,7 +114,8 @@ function copyNode(from: number, to: number, name: Uint8Array, stat: FileStat, ki
 	setTime(to, name, stat, AT_SYMLINK_NOFOLLOW);
 }
 
-function finish(source: number, target: number, stat: FileStat): void {
+/** Owner, mode, time and attributes of one open file for another. */
+export function finish(source: number, target: number, stat: FileStat): void {
 	syscall("fchown", "", target, stat.uid, stat.gid);
 	syscall("fchmod", "", target, stat.mode & 0o7777);
 	copyAttributes(source, target);

@@ -115,6 +115,7 @@ const texts = (): Record<number, readonly [string, string]> => ({
 	110: ["ETIMEDOUT", "connection timed out"],
 	111: ["ECONNREFUSED", "connection refused"],
 	113: ["EHOSTUNREACH", "no route to host"],
+	116: ["ESTALE", "stale file handle"],
 	122: ["EDQUOT", "disk quota exceeded"],
 	125: ["ECANCELED", "operation canceled"],
 });

@@ -18,6 +18,7 @@ export const O_NOFOLLOW = process.arch === "arm64" ? 0o100000 : 0o400000;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 
+export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_BENEATH = 0x08;
@@ -199,6 +200,16 @@ export interface Stat {
 	readonly gid: number;
 	/** Of a regular file; the kernel's own files say 0. */
 	readonly size: number;
+}
+
+/**
+ * A regular file, to be read; undefined: by now it is something else. Whoever else writes there may put a device or a pipe in its
+ * place, which is not even opened: it is looked at as a mere place first.
+ */
+export function openRegular(dir: number, name: Name): Fd | undefined {
+	using place = openat2(dir, name, O_PATH | O_NOFOLLOW);
+	if ((fstat(place.number).mode & S_IFMT) !== S_IFREG) return undefined;
+	return openat2(AT_FDCWD, `/proc/self/fd/${place.number}`, O_RDONLY);
 }
 
 const S_IFMT = 0o170000;

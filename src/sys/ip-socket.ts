@@ -1,8 +1,8 @@
 /** Sockets that programs outside are waited for at: ip(7), ipv6(7), tcp(7), udp(7). */
 import { EADDRINUSE, EADDRNOTAVAIL, SyscallError, syscall, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { ipv4Bytes, parseIpv4 } from "./ipv4.ts";
-import { parseIpv6 } from "./ipv6.ts";
+import { formatIpv4, ipv4Bytes, parseIpv4, readIpv4 } from "./ipv4.ts";
+import { formatIpv6, parseIpv6 } from "./ipv6.ts";
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -34,6 +34,22 @@ export function socketAddress(ip: string, port: number): Uint8Array {
 	if (v6) bytes.set(v6, 8);
 	else bytes.set(ipv4Bytes(v4 ?? 0), 4);
 	return bytes;
+}
+
+const SO_PROTOCOL = 38;
+
+/** What a socket is bound to; undefined: it is none of those. */
+export function boundTo(socket: number): { protocol: Protocol; ip: string; port: number } | undefined {
+	const address = new DataView(new ArrayBuffer(28));
+	const length = new Uint32Array([28]);
+	const number = new Int32Array(1);
+	if (trySyscall("getsockname", socket, address, length) < 0) return undefined;
+	if (trySyscall("getsockopt", socket, SOL_SOCKET, SO_PROTOCOL, number, new Uint32Array([4])) < 0) return undefined;
+	const protocol = (Object.keys(KINDS) as Protocol[]).find((name) => KINDS[name][1] === number[0]);
+	const isV6 = address.getUint16(0, true) === AF_INET6;
+	const bytes = new Uint8Array(address.buffer, isV6 ? 8 : 4, isV6 ? 16 : 4);
+	if (!protocol) return undefined;
+	return { protocol, ip: isV6 ? formatIpv6(bytes) : formatIpv4(readIpv4(bytes)), port: address.getUint16(2) };
 }
 
 /** Why there is no socket. */

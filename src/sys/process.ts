@@ -81,6 +81,12 @@ export function pidfdOpen(pid: number): Fd | undefined {
 	return fd < 0 ? undefined : new Fd(fd);
 }
 
+/** Another process's descriptor, as one of ours (pidfd_getfd(2)); undefined: it has none of that number, or is not ours to ask. */
+export function pidfdGetFd(pidfd: number, number: number): Fd | undefined {
+	const fd = trySyscall("pidfd_getfd", pidfd, number, 0);
+	return fd < 0 ? undefined : new Fd(fd);
+}
+
 /** Sends a signal; false when the process is gone. */
 export function pidfdKill(pidfd: number, signal: number): boolean {
 	return trySyscall("pidfd_send_signal", pidfd, signal, null, 0) === 0;

@@ -12,6 +12,7 @@ const shared = {
 	mount_setattr: 442,
 	pidfd_open: 434,
 	openat2: 437,
+	pidfd_getfd: 438,
 	pidfd_send_signal: 424,
 };
 
@@ -33,6 +34,8 @@ const x64 = () => ({
 	sendmsg: 46,
 	bind: 49,
 	listen: 50,
+	getsockname: 51,
+	getsockopt: 55,
 	socketpair: 53,
 	pipe2: 293,
 	setsockopt: 54,
@@ -108,6 +111,8 @@ const arm64: typeof x64 = () => ({
 	sendmsg: 211,
 	bind: 200,
 	listen: 201,
+	getsockname: 204,
+	getsockopt: 209,
 	socketpair: 199,
 	pipe2: 59,
 	setsockopt: 208,

@@ -2,13 +2,14 @@
  * Removing a directory tree by descriptors: no link that appears on the way leads out of it, and no depth exhausts
  * anything. Each directory that is found is first moved up beside the others, so the walk never goes deeper than two.
  */
-import { EEXIST, ENOENT, ENOTEMPTY, SyscallError, trySyscall } from "./errno.ts";
+import { EBUSY, EEXIST, ENOENT, ENOTEMPTY, SyscallError, trySyscall } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, tryOpenat2 } from "./file.ts";
+import { AT_FDCWD, AT_REMOVEDIR, O_DIRECTORY, O_NOFOLLOW, O_RDONLY, RESOLVE_NO_XDEV, tryOpenat2 } from "./file.ts";
 import { namesIn } from "./fs.ts";
 import { type Name, nameText } from "./text.ts";
 
 const EISDIR = 21;
+const EXDEV = 18;
 const EPERM = 1;
 const RENAME_NOREPLACE = 1;
 
@@ -44,8 +45,10 @@ function removeEntry(top: number, dir: number, entry: Uint8Array, moved: number)
 		return moved;
 	}
 	if (dir !== top) return moveUp(top, dir, entry, moved);
-	const fd = tryOpenat2(dir, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+	// What is mounted somewhere in it is not a part of it.
+	const fd = tryOpenat2(dir, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_XDEV);
 	if (fd === -ENOENT) return moved;
+	if (fd === -EXDEV) throw new SyscallError("unlinkat", nameText(entry), EBUSY);
 	if (fd < 0) throw new SyscallError("openat2", nameText(entry), -fd);
 	let count = moved;
 	{

@@ -99,6 +99,9 @@ test("addresses as they are asked for, and refused where they cannot be", async 
 	expect(await refused("--ipv6", "--subnet", "fd77::/48")).toContain("this host has an address in fd77::/48");
 	expect(await refused("--ipv6", "--subnet", "fd55::1/64")).toContain("it should be fd55::/64");
 	expect(await refused("--subnet", "fd55::/64")).toContain("add --ipv6");
+	for (const special of ["fe80::/64", "ff02::/64", "::ffff:0:0/96"]) {
+		expect(await refused("--ipv6", "--subnet", special)).toContain("its addresses are for other purposes");
+	}
 	expect(await refused("--ipv6", "--subnet", "fd55::/64", "--gateway", "fd56::1")).toContain(
 		"no matching subnet for gateway fd56::1",
 	);
@@ -160,6 +163,9 @@ test("routed: reached by their own addresses at the published ports, and nothing
 	expect([get("fd66::80", 80, outside), get("fd66::80", 81, outside)]).toEqual(["own", ""]);
 	expect([get("fd77::1", 8085, outside), get("10.77.0.1", 8085, outside)]).toEqual(["", "own"]);
 	expect(await host.ok("ps", "--format", "{{.Ports}}", "-f", "name=own")).toBe("0.0.0.0:8085->80/tcp");
+	expect(await host.ok("inspect", "-f", "{{json .NetworkSettings.Ports}}", "own")).toBe(
+		'{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8085"},{"HostIp":"::","HostPort":""}]}',
+	);
 	const seen = await whoAsks(["ip", "netns", "exec", outside], 91);
 	await host.ok("exec", "own", "nc", "-w", "2", "fd77::2", "91");
 	expect(await seen()).toBe("fd66::80");

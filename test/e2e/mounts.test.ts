@@ -114,3 +114,18 @@ test("a place that a link of the image leads out of it is made inside", async ()
 	}
 	expect(existsSync(victim)).toBe(false);
 });
+
+test("a link of the image into /proc is no place to mount on (CVE-2019-16884)", async () => {
+	const made = `FROM ${IMAGE}\nRUN ln -s /proc/self /x && ln -s /proc /data\nVOLUME /x/attr`;
+	await host.ok("build", "-q", "-t", "sly2", "-", { stdin: made });
+	const tried = async (...flags: string[]) =>
+		await host.nc("run", "--rm", "--network", "none", ...flags, "sly2", "true");
+	expect(await tried()).toMatchObject({ code: 125, stderr: expect.stringContaining("operation not permitted") });
+	for (const flags of [
+		["-v", "/tmp:/data/sys"],
+		["--tmpfs", "/data/sys"],
+		["--mount", "type=image,source=sly2,target=/data/sys"],
+	]) {
+		expect((await tried("--mount", "type=tmpfs,dst=/x/attr", ...flags)).code).toBe(125);
+	}
+});

@@ -42,6 +42,11 @@ describe("--link", () => {
 		await idle("later");
 		await host.ok("network", "connect", "--link", "store:mine", "net", "later");
 		expect(await host.ok("exec", "later", "nslookup", "mine")).toContain("Address: 172.18.0.2");
+		// Whose name server is that of another network.
+		await host.ok("network", "create", "first");
+		await idle("two", "--network", "first");
+		await host.ok("network", "connect", "--link", "store:mine", "net", "two");
+		expect(await host.ok("exec", "two", "nslookup", "mine")).toContain("Address: 172.18.0.2");
 	});
 	test("to what is not there, in docker's words", async () => {
 		await host.ok("create", "--name", "still", IMAGE, "true");
@@ -49,6 +54,7 @@ describe("--link", () => {
 			["nosuch", "could not get container for nosuch: No such container: nosuch"],
 			["a:b:c", "bad format for links: a:b:c"],
 			["still:x", "Cannot link to a non running container: /still AS /me/x"],
+			["store", "Cannot link to /store, as it does not belong to the default network"],
 		] as const) {
 			expect((await said("true", "--name", "me", "--link", link)).stderr).toContain(text);
 		}
@@ -131,10 +137,17 @@ describe("the configuration file", () => {
 			"default via 10.9.9.1 dev eth0",
 		);
 		run(`ip link del ${bridge}`);
+		await host.ok("network", "create", "--subnet", "10.66.0.0/16", "has-it");
+		configure({ bip: "10.66.0.1/24" });
+		expect((await host.nc("run", "--rm", IMAGE, "true", { env })).stderr).toContain(
+			'"bip" 10.66.0.1/24: another network, or this host, has addresses in 10.66.0.0/24',
+		);
+		await host.ok("network", "rm", "has-it");
 	});
 	test("mistakes are told with their key", async () => {
 		for (const [config, text] of [
 			[{ ip: "x" }, '"ip": is not an address'],
+			[{ bip: "10.9.9.0/24" }, '"bip": is not an address of a subnet'],
 			[{ bip: "10.9.9.1" }, '"bip": is not an address of a subnet'],
 			[{ "default-address-pools": [{ base: "10.20.0.0/16", size: 8 }] }, '"default-address-pools.0": is not a subnet'],
 			[{ "default-bridge-names": "yes" }, '"default-bridge-names"'],

@@ -681,6 +681,40 @@ time.sleep(60)`,
 	await host.ok("network", "rm", "late");
 });
 
+test("a bridge that is made anew has the hardware address that containers know", async () => {
+	const id = await host.ok("network", "create", "again");
+	const device = `br-${id.slice(0, 12)}`;
+	const address = () => /ether (\S+)/.exec(sh(`ip -o link show ${device}`).stdout.toString())?.[1] ?? "";
+	const before = address();
+	expect(before).toMatch(/^02:/);
+	sh(`ip link del ${device}`);
+	await host.ok("network", "reload");
+	expect(address()).toBe(before);
+	await host.ok("network", "rm", "again");
+});
+
+test("what a network cannot be told is refused in docker's words", async () => {
+	const refused = async (...args: string[]) => await host.nc("network", "create", ...args, "not");
+	expect((await refused("--subnet", "10.11.0.0/24", "--aux-address", "10.12.0.9")).stderr).toContain(
+		"no matching subnet for aux-address",
+	);
+	expect((await refused("--subnet", "10.11.0.0/24", "--aux-address", "g=10.11.0.1")).stderr).toContain(
+		"failed to allocate secondary ip address (g:10.11.0.1): Address already in use",
+	);
+	expect(await refused("--label", "=x")).toMatchObject({
+		code: 125,
+		stderr: expect.stringContaining(`invalid argument "=x" for "--label" flag: invalid label '=x': empty name`),
+	});
+	expect(
+		(await host.nc("run", "--rm", "--network", "name=bridge,ip=172.17.0.9", "--ip", "172.17.0.8", IMAGE, "true"))
+			.stderr,
+	).toContain("conflicting options: cannot specify both --ip and per-network IPv4 address");
+	expect((await host.nc("run", "--rm", "-p", "[fe80::1]:8080:80", IMAGE, "true")).stderr).toContain(
+		"failed to bind host port [fe80::1]:8080/tcp: invalid argument",
+	);
+	expect(await host.ok("network", "create", "--help")).not.toContain("Aliases:");
+});
+
 test("iptables reads its tables with our rules in them", async () => {
 	sh("iptables -P FORWARD DROP");
 	expect((await host.nc("run", "--rm", IMAGE, "true")).stderr).toBe("");

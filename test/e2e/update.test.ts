@@ -75,6 +75,76 @@ describe("published ports", () => {
 		// What was given back is free.
 		await host.ok("run", "--rm", "-p", "8080:80", IMAGE, "true");
 	});
+	test("are taken back as `port` tells them: of one family, or of a port that was any", async () => {
+		await host.ok("run", "-d", "--name", "told", "-p", "9090:90", "-p", "80", IMAGE, "sleep", "1000");
+		const bindings = async () =>
+			JSON.parse(await host.ok("inspect", "-f", "{{json .HostConfig.PortBindings}}", "told"));
+		const any = (await host.ok("port", "told", "80")).split("\n")[0]?.split(":").at(-1);
+		await host.ok("update", "--publish-rm", "0.0.0.0:9090:90", "told");
+		expect(await host.ok("port", "told", "90")).toBe("[::]:9090");
+		expect((await bindings())["90/tcp"]).toEqual([{ HostIp: "::", HostPort: "9090" }]);
+		await host.ok("update", "--publish-rm", "[::]:9090:90", "--publish-rm", `${any}:80`, "told");
+		expect([await host.ok("port", "told"), await bindings()]).toEqual(["", {}]);
+		await host.ok("stop", "-t", "0", "told");
+		await host.ok("start", "told");
+		expect(await host.ok("port", "told")).toBe("");
+		await host.ok("rm", "-f", "told");
+	});
+	test("of a range, of a routed network; others of the same port stay", async () => {
+		await host.ok("run", "-d", "--name", "some", "-p", "8200-8205:80", "-p", "9200:80", IMAGE, "sleep", "1000");
+		await host.ok("update", "--publish-rm", "9200:80", "some");
+		expect(await host.ok("port", "some")).toBe("80/tcp -> 0.0.0.0:8200\n80/tcp -> [::]:8200");
+		await host.ok("update", "--publish-rm", "8200-8205:80", "some");
+		expect([
+			await host.ok("port", "some"),
+			await host.ok("inspect", "-f", "{{json .HostConfig.PortBindings}}", "some"),
+		]).toEqual(["", "{}"]);
+		await host.ok("rm", "-f", "some");
+		const mode = "com.docker.network.bridge.gateway_mode_ipv4=routed";
+		await host.ok("network", "create", "-o", mode, "routed");
+		await host.ok("run", "-d", "--name", "own", "--network", "routed", "-p", "8300:80", IMAGE, "sleep", "1000");
+		const open = () =>
+			run("nft list ruleset")
+				.stdout.toString()
+				.match(/set open \{[^}]*\}/s)?.[0] ?? "";
+		expect(open()).toContain(". 80");
+		await host.ok("update", "--publish-rm", "8300:80", "own");
+		expect(open()).not.toContain(". 80");
+		await host.ok("rm", "-f", "own");
+		await host.ok("network", "rm", "routed");
+	});
+	test("of UDP: who goes on sending reaches whoever has the port next", async () => {
+		const listen = async (name: string) => {
+			const pid = await host.ok("inspect", "-f", "{{.State.Pid}}", name);
+			const program =
+				"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 53))\nwhile True: print(s.recv(99).decode(), flush=True)";
+			const file = `${host.dir}/${name}`;
+			const child = Bun.spawn(["nsenter", "-t", pid, "-n", "python3", "-c", program], {
+				stdout: Bun.file(file),
+				stderr: "ignore",
+			});
+			await until(() => run(`nsenter -t ${pid} -n ss -lun | grep -q ':53 '`).success, "the listener");
+			return { child, got: () => readFileSync(file, "utf8") };
+		};
+		for (const name of ["old", "new"]) await host.ok("run", "-d", "--name", name, IMAGE, "sleep", "1000");
+		const [old, next] = [await listen("old"), await listen("new")];
+		const sends = (text: string, who: { got: () => string }) => {
+			const bind = "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('10.77.0.2', 4444))";
+			run(`ip netns exec ${outside} python3 -c "import socket; ${bind}; s.sendto(b'${text}', ('10.77.0.1', 5353))"`);
+			return who.got().includes(text);
+		};
+		await host.ok("update", "--publish-add", "5353:53/udp", "old");
+		await until(() => sends("one", old), "the first");
+		await host.ok("update", "--publish-rm", "5353:53/udp", "old");
+		await host.ok("update", "--publish-add", "5353:53/udp", "new");
+		await until(() => sends("two", next), "the second");
+		expect(old.got()).not.toContain("two");
+		for (const { child } of [old, next]) {
+			child.kill();
+			await child.exited;
+		}
+		await host.ok("rm", "-f", "old", "new");
+	});
 	test("are those of the next start", async () => {
 		await host.ok("stop", "-t", "0", "web");
 		await host.ok("update", "--publish-add", "8083:81", "web");
@@ -136,7 +206,22 @@ describe("mounts", () => {
 		expect(await refused("type=volume,src=odd,dst=/x,volume-opt=type=nosuch,volume-opt=device=x")).toContain(
 			"no such device",
 		);
-		await host.ok("volume", "rm", "odd");
+		expect(await host.ok("volume", "ls", "-q", "-f", "name=odd")).toBe("");
+	});
+	test("of which one cannot be: none is made", async () => {
+		const { code, stderr } = await update(
+			"--mount-add",
+			`type=bind,src=${dir},dst=/first`,
+			"--mount-add",
+			"type=tmpfs,dst=/proc/foo",
+			"web",
+		);
+		expect([code, stderr, await inWeb("ls -d /first")]).toEqual([1, expect.stringContaining("it is inside /proc"), ""]);
+		await host.ok("update", "--mount-add", "type=tmpfs,dst=/over", "--mount-add", "type=tmpfs,dst=/over/below", "web");
+		expect((await update("--mount-rm", "/over", "web")).stderr).toContain(
+			"/over/below is mounted below it: take that away first",
+		);
+		await host.ok("update", "--mount-rm", "/over/below", "--mount-rm", "/over", "web");
 	});
 	test("stay inside, whatever links the container has made", async () => {
 		const victim = `${host.dir}/victim`;
@@ -152,6 +237,30 @@ describe("mounts", () => {
 			]);
 			await host.ok("update", "--mount-rm", place, "web");
 		}
+	});
+	test("in /proc, or taken away by a link to it: not, whatever the container has moved (CVE-2019-16884)", async () => {
+		await host.ok("update", "--mount-add", `type=bind,src=${dir},dst=/data/sys`, "web");
+		await inWeb("mv /data /moved; ln -s /proc /data; ln -s /proc/1 /self");
+		expect((await update("--mount-rm", "/data/sys", "web")).stderr).toContain(
+			"something else is there now: it goes when the container ends",
+		);
+		expect(await inWeb("grep -c ' /proc/sys proc ro' /proc/mounts")).toBe("1\n");
+		for (const place of ["/data/sys", "/self/attr"]) {
+			expect((await update("--mount-add", `type=bind,src=${dir},dst=${place}`, "web")).code).toBe(1);
+		}
+		expect(await inWeb("grep -c ' /proc/1/attr' /proc/mounts")).toBe("0\n");
+		await inWeb("rm /data /self; mv /moved /data");
+		await host.ok("update", "--mount-rm", "/data/sys", "web");
+		expect((await host.sh("true", "-v", `${dir}:/x/attr`)).code).toBe(0);
+	});
+	test("of a volume that it has already: its files stay where they are", async () => {
+		await host.ok("update", "--mount-add", "type=volume,src=twice,dst=/one", "web");
+		await host.ok("update", "--mount-add", "type=volume,src=twice,dst=/etc/two", "web");
+		expect(await inWeb("echo said > /one/f; cat /etc/two/f")).toBe("said\n");
+		await host.ok("update", "--mount-rm", "/etc/two", "web");
+		expect(await inWeb("cat /one/f")).toBe("said\n");
+		await host.ok("update", "--mount-rm", "/one", "web");
+		await host.ok("volume", "rm", "twice");
 	});
 	test("are taken away, unless a program is in them; and are those of the next start", async () => {
 		expect((await update("--mount-rm", "/nosuch", "web")).stderr).toContain(
@@ -180,6 +289,25 @@ describe("mounts", () => {
 		expect([mounted(), await inWeb("mount | grep -c ' /mem type tmpfs'")]).toEqual([true, "1\n"]);
 		await host.ok("update", "--mount-rm", "/mem", "web");
 		expect(mounted()).toBe(false);
+		await host.ok("update", "--mount-add", mount, "--mount-add", "type=volume,src=mem,dst=/mem2", "web");
+		await host.ok("update", "--mount-rm", "/mem2", "web");
+		expect([mounted(), await inWeb("echo x > /mem/f; cat /mem/f")]).toEqual([true, "x\n"]);
+		await host.ok("update", "--mount-rm", "/mem", "web");
+		expect(mounted()).toBe(false);
+		// Of one that fails nothing is left.
+		expect(
+			(
+				await update(
+					"--mount-add",
+					"type=volume,src=gone,dst=/etc/passwd/x,volume-opt=type=tmpfs,volume-opt=device=tmpfs",
+					"web",
+				)
+			).code,
+		).toBe(1);
+		expect([
+			readFileSync("/proc/self/mountinfo", "utf8").includes("volumes/gone"),
+			await host.ok("volume", "ls", "-q", "-f", "name=gone"),
+		]).toEqual([false, ""]);
 		await host.ok("volume", "rm", "mem");
 	});
 });

@@ -76,6 +76,37 @@ describe("a volume of type", () => {
 		}
 	});
 
+	test("ext4 without a name is not emptied by rm -v, also while somebody of the host is in it", async () => {
+		const image = `${host.dir}/disk2`;
+		const device = runOk(`truncate -s 8M ${image}; mkfs.ext4 -q ${image}; losetup -f --show ${image}`).trim();
+		try {
+			const mount = `type=volume,dst=/d,volume-opt=type=ext4,volume-opt=device=${device}`;
+			await host.ok(
+				"run",
+				"-d",
+				"--name",
+				"has",
+				...none,
+				"--mount",
+				mount,
+				IMAGE,
+				"sh",
+				"-c",
+				"echo kept > /d/x; sleep 1000",
+			);
+			const [place = ""] = mounted();
+			const inside = Bun.spawn(["sleep", "1000"], { cwd: place });
+			await host.ok("rm", "-f", "-v", "has");
+			inside.kill();
+			await inside.exited;
+			await host.ok("volume", "prune", "-f");
+			expect(mounted()).toEqual([]);
+			expect(runOk(`mount ${device} ${host.dir}/look; cat ${host.dir}/look/x; umount ${host.dir}/look`)).toBe("kept\n");
+		} finally {
+			run(`losetup -d ${device}`);
+		}
+	});
+
 	test("nobody knows is refused with what the kernel says of it", async () => {
 		const asked = async (...options: string[]) => {
 			await host.ok("volume", "create", ...options.flatMap((option) => ["-o", option]), "odd");
@@ -170,6 +201,9 @@ add('up', type=tarfile.SYMTYPE, linkname='/tmp'); add('up/nc-evil'); add('../../
 		expect((await host.nc("volume", "import", "partly", `${host.dir}/cut`)).code).toBe(1);
 		expect(existsSync(place("partly"))).toBe(false);
 		expect(await host.ok("volume", "ls", "-q", "-f", "name=partly")).toBe("");
+		expect((await host.nc("volume", "import", "partly", "-", { stdin: "" })).stderr).toContain(
+			"there is nothing to import: no archive came",
+		);
 		expect((await host.nc("volume", "import", "partly", `${host.dir}/nosuch`)).stderr).toContain(
 			`open ${host.dir}/nosuch: no such file or directory`,
 		);
@@ -183,6 +217,41 @@ add('up', type=tarfile.SYMTYPE, linkname='/tmp'); add('up/nc-evil'); add('../../
 		expect(readdirSync(place("copy"))).toEqual([]);
 		expect(mounted()).toEqual([]);
 		await host.ok("volume", "rm", "mem", "copy");
+	});
+
+	test("are on a disk of their own: imported and copied there too, and not renamed away from it", async () => {
+		const other = new Host();
+		mkdirSync(`${other.root}/volumes`, { recursive: true });
+		runOk(`mount -t tmpfs t ${other.root}/volumes`);
+		await host.ok("volume", "export", "one", "-o", `${host.dir}/whole`);
+		await other.ok("volume", "import", "here", `${host.dir}/whole`);
+		await other.ok("volume", "cp", "here", "there");
+		expect(listing(`${other.root}/volumes/there/_data`)).toBe(listing(`${other.root}/volumes/here/_data`));
+		await other.ok("volume", "create", "disk");
+		runOk(`mount -t tmpfs t ${other.root}/volumes/disk/_data`);
+		expect((await other.nc("volume", "rename", "disk", "moved")).stderr).toContain(
+			"cannot be renamed: device or resource busy",
+		);
+		expect(await other.ok("volume", "ls", "-q")).toBe("disk\nhere\nthere");
+		runOk(`umount ${other.root}/volumes/disk/_data`);
+		await other.ok("volume", "rename", "disk", "moved");
+		await other.ok("volume", "prune", "-af");
+		runOk(`umount ${other.root}/volumes`);
+		await other.close();
+	});
+
+	test("are not what a container puts in their place while they are read", async () => {
+		const swap = "while :; do rm -f /v/f; mkfifo /v/f; rm -f /v/f; echo x > /v/f; done";
+		await host.ok("run", "-d", "--name", "swaps", ...none, "-v", "live:/v", IMAGE, "sh", "-c", swap);
+		for (let i = 0; i < 5; i++) {
+			const { code, stderr } = await host.nc("volume", "export", "live", "-o", `${host.dir}/live.tar`);
+			expect([code, stderr]).toBeOneOf([
+				[0, ""],
+				[1, expect.stringMatching(/no such file|changed while it was read/)],
+			]);
+		}
+		await host.ok("rm", "-f", "swaps");
+		await host.ok("volume", "rm", "live");
 	});
 
 	test("go with the name", async () => {

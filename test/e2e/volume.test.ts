@@ -57,6 +57,9 @@ describe("volume create", () => {
 		expect(readFileSync(`${device}/x`, "utf8")).toBe("kept\n");
 		expect(await host.ok("volume", "inspect", "-f", "{{.Options.device}}", "bound")).toBe(device);
 		await host.ok("volume", "rm", "bound");
+		await host.ok("volume", "create", "-o", "type=bind", "-o", "o=bind,ro", "-o", `device=${device}`, "toread");
+		expect((await host.sh("touch /d/x", "-v", "toread:/d")).stderr).toContain("Read-only file system");
+		await host.ok("volume", "rm", "toread");
 		const mount = `type=volume,src=made,dst=/d,volume-opt=type=none,volume-opt=o=bind,volume-opt=device=${device}`;
 		expect((await host.sh("cat /d/x", "--mount", mount)).stdout).toBe("kept\n");
 		expect((await host.sh("true", "--mount", "type=volume,src=odd,dst=/d,volume-opt=foo=1")).stderr).toContain(

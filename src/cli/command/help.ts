@@ -24,7 +24,7 @@ export function renderHelp<F extends FlagTable>(command: Documented<F>, program:
 	const width = Math.max(0, ...rows.map(([left]) => left.length)) + 3;
 	const options = rows.map(([left, help]) => `${left.padEnd(width)}${help}\n`).join("");
 	const verb = command.name.split(" ").at(-1) ?? "";
-	const names = command.aliases ?? [`container ${verb}`, verb];
+	const names = command.aliases ?? (command.name === verb ? [`container ${verb}`, verb] : []);
 	return [
 		`Usage:  ${`${program} ${command.name} ${command.usage}`.trimEnd()}\n`,
 		`${command.summary}\n`,

@@ -4,7 +4,7 @@ import type { CreateOptions } from "../../engine/container/create.ts";
 import { EngineError } from "../../errors.ts";
 import type { ContainerConfig, HostConfig } from "../../store/container-record.ts";
 import { bool, choice, hidden, integer, list, listOf, text, type Values, value } from "../flags/flags.ts";
-import { parseEnv, parseLabels, readEnvFiles } from "../flags/parse-env.ts";
+import { checkedLabel, parseEnv, parseLabels, readEnvFiles } from "../flags/parse-env.ts";
 import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "../flags/parse-host.ts";
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "../flags/parse-size.ts";
 import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
@@ -50,7 +50,7 @@ export const CONTAINER_FLAGS = {
 	ip6: choice("IPv6 address (e.g., 2001:db8::33)", ""),
 	link: list("Add link to another container"),
 	"link-local-ip": list("Container IPv4/IPv6 link-local addresses"),
-	label: list("Set meta data on a container", "l"),
+	label: listOf("Set meta data on a container", "list", checkedLabel, "l"),
 	"label-file": list("Read in a line delimited file of labels"),
 	"log-driver": value("Logging driver for the container: json-file or none", "string", parseLogDriver),
 	"mac-address": choice("Container MAC address (e.g., 92:d0:c6:0a:29:33)", ""),

@@ -61,6 +61,7 @@ export function networksOf(flags: NetworkFlags): { networkMode: string; networks
 			`conflicting options: ${kind} type network${kind === "host" ? "ing" : ""} can't be used with links. This would result in undefined behavior`,
 		);
 	}
+	checkGivenOnce(first, flags, aliases);
 	if (isMode) return { networkMode: name, networks: [] };
 	const settings = {
 		...first,
@@ -72,6 +73,22 @@ export function networksOf(flags: NetworkFlags): { networkMode: string; networks
 		mac: first.mac || flags["mac-address"],
 	};
 	return { networkMode: name, networks: [settings, ...more] };
+}
+
+/** Of the long form of --network, or by its own flag; not both. */
+function checkGivenOnce(first: EndpointSettings, flags: NetworkFlags, aliases: readonly string[]): void {
+	const twice: readonly [boolean, string, string][] = [
+		[first.aliases.length > 0 && aliases.length > 0, "network-alias", "network alias"],
+		[first.links.length > 0 && flags.link.length > 0, "link", "network links"],
+		[first.ip !== "" && flags.ip !== "", "ip", "IPv4 address"],
+		[first.ip6 !== "" && flags.ip6 !== "", "ip6", "IPv6 address"],
+		[first.mac !== "" && flags["mac-address"] !== "", "mac-address", "MAC address"],
+		[first.linkLocalIps.length > 0 && flags["link-local-ip"].length > 0, "link-local-ip", "link-local IP addresses"],
+	];
+	for (const [isTwice, flag, what] of twice) {
+		if (isTwice)
+			throw new EngineError("usage", `conflicting options: cannot specify both --${flag} and per-network ${what}`);
+	}
 }
 
 function linkLocals(words: readonly string[]): readonly string[] {

@@ -54,6 +54,12 @@ export function readEnvFiles(
 	return variables;
 }
 
+/** A label as it is given; throws Error, in docker's words, for one without a name. */
+export function checkedLabel(text: string): string {
+	if (text === "" || text.startsWith("=")) throw new Error(`invalid label '${text}': empty name`);
+	return text;
+}
+
 /** "k", "k=" and "k=v" → a record; later ones win. */
 export function parseLabels(labels: readonly string[], files: readonly string[]): Record<string, string> {
 	const result: Record<string, string> = {};

@@ -3,9 +3,8 @@
 import type { MountPoint } from "../../store/container-record.ts";
 import { nodePath } from "../../sys/node.ts";
 import { parseCsv } from "./parse-csv.ts";
-import { parseBytes } from "./parse-size.ts";
+import { applyKey, type Draft, PROPAGATION, PROPAGATIONS } from "./parse-mount-key.ts";
 
-const PROPAGATION = "propagation";
 const MODE_KINDS: Readonly<Record<string, string>> = {
 	ro: "access",
 	rw: "access",
@@ -16,8 +15,7 @@ const MODE_KINDS: Readonly<Record<string, string>> = {
 	consistent: "consistency",
 	cached: "consistency",
 	delegated: "consistency",
-	...{ shared: PROPAGATION, slave: PROPAGATION, private: PROPAGATION },
-	...{ rshared: PROPAGATION, rslave: PROPAGATION, rprivate: PROPAGATION },
+	...Object.fromEntries(PROPAGATIONS.map((word) => [word, PROPAGATION])),
 };
 const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 
@@ -115,12 +113,6 @@ export function parseTmpfs(text: string): MountPoint {
 	};
 }
 
-const isTrue = (value: string | undefined, key: string): boolean => {
-	if (value === undefined || value === "true" || value === "1") return true;
-	if (value === "false" || value === "0") return false;
-	throw new Error(`invalid value for ${key}: ${value}`);
-};
-
 export interface MountFlag {
 	readonly mount: MountPoint;
 	/** Of a volume that is made for it. */
@@ -142,7 +134,10 @@ export function parseMount(text: string): MountFlag {
 		const equals = field.indexOf("=");
 		const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
 		const value = equals < 0 ? undefined : field.slice(equals + 1);
-		if (value === undefined && !["readonly", "ro", "volume-nocopy", "bind-nonrecursive"].includes(key)) {
+		if (
+			value === undefined &&
+			!["readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"].includes(key)
+		) {
 			throw new Error(`invalid field '${field}' must be a key=value pair`);
 		}
 		keys.add(key);
@@ -154,6 +149,9 @@ export function parseMount(text: string): MountFlag {
 	checkKeys(mount, keys);
 	if (!mount.destination) throw new Error("target is required");
 	mount.destination = cleanDestination(mount.destination, text);
+	if (mount.type === "bind" && mount.source === "") {
+		throw new Error('invalid mount config for type "bind": field Source must not be empty');
+	}
 	if (mount.type === "bind" && !mount.source.startsWith("/")) {
 		throw new Error(
 			`invalid mount config for type "bind": invalid mount path: '${mount.source}' mount path must be absolute`,
@@ -182,73 +180,5 @@ function checkKeys(mount: Draft, keys: ReadonlySet<string>): void {
 	}
 	if (mount.type === "volume" && !mount.source && mount.readonly) {
 		throw new Error("must not set ReadOnly mode when using anonymous volumes");
-	}
-}
-
-type Draft = { -readonly [K in keyof MountPoint]: MountPoint[K] };
-
-function applyKey(mount: Draft, key: string, value: string | undefined, field: string): void {
-	switch (key) {
-		case "type":
-			if (value !== "bind" && value !== "volume" && value !== "tmpfs" && value !== "image") {
-				throw new Error(`mount type "${value}" is not supported: use bind, volume, tmpfs or image`);
-			}
-			mount.type = value;
-			return;
-		case "source":
-		case "src":
-			mount.source = value?.startsWith(".") ? nodePath().resolve(value) : (value ?? "");
-			return;
-		case "target":
-		case "dst":
-		case "destination":
-			mount.destination = value ?? "";
-			return;
-		case "readonly":
-		case "ro":
-			mount.readonly = isTrue(value, key);
-			return;
-		case "bind-propagation":
-			if (!value || MODE_KINDS[value] !== PROPAGATION) throw new Error(`invalid propagation mode: ${value}`);
-			mount.options.push(value);
-			return;
-		case "bind-recursive":
-			if (!["enabled", "disabled", "writable", "readonly"].includes(value ?? "")) {
-				throw new Error(
-					`invalid value for bind-recursive: ${value} (must be "enabled", "disabled", "writable", or "readonly")`,
-				);
-			}
-			mount.options.push(`bind-recursive=${value}`);
-			return;
-		case "bind-nonrecursive":
-			if (isTrue(value, key)) mount.options.push("bind-recursive=disabled");
-			return;
-		case "volume-nocopy":
-			if (isTrue(value, key)) mount.options.push("nocopy");
-			return;
-		case "tmpfs-size":
-			mount.options.push(`size=${parseBytes(value ?? "")}`);
-			return;
-		case "tmpfs-mode":
-			if (!/^[0-7]{1,4}$/.test(value ?? "")) throw new Error(`invalid value for tmpfs-mode: ${value}`);
-			mount.options.push(`mode=${value}`);
-			return;
-		case "consistency":
-			return; // of docker on other systems than Linux; documented to have no effect here
-		case "volume-subpath":
-			if (!value || value.startsWith("/") || value.split("/").includes("..")) {
-				throw new Error(`invalid volume subpath: ${value}`);
-			}
-			mount.options.push(`subpath=${value}`);
-			return;
-		case "image-subpath":
-			if (!value || value.split("/").includes("..")) throw new Error(`invalid image subpath: ${value}`);
-			mount.options.push(`subpath=${value}`);
-			return;
-		case "volume-driver":
-			if (value === "local") return;
-			throw new Error(`volume driver "${value}" is not supported: there is only "local"`);
-		default:
-			throw new Error(`unexpected key '${key}' in '${field}'`);
 	}
 }

@@ -2,7 +2,7 @@
 import { createNetwork } from "../../engine/network/create.ts";
 import type { Command } from "../command/command.ts";
 import { bool, choice, fixed, list, listOf } from "../flags/flags.ts";
-import { parseLabels } from "../flags/parse-env.ts";
+import { checkedLabel, parseLabels } from "../flags/parse-env.ts";
 import { parsePair } from "../flags/parse-pair.ts";
 import { print } from "../output/output.ts";
 
@@ -17,7 +17,7 @@ const flags = {
 	"ip-range": strings("Allocate container ip from a sub-range"),
 	ipv4: fixed("Enable or disable IPv4 address assignment", true, "each network has IPv4 addresses"),
 	ipv6: bool("Enable or disable IPv6 address assignment"),
-	label: list("Set metadata on a network"),
+	label: listOf("Set metadata on a network", "list", checkedLabel),
 	opt: listOf("Set driver specific options", "map", parsePair, "o"),
 	subnet: strings("Subnet in CIDR format that represents a network segment"),
 };

@@ -1,15 +1,15 @@
 /** `volume create` */
 import { createVolume } from "../../engine/volume/create.ts";
 import type { Command } from "../command/command.ts";
-import { choice, list, listOf } from "../flags/flags.ts";
-import { parseLabels } from "../flags/parse-env.ts";
+import { choice, listOf } from "../flags/flags.ts";
+import { checkedLabel, parseLabels } from "../flags/parse-env.ts";
 import { parsePair } from "../flags/parse-pair.ts";
 import { complain, print } from "../output/output.ts";
 import { SWARM_FLAGS } from "./swarm.ts";
 
 const flags = {
 	driver: choice("Specify volume driver name", "local", "d"),
-	label: list("Set metadata for a volume"),
+	label: listOf("Set metadata for a volume", "list", checkedLabel),
 	opt: listOf("Set driver specific options", "map", parsePair, "o"),
 	name: { ...choice("Specify volume name", ""), hidden: true }, // docker's, before the name became an argument
 };

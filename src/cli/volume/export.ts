@@ -3,6 +3,7 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { exportVolume } from "../../engine/volume/content.ts";
 import { EngineError } from "../../errors.ts";
 import { errnoText } from "../../sys/errno.ts";
+import { pollWritable } from "../../sys/process.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command } from "../command/command.ts";
 import { text } from "../flags/flags.ts";
@@ -48,5 +49,12 @@ function created(path: string): number {
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
-	for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+	for (let at = 0; at < bytes.length; ) {
+		try {
+			at += writeSync(fd, bytes, at);
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+			pollWritable(fd); // whose pipe it is has made it non-blocking
+		}
+	}
 }

@@ -203,6 +203,7 @@ function planOf(
 		files: containerPaths(dir),
 		cgroupMounts: cgroups?.mounts(container.state.cgroup, !host.privileged, "own") ?? [],
 		volumePath: paths.volume,
+		isReadonlyVolume: () => false,
 		devices: hostDevices(host),
 		isFile: () => false,
 	});

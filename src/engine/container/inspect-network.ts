@@ -28,8 +28,11 @@ export const portBindings = ({ portBindings: all }: Pick<HostConfig, "portBindin
 
 /** While it runs: what leads to it; null for what is exposed alone. */
 function shownPorts(exposed: readonly string[], ports: readonly PortMapping[]): object {
-	const ofHost = ports.filter(({ hostPort }) => hostPort !== 0); // others are reached by the container's own address
-	const published = byPort(ofHost, ({ hostIp, hostPort }) => ({ HostIp: hostIp, HostPort: String(hostPort) }));
+	// Without a port of the host it is reached by the container's own address (docker's gateway mode "routed").
+	const published = byPort(ports, ({ hostIp, hostPort }) => ({
+		HostIp: hostIp,
+		HostPort: hostPort ? String(hostPort) : "",
+	}));
 	return { ...Object.fromEntries(exposed.map((port) => [port, null])), ...published };
 }
 

@@ -1,20 +1,23 @@
 /**
- * `update`: limits, published ports and mounts of a container, changed while it runs, and kept for its next start. What a
- * later step is refused leaves what the steps before it did: each is on record as soon as it is done.
+ * `update`: limits, published ports and mounts of a container, changed while it runs, and kept for its next start. What can be
+ * known to fail is refused before anything is done; each step is on record as soon as it is done.
  */
 import { EngineError } from "../../errors.ts";
 import type { Container, ContainerConfig, HostConfig, MountPoint } from "../../store/container-record.ts";
 import { findContainer, updateConfig } from "../../store/containers.ts";
+import type { PortMapping } from "../../store/endpoint-record.ts";
 import { putLiveRecord } from "../../store/live-records.ts";
-import { dropVolumeUse, ensureVolume, useVolume } from "../../store/volumes.ts";
+import { dropVolumeUse, ensureVolume, getVolume, useVolume } from "../../store/volumes.ts";
 import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
-import { isChosen, type PortChoice, publishMore, unpublishSome } from "../network/publish-change.ts";
+import { type PortChoice, publishMore, unpublished, unpublishSome } from "../network/publish-change.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { limits, mountRules, volumeFileSystems, volumeRules } from "../plan/lazy.ts";
+import { ANONYMOUS_LABEL } from "../volume/label.ts";
+import { removeVolume } from "../volume/remove.ts";
 import type { CreateOptions } from "./create.ts";
-import { mountLive, unmountLive } from "./mount-change.ts";
+import { mountLive, unmountLive, withMounts } from "./mount-change.ts";
 
 export interface ContainerUpdate {
 	/** Those that are given; others stay. */
@@ -36,6 +39,7 @@ export function updateContainer(engine: Engine, nameOrId: string, update: Contai
 		throw new EngineError("conflict", `container ${lock.container.id} is marked for removal and cannot be updated`);
 	}
 	let container = lock.container;
+	checkMountChanges(container, update);
 	const warnings: string[] = [];
 	if (Object.values(update.resources).some((value) => value !== undefined)) {
 		container = limit(engine, container, update.resources, warnings);
@@ -45,6 +49,22 @@ export function updateContainer(engine: Engine, nameOrId: string, update: Contai
 	for (const place of update.unmount) container = unmount(engine, container, place);
 	for (const mount of update.mounts) container = addMount(engine, container, mount, update.volumes);
 	return warnings;
+}
+
+/** Before anything is done: of what cannot be, nothing else of the command is done either. */
+function checkMountChanges({ name, config }: Container, { mounts, volumes, unmount }: ContainerUpdate): void {
+	const missing = unmount.find((place) => !config.host.mounts.some(({ destination }) => destination === place));
+	if (missing !== undefined) throw new EngineError("not-found", `container ${name} has nothing mounted at ${missing}`);
+	if (mounts.some(({ type }) => type === "image")) {
+		throw new EngineError(
+			"unsupported",
+			"a mount of type image is made when a container starts: --mount of create and run",
+		);
+	}
+	if (mounts.length === 0) return;
+	const left = config.host.mounts.filter(({ destination }) => !unmount.includes(destination));
+	mountRules().checkMounts([...left, ...mounts]);
+	for (const made in volumes) volumeRules().checkVolumeOptions(made, volumes[made]?.options ?? {});
 }
 
 /** Of its first process; undefined: it does not run. */
@@ -104,24 +124,22 @@ function publish(engine: Engine, container: Container, bindings: ContainerUpdate
 
 function unpublish(engine: Engine, container: Container, choices: ContainerUpdate["unpublish"]): Container {
 	if (choices.length === 0) return container;
-	const { portBindings } = container.config.host;
-	const isAny = (one: Parameters<typeof isChosen>[1]) => choices.some((choice) => isChosen(choice, one));
-	const missing = choices.find(
-		(choice) =>
-			!portBindings.some((one) => isChosen(choice, one)) && !container.state.ports.some((one) => isChosen(choice, one)),
-	);
-	if (missing) {
-		const { port, protocol } = missing;
-		throw new EngineError("not-found", `container ${container.name} publishes no such port: ${port}/${protocol}`);
+	let bindings: readonly PortChoice[] = container.config.host.portBindings;
+	let now: readonly PortMapping[] = container.state.ports;
+	for (const choice of choices) {
+		const done = unpublished(bindings, choice, now);
+		if (!done) {
+			const { port, protocol } = choice;
+			throw new EngineError("not-found", `container ${container.name} publishes no such port: ${port}/${protocol}`);
+		}
+		bindings = done.bindings;
+		now = now.filter((one) => !done.ports.includes(one));
 	}
-	const pid = runningPid(container);
-	const ports = container.state.ports.filter(isAny);
-	const left = pid === undefined || ports.length === 0 ? container : unpublishSome(engine, container, ports, pid);
-	// A binding may be a range, of which the container had one.
-	const isGone = (one: (typeof portBindings)[number]) =>
-		isAny(one) ||
-		ports.some(({ port, protocol }) => one.port === port && one.protocol === protocol && /\D/.test(one.hostPort));
-	return record(engine, left, { portBindings: portBindings.filter((one) => !isGone(one)) });
+	const ports = container.state.ports.filter((one) => !now.includes(one));
+	// First what the next start goes by: what is killed in between publishes less than it was to, not more.
+	const changed = record(engine, container, { portBindings: [...bindings] });
+	const pid = runningPid(changed);
+	return pid === undefined || ports.length === 0 ? changed : unpublishSome(engine, changed, ports, pid);
 }
 
 function addMount(
@@ -133,50 +151,53 @@ function addMount(
 	const isUnnamed = asked.type === "volume" && asked.source === "";
 	const mount = isUnnamed ? { ...asked, source: newId(), anonymous: true } : asked;
 	const mounts = [...container.config.host.mounts, mount];
-	if (mount.type === "image") {
-		throw new EngineError(
-			"unsupported",
-			"a mount of type image is made when a container starts: --mount of create and run",
-		);
-	}
-	mountRules().checkMounts(mounts);
-	for (const name in made) volumeRules().checkVolumeOptions(name, made[name]?.options ?? {});
 	const { anonymous, type, source } = mount;
-	const { labels = {}, options = {} } = made[asked.source || asked.destination] ?? {};
+	const settings = made[asked.source || asked.destination];
+	const labels = { ...settings?.labels, ...(anonymous ? { [ANONYMOUS_LABEL]: "" } : {}) };
+	const isNew = type === "volume" && !getVolume(engine.db, source);
 	if (type === "volume") {
 		engine.transaction(() => {
-			ensureVolume(engine.db, { name: source, created: Date.now(), anonymous, labels, options });
+			ensureVolume(engine.db, {
+				name: source,
+				created: Date.now(),
+				anonymous,
+				labels,
+				options: settings?.options ?? {},
+			});
 			useVolume(engine.db, source, container.id);
 		});
 	}
+	// On record before it is there: whoever comes after a kill takes it away as any other.
+	const changed = record(engine, container, { mounts });
 	try {
-		if (runningPid(container) !== undefined) mountLive(engine, container, mount);
+		if (runningPid(changed) !== undefined) mountLive(engine, changed, mount);
+		return changed;
 	} catch (error) {
-		releaseVolume(engine, container, mount);
+		forget(engine, changed, mount);
+		if (isNew) removeVolume(engine, source);
 		throw error;
 	}
-	return record(engine, container, { mounts });
 }
 
 function unmount(engine: Engine, container: Container, destination: string): Container {
-	const { mounts, binds } = container.config.host;
+	const { mounts } = container.config.host;
 	const mount = mounts.find((one) => one.destination === destination);
 	if (!mount) throw new EngineError("not-found", `container ${container.name} has nothing mounted at ${destination}`);
-	if (runningPid(container) !== undefined) unmountLive(container, destination);
+	if (runningPid(container) !== undefined) unmountLive(engine, container, mount);
+	return forget(engine, container, mount);
+}
+
+/** Takes a mount off the record, and its volume's use and file system where no other of the container's mounts is of it. */
+function forget(engine: Engine, container: Container, mount: MountPoint): Container {
+	const { mounts, binds } = container.config.host;
+	const { destination, source, type } = mount;
 	const left = record(engine, container, {
 		mounts: mounts.filter((one) => one !== mount),
 		binds: binds.filter((text) => text.split(":")[1] !== destination && text !== destination),
 	});
-	releaseVolume(engine, left, mount);
-	if (mount.type === "volume") {
-		const alone = { ...left, config: { ...left.config, host: { ...left.config.host, mounts: [mount] } } };
-		volumeFileSystems().releaseFileSystems(engine, alone);
-	}
+	const isOfVolume = (one: MountPoint) => one.type === "volume" && one.source === source;
+	if (type !== "volume" || left.config.host.mounts.some(isOfVolume)) return left;
+	volumeFileSystems().releaseFileSystems(engine, withMounts(left, [mount]));
+	engine.transaction(() => dropVolumeUse(engine.db, source, container.id));
 	return left;
-}
-
-/** Unless another of the container's mounts is of it. */
-function releaseVolume(engine: Engine, { id, config }: Container, { type, source }: MountPoint): void {
-	const isUsed = config.host.mounts.some((one) => one.type === "volume" && one.source === source);
-	if (type === "volume" && !isUsed) engine.transaction(() => dropVolumeUse(engine.db, source, id));
 }

@@ -1,6 +1,8 @@
 /** The networks that are always there: docker's "bridge", made when it is first needed, "host" and "none". */
+
+import { EngineError } from "../../errors.ts";
 import { freeSubnet, isFreeSubnet } from "../../network/bridge.ts";
-import { formatSubnet, parseSubnet, type Subnet } from "../../network/ipam.ts";
+import { formatSubnet, overlaps, parseSubnet, type Subnet } from "../../network/ipam.ts";
 import { parseSubnet6, type Subnet6 } from "../../network/ipam6.ts";
 import {
 	addressesOf,
@@ -11,11 +13,12 @@ import {
 	type NetworkRecord,
 	updateNetwork,
 } from "../../store/networks.ts";
+import { formatIpv4 } from "../../sys/ipv4.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { networkDefaults } from "./defaults.ts";
-import { subnetOf } from "./subnet.ts";
+import { type NetworkSubnet, subnetOf } from "./subnet.ts";
 
 /** Its record. The subnet is chosen the first time, and anew where somebody took it. Call within a transaction. */
 export function ensureDefault(engine: Engine): NetworkRecord {
@@ -24,12 +27,17 @@ export function ensureDefault(engine: Engine): NetworkRecord {
 	if (known) {
 		// A bridge that is there holds its subnet. Without it, as after a boot, somebody else may have taken that.
 		const held = rtnetlink.linkIndex(known.config.device) !== undefined || addressesOf(engine.db, known.id).length > 0;
-		const subnet = subnetOf(known)?.subnet;
-		if (held || (subnet && isAsAsked(subnet) && isFreeSubnet(rtnetlink, subnet))) return known;
+		const own = subnetOf(known);
+		if (held || (own && isAsAsked(own) && isFreeSubnet(rtnetlink, own.subnet))) return known;
 	}
 	const { bridgeAddress, pools } = networkDefaults();
 	const asked = parseSubnet(bridgeAddress);
-	const chosen = asked ?? freeSubnet(rtnetlink, recordedSubnets(engine, known?.id), pools);
+	const others = recordedSubnets(engine, known?.id);
+	if (asked && (others.some((other) => overlaps(other, asked)) || !isFreeSubnet(rtnetlink, asked))) {
+		const text = `"bip" ${bridgeAddress}: another network, or this host, has addresses in ${formatSubnet(asked)}`;
+		throw new EngineError("conflict", text);
+	}
+	const chosen = asked ?? freeSubnet(rtnetlink, others, pools);
 	const config = {
 		driver: "bridge" as const,
 		device: engine.bridgeName,
@@ -45,9 +53,9 @@ export function ensureDefault(engine: Engine): NetworkRecord {
 }
 
 /** What the configuration says of it now. */
-function isAsAsked(subnet: Subnet): boolean {
-	const asked = parseSubnet(networkDefaults().bridgeAddress);
-	return !asked || formatSubnet(asked) === formatSubnet(subnet);
+function isAsAsked({ subnet, gateway }: NetworkSubnet): boolean {
+	const { bridgeAddress } = networkDefaults();
+	return bridgeAddress === "" || bridgeAddress === `${formatIpv4(gateway)}/${subnet.prefix}`;
 }
 
 /** Subnets of the networks on record, whether their devices are there or not. */

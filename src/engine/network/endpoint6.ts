@@ -22,7 +22,7 @@ export function leaseAddress6(engine: Engine, network: NetworkRecord, { ip6 }: E
 	}
 	const taken = new Set(addresses6Of(engine.db, network.id).map((text) => parseAddress6(text) ?? 0n));
 	for (const ip of [own.gateway, ...own.reserved]) taken.add(ip);
-	const ip = ip6 ? wantedAddress(ip6, own, taken) : nextAddress6(own.range, place, taken);
+	const ip = ip6 ? wantedAddress(ip6, own, taken) : nextAddress6(own.range, place, taken, own.subnet);
 	if (ip === undefined) {
 		const text = `no available IPv6 addresses on this network's address pools: ${formatSubnet6(own.range)} is full`;
 		throw new EngineError("failed", text);

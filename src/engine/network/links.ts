@@ -35,6 +35,9 @@ function lineOf(engine: Engine, container: Container, { network }: Endpoint, lin
 	const [name = "", alias = ""] = link.split(":");
 	const other = findContainer(engine.db, name);
 	const lease = other.state.endpoints.find((one) => one.network === network)?.lease;
+	if (other.state.status === "running" && !lease) {
+		throw new EngineError("conflict", `Cannot link to /${name}, as it does not belong to the default network`);
+	}
 	if (other.state.status !== "running" || !lease) {
 		throw new EngineError(
 			"conflict",

@@ -37,6 +37,8 @@ export function announce(engine: Engine, container: Container, pid: number): voi
 	// Who is cut off from the outside reaches it by no questions either (CVE-2024-29018).
 	const hasWayOut = container.state.endpoints.some(({ lease }) => lease?.gateway || lease?.onLink);
 	const endpoints = container.state.endpoints.filter(hasNames);
+	// It asks the server of one of its networks, who knows those of the others too.
+	const links = endpoints.flatMap((one) => one.links.map((link) => link.split(":").reverse().join(":")));
 	for (const endpoint of endpoints) {
 		const network = getNetworkById(engine.db, endpoint.network);
 		const { lease } = endpoint;
@@ -49,7 +51,7 @@ export function announce(engine: Engine, container: Container, pid: number): voi
 			ip6: lease.ip6,
 			names: dnsNames(container, endpoint),
 			servers: hasWayOut ? servers : [],
-			links: endpoint.links.map((link) => link.split(":").reverse().join(":")),
+			links,
 			others: endpoints.filter((other) => other !== endpoint).map((other) => other.network),
 		});
 		using _lock = zoneLock(engine, network.id);

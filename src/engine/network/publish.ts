@@ -11,9 +11,10 @@ import { getContainer, listContainers, updateState } from "../../store/container
 import type { PortMapping } from "../../store/endpoint-record.ts";
 import { getNetworkById } from "../../store/networks.ts";
 import { forgetConnections } from "../../sys/conntrack.ts";
+import { errnoText, SyscallError } from "../../sys/errno.ts";
 import type { Fd } from "../../sys/fd.ts";
 import { readFileSync } from "../../sys/fs.ts";
-import { bindSocket } from "../../sys/ip-socket.ts";
+import { bindSocket, type Unbound } from "../../sys/ip-socket.ts";
 import { formatIpv4, ipv4Bytes } from "../../sys/ipv4.ts";
 import { parseIpv6 } from "../../sys/ipv6.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
@@ -82,17 +83,20 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 		const sockets: Bound[] = [];
 		held = undefined;
 		for (const hostIp of addresses) {
-			const socket = bindSocket(protocol, hostIp, hostPort);
+			const socket = bound(container, protocol, hostIp, hostPort);
 			if (typeof socket !== "string") {
 				sockets.push({ socket, mapping: { protocol, hostIp, hostPort, port } });
 			} else if (socket === "in use") held = hostIp;
 			else if (socket === "no such address") {
 				throw refused(
 					container,
-					`failed to bind host port ${hostIp}:${hostPort}/${protocol}: cannot assign requested address`,
+					`failed to bind host port ${shown(hostIp)}:${hostPort}/${protocol}: cannot assign requested address`,
 				);
 			} else if (hostIp !== "::") {
-				throw refused(container, `failed to bind host port ${hostIp}:${hostPort}/${protocol}: protocol not supported`);
+				throw refused(
+					container,
+					`failed to bind host port ${shown(hostIp)}:${hostPort}/${protocol}: protocol not supported`,
+				);
 			}
 			if (held !== undefined) break;
 		}
@@ -105,6 +109,21 @@ function bind(engine: Engine, container: Container, binding: Binding): Bound[] {
 		container,
 		`no free port in ${binding.hostPort || "the range of dynamic ports"} for ${port}/${protocol}`,
 	);
+}
+
+const shown = (ip: string): string => (ip.includes(":") ? `[${ip}]` : ip);
+
+/** A socket, or why there is none; what else the kernel says (of a link-local address, that it needs a link) is told as docker does. */
+function bound(container: Container, protocol: Binding["protocol"], hostIp: string, hostPort: number): Fd | Unbound {
+	try {
+		return bindSocket(protocol, hostIp, hostPort);
+	} catch (error) {
+		if (!(error instanceof SyscallError)) throw error;
+		throw refused(
+			container,
+			`failed to bind host port ${shown(hostIp)}:${hostPort}/${protocol}: ${errnoText(error.errno)}`,
+		);
+	}
 }
 
 /** docker's option of a network: where its containers' ports are published that name no address; "": everywhere. */
@@ -147,7 +166,7 @@ function taken(engine: Engine, container: Container, { protocol, port }: Binding
 			({ id, state }) =>
 				id !== container.id && state.ports.some((one) => one.protocol === protocol && one.hostPort === hostPort),
 		);
-	const host = hostIp.includes(":") ? `[${hostIp}]` : hostIp;
+	const host = shown(hostIp);
 	if (own) return refused(container, `Bind for ${host}:${hostPort} failed: port is already allocated`);
 	const lease = publishingEndpoint(container.state.endpoints)?.lease;
 	const target = lease ? `:${formatIpv4(lease.ip)}:${port}` : "";

@@ -1,10 +1,28 @@
 /** The subnets that a network is to have: those asked for, checked, and what is chosen in the place of others. */
 import { EngineError } from "../../errors.ts";
 import { freeSubnet, freeSubnet6, isFreeSubnet, isFreeSubnet6 } from "../../network/bridge.ts";
-import { contains, formatSubnet, isReserved, overlaps, parseSubnet, type Subnet } from "../../network/ipam.ts";
-import { contains6, formatSubnet6, overlaps6, parseAddress6, parseSubnet6, type Subnet6 } from "../../network/ipam6.ts";
+import {
+	contains,
+	formatSubnet,
+	gatewayOf,
+	isReserved,
+	overlaps,
+	parseSubnet,
+	type Subnet,
+} from "../../network/ipam.ts";
+import {
+	contains6,
+	formatAddress6,
+	formatSubnet6,
+	gatewayOf6,
+	isSpecial6,
+	overlaps6,
+	parseAddress6,
+	parseSubnet6,
+	type Subnet6,
+} from "../../network/ipam6.ts";
 import type { NetworkConfig } from "../../store/networks.ts";
-import { parseIpv4 } from "../../sys/ipv4.ts";
+import { formatIpv4, parseIpv4 } from "../../sys/ipv4.ts";
 import type { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 import { recordedSubnets, recordedSubnets6 } from "./default.ts";
@@ -29,6 +47,9 @@ interface Family<S> {
 	readonly isWithin: (subnet: S, range: S & { readonly prefix: number }) => boolean;
 	/** Why a container's gateway or another address cannot be this one; undefined: it can. */
 	readonly unfit: (subnet: S, ip: string) => string | undefined;
+	readonly isSpecial: (subnet: S) => boolean;
+	/** Where the bridge is, if nothing else is asked. */
+	readonly gateway: (subnet: S) => string;
 	/** The longest prefix that leaves room for a bridge and a container. */
 	readonly longest: number;
 	readonly overlap: (engine: Engine, subnet: S) => boolean;
@@ -47,6 +68,8 @@ const V4: Family<Subnet> = {
 		if (!contains(subnet, ip)) return "is outside";
 		return isReserved(subnet, ip) ? "is the network's own or its broadcast address" : undefined;
 	},
+	isSpecial: () => false,
+	gateway: (subnet) => formatIpv4(gatewayOf(subnet)),
 	longest: 30,
 	overlap: (engine, subnet) => recordedSubnets(engine).some((other) => overlaps(other, subnet)),
 	isFree: isFreeSubnet,
@@ -64,6 +87,8 @@ const V6: Family<Subnet6> = {
 		if (!contains6(subnet, ip)) return "is outside";
 		return ip === subnet.network ? "is the network's own" : undefined;
 	},
+	isSpecial: isSpecial6,
+	gateway: (subnet) => formatAddress6(gatewayOf6(subnet)),
 	longest: 126,
 	overlap: (engine, subnet) => recordedSubnets6(engine).some((other) => overlaps6(other, subnet)),
 	isFree: isFreeSubnet6,
@@ -75,6 +100,7 @@ const isV6 = (text: string): boolean => text.includes(":");
 /** One of IPv4, and with --ipv6 one of IPv6. Throws EngineError for what cannot be. */
 export function subnetConfigs(engine: Engine, rtnetlink: Rtnetlink, request: SubnetRequest): SubnetConfig[] {
 	for (const text of [...request.gateways, ...request.ipRanges, ...Object.values(request.auxAddresses)]) {
+		if (text === "") throw new EngineError("invalid", "no matching subnet for aux-address ");
 		const hasSubnet = request.subnets.some((subnet) => isV6(subnet) === isV6(text));
 		if (!hasSubnet) {
 			throw new EngineError("invalid", "every ip-range, gateway or aux-address must have a corresponding subnet");
@@ -108,6 +134,9 @@ function subnetConfig<S extends { readonly prefix: number }>(
 		return { subnet: family.format(family.choose(engine, rtnetlink)), gateway: "", ipRange: "", aux: {} };
 	}
 	const subnet = checkedSubnet(text, family);
+	if (family.isSpecial(subnet)) {
+		throw new EngineError("invalid", `invalid subnet ${text}: its addresses are for other purposes (RFC 6890)`);
+	}
 	if (subnet.prefix > family.longest) {
 		throw new EngineError("invalid", `invalid subnet ${text}: it has no address for a container`);
 	}
@@ -116,10 +145,18 @@ function subnetConfig<S extends { readonly prefix: number }>(
 	if (request.gateways.length > 1 || request.ipRanges.length > 1) {
 		throw new EngineError("invalid", "there may be one gateway and one ip-range for a subnet");
 	}
-	for (const [name, ip] of [["gateway", gateway] as const, ...Object.entries(request.auxAddresses)]) {
-		if (ip) checkInside(subnet, ip, name, family);
+	if (gateway) checkInside(subnet, gateway, "gateway", family);
+	const own = gateway || family.gateway(subnet);
+	for (const [name, ip] of Object.entries(request.auxAddresses)) {
+		checkInside(subnet, ip, `aux-address ${name}`.trimEnd(), family);
+		if (ip === own) {
+			throw new EngineError(
+				"conflict",
+				`failed to allocate secondary ip address (${name}:${ip}): Address already in use`,
+			);
+		}
 	}
-	const ipRange = range === "" ? undefined : checkedSubnet(range, family);
+	const ipRange = range === "" ? undefined : checkedSubnet(range, family, "ip-range");
 	if (ipRange && !family.isWithin(subnet, ipRange)) {
 		throw new EngineError("invalid", `no matching subnet for range ${range}`);
 	}
@@ -131,14 +168,14 @@ function subnetConfig<S extends { readonly prefix: number }>(
 	};
 }
 
-function checkedSubnet<S>(text: string, { parse, format }: Family<S>): S {
+function checkedSubnet<S>(text: string, { parse, format }: Family<S>, what = "subnet"): S {
 	const subnet = parse(text);
 	if (!subnet) throw new EngineError("invalid", `invalid CIDR address: ${text}`);
 	const [given = ""] = text.split("/");
 	const isItself = isV6(given)
 		? format(subnet).split("/")[0] === format(parse(`${given}/128`) as S).split("/")[0]
 		: format(subnet).split("/")[0] === given;
-	if (!isItself) throw new EngineError("invalid", `invalid subnet ${text}: it should be ${format(subnet)}`);
+	if (!isItself) throw new EngineError("invalid", `invalid ${what} ${text}: it should be ${format(subnet)}`);
 	return subnet;
 }
 

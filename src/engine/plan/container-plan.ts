@@ -92,6 +92,7 @@ export function planOf(
 		files: { ...files, ...sharedFiles(engine, host) },
 		cgroupMounts: cgroups?.mounts(state.cgroup, !host.privileged, cgroupNamespace(host)) ?? [],
 		volumePath: (name) => volumes().volumeSource(engine, name),
+		isReadonlyVolume: (name) => volumes().isReadonlyVolume(engine, name),
 		devices: hostDevices(host),
 		isFile: isNoDirectory,
 	});

@@ -23,6 +23,8 @@ export interface OciInputs {
 	readonly cgroupMounts: ReturnType<CgroupDriver["mounts"]>;
 	/** Path of the host behind a volume's name. */
 	readonly volumePath: (name: string) => string;
+	/** Whether a volume is another place's name, to be read alone. */
+	readonly isReadonlyVolume: (name: string) => boolean;
 	/** Host devices of --device and --privileged. */
 	readonly devices: readonly Device[];
 	/** Whether the source, in `root` if there is one, is no directory. */
@@ -170,7 +172,7 @@ function allMounts(defaults: readonly Mount[], own: readonly Mount[], user: read
 }
 
 /** A mount that the user asked for, as the runtime is told of it. */
-export function userMount(m: MountPoint, inputs: Pick<OciInputs, "volumePath" | "isFile">): Mount {
+export function userMount(m: MountPoint, inputs: Pick<OciInputs, "volumePath" | "isReadonlyVolume" | "isFile">): Mount {
 	if (m.type === "tmpfs") {
 		const options = ["nosuid", "nodev", "noexec", ...m.options, ...(m.readonly ? ["ro"] : [])];
 		return { destination: m.destination, type: "tmpfs", source: "tmpfs", options, asked: true };
@@ -179,7 +181,8 @@ export function userMount(m: MountPoint, inputs: Pick<OciInputs, "volumePath" | 
 	const whole = m.type === "volume" ? inputs.volumePath(m.source) : m.source;
 	const source = subpath ?? whole;
 	// "ro" reaches the mounts below too, unless bind-recursive says otherwise (docker from 25, Linux 5.12).
-	const readonly = !m.readonly ? [] : m.options.includes("bind-recursive=writable") ? ["ro"] : ["ro", "rro"];
+	const isReadonly = m.readonly || (m.type === "volume" && inputs.isReadonlyVolume(m.source));
+	const readonly = !isReadonly ? [] : m.options.includes("bind-recursive=writable") ? ["ro"] : ["ro", "rro"];
 	const recursive = m.options.includes("bind-recursive=disabled") ? [] : ["rbind"];
 	const options = [...recursive, ...m.options.filter((o) => !o.startsWith("bind-recursive")), ...readonly];
 	const root = subpath === undefined ? undefined : whole;

@@ -5,11 +5,12 @@ import type { Container } from "../../store/container-record.ts";
 import { deleteContainer, updateState } from "../../store/containers.ts";
 import { releaseAddresses } from "../../store/networks.ts";
 import { stagingPath, sweepAbandoned } from "../../store/staging.ts";
-import { deleteVolume, releaseVolumes } from "../../store/volumes.ts";
+import { deleteVolume, getVolume, releaseVolumes } from "../../store/volumes.ts";
 import { tryRename } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
+import { volumeFileSystems } from "../plan/lazy.ts";
 
 /** The kind of what lies in the staging directory until it is gone. */
 const REMOVED = "removed";
@@ -62,14 +63,22 @@ export function finishRemoval(engine: Engine, id: string): void {
 	erase(engine, id, container.state.error.split(" ").filter(Boolean));
 }
 
+/** What is in a file system of its own stays in it; false: somebody of the host is in that, and the volume stays, for `prune`. */
+function removeVolumeFiles(engine: Engine, name: string): boolean {
+	const { options = {} } = getVolume(engine.db, name) ?? {};
+	if (Object.keys(options).length > 0 && !volumeFileSystems().isRemovable(engine, name)) return false;
+	removeTree(`${engine.paths.volumes}/${name}`);
+	return true;
+}
+
 function erase(engine: Engine, id: string, volumes: readonly string[]): void {
 	removeTree(engine.paths.live(id));
 	removeTree(engine.paths.container(id).dir);
 	sweepAbandoned(engine.paths, REMOVED);
-	for (const name of volumes) removeTree(`${engine.paths.volumes}/${name}`);
+	const gone = volumes.filter((name) => removeVolumeFiles(engine, name));
 	engine.transaction(() => {
 		releaseVolumes(engine.db, id);
-		for (const name of volumes) deleteVolume(engine.db, name);
+		for (const name of gone) deleteVolume(engine.db, name);
 		deleteContainer(engine.db, id);
 	});
 }

@@ -3,16 +3,17 @@ import { EngineError } from "../../errors.ts";
 import { writeChangeset } from "../../image/layer/diff.ts";
 import { unpackStream } from "../../image/layer/unpack-stream.ts";
 import { stagingPath, sweepAbandoned } from "../../store/staging.ts";
-import { ensureVolume, getVolume, type Volume, volumeIsLive } from "../../store/volumes.ts";
-import { copyTree } from "../../sys/copy-tree.ts";
+import { deleteVolume, ensureVolume, getVolume, type Volume, volumeIsLive } from "../../store/volumes.ts";
+import { copyTree, finish } from "../../sys/copy-tree.ts";
+import { SyscallError } from "../../sys/errno.ts";
+import type { Fd } from "../../sys/fd.ts";
 import { openDir } from "../../sys/file.ts";
-import { existsSync, mkdirSync, readdirSync, renameSync } from "../../sys/fs.ts";
-import { nodeFs } from "../../sys/node.ts";
+import { existsSync, mkdirSync, readdirSync, renameSync, tryRename } from "../../sys/fs.ts";
 import { statFd } from "../../sys/stat.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
 import { checkVolumeName } from "./create.ts";
-import { isFileSystem, mountFileSystem, unmountFileSystem } from "./file-system.ts";
+import { isFileSystem, openFileSystem } from "./file-system.ts";
 import { findVolume } from "./list.ts";
 import { placeOf, volumeLock } from "./lock.ts";
 import { volumeSource } from "./mounts.ts";
@@ -20,29 +21,21 @@ import { volumeSource } from "./mounts.ts";
 /** In the staging directory. */
 const KIND = "volume";
 
-/** Where a volume's files are, which are there until this is disposed of: one that is a file system is mounted so long. */
-function opened(engine: Engine, volume: Volume): Disposable & { readonly path: string } {
+/** The volume's root directory, open; of one that is a file system and that nobody has, a mount of our own that is attached nowhere. */
+function opened(engine: Engine, volume: Volume): Fd {
 	const path = volumeSource(engine, volume.name);
-	if (!isFileSystem(volume.options)) {
-		using _lock = volumeLock(engine, volume.name);
-		if (!volume.options["device"]) mkdirSync(path, { recursive: true, mode: 0o755 });
-		if (!existsSync(path))
-			throw new EngineError("not-found", `volume ${volume.name}: ${path}: no such file or directory`);
-		return { path, [Symbol.dispose]: () => {} };
-	}
 	using _lock = volumeLock(engine, volume.name);
-	mountFileSystem(engine, volume);
-	const release = () => {
-		using _lock = volumeLock(engine, volume.name);
-		if (!volumeIsLive(engine.db, volume.name, "")) unmountFileSystem(engine, volume);
-	};
-	return { path, [Symbol.dispose]: release };
+	if (isFileSystem(volume.options)) return openFileSystem(engine, volume);
+	if (!volume.options["device"]) mkdirSync(path, { recursive: true, mode: 0o755 });
+	if (!existsSync(path))
+		throw new EngineError("not-found", `volume ${volume.name}: ${path}: no such file or directory`);
+	return openDir(path);
 }
 
 /** Feeds an archive of the volume (pax(1), with owners, attributes and holes) to `sink`; a chunk is good only during the call. */
 export function exportVolume(engine: Engine, name: string, sink: (chunk: Uint8Array) => void): void {
-	using place = opened(engine, findVolume(engine, name));
-	writeChangeset(place.path, sink, { isPlain: true });
+	using root = opened(engine, findVolume(engine, name));
+	writeChangeset(root.number, sink, { isPlain: true });
 }
 
 /**
@@ -54,7 +47,7 @@ export async function importVolume(engine: Engine, name: string, archive: AsyncI
 	const aside = stagingPath(engine.paths, KIND);
 	try {
 		mkdirSync(aside, { mode: 0o755 });
-		await unpackStream(archive, aside);
+		await unpackStream(notEmpty(archive), aside);
 		put(engine, name, aside, {});
 	} finally {
 		removeTree(aside);
@@ -69,13 +62,9 @@ export function copyVolume(engine: Engine, from: string, to: string): void {
 	checkTarget(engine, to);
 	const aside = stagingPath(engine.paths, KIND);
 	try {
-		using place = opened(engine, volume);
+		using root = opened(engine, volume);
 		mkdirSync(aside, { mode: 0o755 });
-		using root = openDir(place.path);
-		copyTree(root.number, aside);
-		const { mode, uid, gid } = statFd(root.number);
-		nodeFs().chownSync(aside, uid, gid);
-		nodeFs().chmodSync(aside, mode & 0o7777);
+		copyWhole(root.number, aside);
 		put(engine, to, aside, volume.labels);
 	} finally {
 		removeTree(aside);
@@ -89,8 +78,8 @@ function checkTarget(engine: Engine, name: string): void {
 	if (!volume) return;
 	if (volume.options["device"]) {
 		throw new EngineError(
-			"unsupported",
-			`volume ${name} is another place's name (${volume.options["device"]}): name a new volume`,
+			"invalid",
+			`volume ${name} has its files elsewhere (${volume.options["device"]}): name a new volume`,
 		);
 	}
 	const path = engine.paths.volume(name);
@@ -110,8 +99,44 @@ function put(engine: Engine, name: string, directory: string, labels: Volume["la
 		);
 	}
 	mkdirSync(placeOf(engine, name), { recursive: true, mode: 0o755 });
+	const isNew = !getVolume(engine.db, name);
 	engine.transaction(() =>
 		ensureVolume(engine.db, { name, created: Date.now(), anonymous: false, labels, options: {} }),
 	);
-	renameSync(directory, engine.paths.volume(name));
+	try {
+		moveOrCopy(directory, engine.paths.volume(name), `${placeOf(engine, name)}/.filling`);
+	} catch (error) {
+		if (isNew) engine.transaction(() => deleteVolume(engine.db, name));
+		throw error;
+	}
+}
+
+const EXDEV = 18;
+
+/** Volumes may be on a disk of their own: then what was made is copied there, beside its place. */
+function moveOrCopy(directory: string, place: string, beside: string): void {
+	const result = tryRename(directory, place);
+	if (result === 0) return;
+	if (result !== -EXDEV) throw new SyscallError("rename", place, -result);
+	removeTree(beside);
+	mkdirSync(beside, { mode: 0o755 });
+	using root = openDir(directory);
+	copyWhole(root.number, beside);
+	renameSync(beside, place);
+}
+
+function copyWhole(root: number, directory: string): void {
+	copyTree(root, directory);
+	using target = openDir(directory);
+	finish(root, target.number, statFd(root));
+}
+
+/** What a command before it in a pipe wrote nothing to is no archive, for an empty one has an end. */
+async function* notEmpty(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+	let isEmpty = true;
+	for await (const chunk of archive) {
+		if (chunk.length > 0) isEmpty = false;
+		yield chunk;
+	}
+	if (isEmpty) throw new EngineError("invalid", "there is nothing to import: no archive came");
 }

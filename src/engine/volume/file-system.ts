@@ -9,6 +9,8 @@ import { mountOptions } from "../../runtime/mounts.ts";
 import type { Container } from "../../store/container-record.ts";
 import { getVolume, type Volume, volumeIsLive } from "../../store/volumes.ts";
 import { EBUSY, EINVAL, SyscallError } from "../../sys/errno.ts";
+import type { Fd } from "../../sys/fd.ts";
+import { O_DIRECTORY, O_RDONLY, openat2, openDir } from "../../sys/file.ts";
 import { mkdirSync, readFileSync } from "../../sys/fs.ts";
 import { hostAddress } from "../../sys/host-address.ts";
 import { attachMount, detachedMount, tryUnmount } from "../../sys/mount.ts";
@@ -43,16 +45,29 @@ export function mountFileSystems(engine: Engine, container: Container): void {
 	}
 }
 
-/** Where it is not mounted yet. The caller holds the volume's lock. */
-export function mountFileSystem(engine: Engine, { name, options }: Volume): void {
-	const target = engine.paths.volume(name);
+function mountFileSystem(engine: Engine, volume: Volume): void {
+	const target = engine.paths.volume(volume.name);
 	mkdirSync(target, { recursive: true, mode: 0o755 });
 	if (isMounted(target)) return;
+	using made = newMount(volume, target);
+	attachMount(made, target);
+}
+
+/** Its root directory, open: of the mount that there is, or of one that goes with the descriptor. The caller holds the volume's lock. */
+export function openFileSystem(engine: Engine, volume: Volume): Fd {
+	const target = engine.paths.volume(volume.name);
+	if (isMounted(target)) return openDir(target);
+	using made = newMount(volume, target);
+	return openat2(made.number, ".", O_RDONLY | O_DIRECTORY);
+}
+
+function newMount({ name, options }: Volume, target: string): Fd {
 	const { type = "", device = "" } = options;
-	const { attributes, data } = mountOptions(wordsOf(options).filter((word) => !IDLE.has(word)));
+	const words = wordsOf(options).filter((word) => !IDLE.has(word));
+	const { attributes, data } = mountOptions(words);
+	if (words.includes("ro")) data.push("ro"); // not the mount alone: a journal would be written
 	try {
-		using made = detachedMount(type, [`source=${device}`, ...withAddress(type, device, data)], attributes);
-		attachMount(made, target);
+		return detachedMount(type, [`source=${device}`, ...withAddress(type, device, data)], attributes);
 	} catch (error) {
 		if (!(error instanceof SyscallError)) throw error;
 		const text = `error while mounting volume '${name}': failed to mount local volume: mount ${device}:${target}, data: ${data.join(",")}: ${error.message}`;
@@ -81,6 +96,14 @@ export function releaseFileSystems(engine: Engine, container: Container): void {
 		using _lock = volumeLock(engine, volume.name);
 		if (!volumeIsLive(engine.db, volume.name, container.id)) unmountFileSystem(engine, volume);
 	}
+}
+
+/** Whether nothing is mounted in the volume's directory, now that what can be is unmounted. */
+export function isRemovable(engine: Engine, name: string): boolean {
+	const volume = getVolume(engine.db, name);
+	if (!volume || !isFileSystem(volume.options)) return true;
+	using _lock = volumeLock(engine, name);
+	return unmountFileSystem(engine, volume);
 }
 
 /** False: somebody of the host is in it. Then it is left, for the next who asks. */

@@ -24,19 +24,27 @@ export const noteTo = (engine: Engine, name: string): string => `${placeOf(engin
 export const noteFrom = (engine: Engine, name: string): string => `${placeOf(engine, name)}/.renamed-from`;
 
 function settleRename(engine: Engine, name: string): void {
-	const from = textIfThere(noteFrom(engine, name));
-	if (from !== undefined) finishRename(engine, from, name);
-	const to = textIfThere(noteTo(engine, name));
-	if (to !== undefined) finishRename(engine, name, to);
+	const from = readNote(noteFrom(engine, name));
+	if (from) finishRename(engine, from.other, name, from.created);
+	const to = readNote(noteTo(engine, name));
+	if (to) finishRename(engine, name, to.other, to.created);
 }
 
-/** What the record says counts: under its old name the files stay, under the new one they follow it. Repeatable. */
-export function finishRename(engine: Engine, from: string, to: string): void {
-	if (!getVolume(engine.db, from) && getVolume(engine.db, to) && existsSync(engine.paths.volume(from))) {
-		renameSync(engine.paths.volume(from), engine.paths.volume(to));
-	}
+/** The other name, and when the volume was made: that tells it from one which has its name since. */
+export const noteText = (other: string, created: number): string => `${other} ${created}`;
+
+function readNote(path: string): { readonly other: string; readonly created: number } | undefined {
+	const [other, created] = textIfThere(path)?.split(" ") ?? [];
+	return other && created ? { other, created: Number(created) } : undefined;
+}
+
+/** The files go where the record is: to the new name, if that was given, or back. Repeatable. */
+export function finishRename(engine: Engine, from: string, to: string, created: number): void {
+	const isDone = getVolume(engine.db, to)?.created === created;
+	const [source, target] = [from, to].map((name) => engine.paths.volume(name)) as [string, string];
+	const [here, there] = isDone ? [source, target] : [target, source];
+	if (existsSync(here) && !existsSync(there)) renameSync(here, there);
 	rmSync(noteTo(engine, from), { force: true });
 	rmSync(noteFrom(engine, to), { force: true });
-	if (!getVolume(engine.db, from)) tryRmdir(placeOf(engine, from));
-	if (!getVolume(engine.db, to)) tryRmdir(placeOf(engine, to));
+	for (const name of [from, to]) if (!getVolume(engine.db, name)) tryRmdir(placeOf(engine, name));
 }

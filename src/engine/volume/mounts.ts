@@ -14,11 +14,19 @@ import type { Engine } from "../engine.ts";
 import { isFileSystem } from "./file-system.ts";
 import { volumeLock } from "./lock.ts";
 
-/** Makes what the container's mounts need on the host. `directories` are its own upper and its layers, top first. */
-export function prepareMounts(engine: Engine, container: Container, directories: readonly string[]): void {
+/**
+ * Makes what the container's mounts need on the host. `directories` are its own upper and its layers, top first; `starting`: its ID,
+ * if it does not have any of them yet.
+ */
+export function prepareMounts(
+	engine: Engine,
+	container: Container,
+	directories: readonly string[],
+	starting = container.id,
+): void {
 	for (const mount of container.config.host.mounts) {
 		if (mount.type === "bind") prepareBind(mount);
-		if (mount.type === "volume") prepareVolume(engine, container.id, mount, directories);
+		if (mount.type === "volume") prepareVolume(engine, starting, mount, directories);
 	}
 }
 
@@ -111,6 +119,12 @@ function fillPlace(mount: MountPoint, place: string, directories: readonly strin
 export function volumeSource(engine: Engine, name: string): string {
 	const options = getVolume(engine.db, name)?.options ?? {};
 	return isFileSystem(options) ? engine.paths.volume(name) : (options["device"] ?? engine.paths.volume(name));
+}
+
+/** "ro" among the options of a volume that is bound. */
+export function isReadonlyVolume(engine: Engine, name: string): boolean {
+	const options = getVolume(engine.db, name)?.options ?? {};
+	return !isFileSystem(options) && (options["o"] ?? "").split(",").includes("ro");
 }
 
 function fill(directory: string, destination: string, layers: readonly string[]): void {

@@ -14,7 +14,7 @@ export function checkVolumeOptions(name: string, options: Readonly<Record<string
 	const { type = "", device = "", o = "" } = options;
 	if (!device) throw refuse('missing required option: "device"');
 	const isBind = o.split(",").some((word) => word === "bind" || word === "rbind");
-	if (isBind && type !== "" && type !== "none")
+	if (isBind && type !== "" && type !== "none" && type !== "bind")
 		throw refuse(`a bind mount has the type "none", not ${JSON.stringify(type)}`);
 	if (isBind && !device.startsWith("/")) throw refuse(`"device" must be an absolute path: ${device}`);
 	if (!isBind && !type) throw refuse('missing required option: "type"');

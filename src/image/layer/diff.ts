@@ -10,6 +10,7 @@ import {
 	O_RDONLY,
 	openat2,
 	openDir,
+	openRegular,
 	readLinkAt,
 } from "../../sys/file.ts";
 import { namesIn } from "../../sys/fs.ts";
@@ -53,15 +54,15 @@ export interface DiffSummary {
 }
 
 /**
- * Feeds the archive of `directory` to `sink`. The chunk is good only during the call. The directory is a layer of ours:
+ * Feeds the archive of `directory`, a path or an open one, to `sink`. The chunk is good only during the call. The directory is a layer of ours:
  * overlay's bookkeeping besides opaque marks is taken off it on the way.
  */
 export function writeChangeset(
-	directory: string,
+	directory: string | number,
 	sink: (chunk: Uint8Array) => void,
 	options: DiffOptions = {},
 ): DiffSummary {
-	using root = openDir(directory);
+	using root = typeof directory === "string" ? openDir(directory) : openat2(directory, ".", O_RDONLY | O_DIRECTORY);
 	const walk = new Walk(sink, options);
 	if (options.isPlain) walk.root(root.number);
 	walk.directory(root.number, NOTHING);
@@ -150,7 +151,8 @@ class Walk {
 			return;
 		}
 		if (stat.links > 1) this.#linked.set(stat.inode, path);
-		using file = openat2(dir, name, O_RDONLY | O_NOFOLLOW);
+		using file = this.#options.isPlain ? openRegular(dir, name) : openat2(dir, name, O_RDONLY | O_NOFOLLOW);
+		if (!file) return; // it was one a moment ago
 		const { kept } = this.#xattrs(listXattrsOfOpen(file.number), dir, name);
 		const whole = { ...entry, type: "file", size: stat.size, linkpath: NOTHING, xattrs: kept } as const;
 		this.summary.entries++;
