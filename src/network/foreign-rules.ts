@@ -6,6 +6,7 @@
  */
 import { debug } from "../log.ts";
 import { SyscallError } from "../sys/errno.ts";
+import { legacyForward } from "../sys/legacy-iptables.ts";
 import { type Chain, listChains, rulesWithComment } from "../sys/nf-chains.ts";
 import { type Expression, verdict } from "../sys/nf-expressions.ts";
 import { counter, destinationPort, interfaceOf } from "../sys/nf-iptables.ts";
@@ -27,6 +28,20 @@ const commentOf = (device: string): string => `nanocontainer ${device}`;
  * Returns sentences for what could not be done.
  */
 export function openForeignChains(device: string, own: string): string[] {
+	return [...openTables(device, own), ...legacyWarning(device)];
+}
+
+/** Rules of iptables-legacy are not nf_tables': who has some must let containers through himself. */
+function legacyWarning(device: string): string[] {
+	const legacy = legacyForward();
+	if (!legacy || legacy.names.has(device)) return [];
+	const type = `iptables-legacy -I FORWARD -i ${device} -j ACCEPT; iptables-legacy -I FORWARD -o ${device} -j ACCEPT`;
+	return [
+		`The firewall of this host drops what it forwards (policy DROP of chain FORWARD, of iptables-legacy), and cannot be told by others to let containers through: containers on ${device} may reach neither each other nor the outside. To let them: ${type}`,
+	];
+}
+
+function openTables(device: string, own: string): string[] {
 	try {
 		const chains = listChains().filter(({ table }) => table !== own);
 		const known = new Set(rulesWithComment(commentOf(device)).map(nameOf));

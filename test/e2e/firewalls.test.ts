@@ -78,3 +78,25 @@ for (const { name, stops, start } of FIREWALLS) {
 		});
 	});
 }
+
+test("iptables-legacy, which others cannot tell anything: the first run says what to type, and that helps", async () => {
+	run("nft flush ruleset; sysctl -w net.ipv4.ip_forward=0");
+	expect(run("iptables-legacy -P FORWARD DROP").success).toBe(true);
+	const id = await host.ok("network", "create", "old");
+	const device = `br-${id.slice(0, 12)}`;
+	run(`ip link del ${device}`); // as after a boot
+	const asks = () => host.nc("run", "--rm", "--network", "old", IMAGE, "ping", "-c1", "-W1", "10.77.0.2");
+	const first = await asks();
+	const own = first.stderr.split("\n").find((line) => line.includes(`containers on ${device} `)) ?? "";
+	const [, typed = ""] = /iptables-legacy\), .* To let them: (.*)$/.exec(own) ?? [];
+	expect([first.code, typed]).toEqual([
+		1,
+		`iptables-legacy -I FORWARD -i ${device} -j ACCEPT; iptables-legacy -I FORWARD -o ${device} -j ACCEPT`,
+	]);
+	expect(run(typed).success).toBe(true);
+	expect(await asks()).toMatchObject({ code: 0, stderr: "" });
+	await host.ok("network", "reload");
+	expect((await host.nc("network", "reload")).stderr).not.toContain(device);
+	run("iptables-legacy -P FORWARD ACCEPT; iptables-legacy -F FORWARD");
+	await host.ok("network", "rm", "old");
+});
