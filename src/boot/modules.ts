@@ -11,6 +11,7 @@ import { tryLoadModule, tryLoadModuleBytes } from "../sys/machine.ts";
 export const CONTAINER_MODULES: readonly string[] = [
 	...["overlay", "bridge", "veth", "nf_tables", "nf_nat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct"],
 	...["nft_fib", "nft_fib_ipv4", "nft_fib_ipv6", "nft_fib_inet"],
+	"nf_conntrack_netlink", // by which connections are forgotten
 ];
 /** Besides, what virtual machines have. */
 export const WANTED_MODULES: readonly string[] = [

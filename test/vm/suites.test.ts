@@ -42,8 +42,8 @@ test("resources, on cgroup v2 alone; programs of another architecture; ipvlan; s
 }, 320_000);
 
 const CORE = [
-	...["run", "lifecycle", "exec-logs", "resources", "network"],
+	...["run", "lifecycle", "exec-logs", "resources", "network", "ipv6"],
 	...["streams", "terminal", "hostile-image", "hostile-archive"],
 ].map((name) => `e2e/${name}`);
 
-test("the core of the end-to-end tests, on cgroup v2 alone", () => runSuites(CORE, 600_000), 620_000);
+test("the core of the end-to-end tests, on cgroup v2 alone", () => runSuites(CORE, 700_000), 720_000);
