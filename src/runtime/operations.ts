@@ -3,6 +3,8 @@
  * makes each, with its reason. Pure data: nothing is done here. How a person reads them is in operation-texts.ts.
  */
 
+import { consistsOf, DIGITS } from "../sys/text.ts";
+
 export const OPCODES = {
 	monitor: 0,
 	unshare: 1,
@@ -230,4 +232,11 @@ export interface BindFlags {
 	readonly propagation: number;
 	/** AT_RECURSIVE or 0: whether the attributes reach those too. */
 	readonly attributesRecursive: number;
+}
+
+/** Out of a container's state. Zeros, which no directory has, where it is not known or is none. */
+export function directoryId(root: string | null): DirectoryId {
+	const [dev = "", ino = ""] = root?.split(":") ?? [];
+	if (!consistsOf(dev + ino, DIGITS)) return { dev: 0n, ino: 0n };
+	return { dev: BigInt(dev), ino: BigInt(ino) };
 }

@@ -3,7 +3,7 @@ import { EngineError } from "../../errors.ts";
 import type { ProcessConfig } from "../../runtime/config.ts";
 import { FIRST_PLAN_FD, Launch, type Launched, monitorOperation } from "../../runtime/launch.ts";
 import type { Attachment } from "../../runtime/monitor.ts";
-import type { DirectoryId, Operation } from "../../runtime/operations.ts";
+import { directoryId, type Operation } from "../../runtime/operations.ts";
 import { compileExecPlan, type ExecInputs } from "../../runtime/plan-exec.ts";
 import { resolveUser } from "../../runtime/users.ts";
 import { availableCapabilities } from "../../security/available.ts";
@@ -16,7 +16,6 @@ import { Fd } from "../../sys/fd.ts";
 import { O_DIRECTORY, O_PATH, openat2, openDir, readFileInRoot, tryOpenat2 } from "../../sys/file.ts";
 import { pidfdOpen, startTime } from "../../sys/process.ts";
 import { statFd } from "../../sys/stat.ts";
-import { consistsOf, DIGITS } from "../../sys/text.ts";
 import type { Engine } from "../engine.ts";
 import { environment, mergeEnvironment } from "../plan/environment.ts";
 import { capabilitySets, noNewPrivileges } from "../plan/oci-config.ts";
@@ -111,13 +110,6 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 		launch[Symbol.dispose]();
 		throw error;
 	}
-}
-
-/** Out of a container's state. Zeros, which no directory has, where it is not known or is none. */
-export function directoryId(root: string | null): DirectoryId {
-	const [dev = "", ino = ""] = root?.split(":") ?? [];
-	if (!consistsOf(dev + ino, DIGITS)) return { dev: 0n, ino: 0n };
-	return { dev: BigInt(dev), ino: BigInt(ino) };
 }
 
 function planOf(

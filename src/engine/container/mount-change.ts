@@ -2,7 +2,7 @@
 import { EngineError } from "../../errors.ts";
 import type { Mount } from "../../runtime/config.ts";
 import { FIRST_PLAN_FD, Launch, monitorOperation } from "../../runtime/launch.ts";
-import type { DirectoryId } from "../../runtime/operations.ts";
+import { type DirectoryId, directoryId } from "../../runtime/operations.ts";
 import { compileMountPlan, type Unmount } from "../../runtime/plan-mount.ts";
 import type { Container, MountPoint } from "../../store/container-record.ts";
 import { Fd } from "../../sys/fd.ts";
@@ -13,7 +13,6 @@ import type { Engine } from "../engine.ts";
 import { isNoDirectory, layersOf } from "../plan/container-plan.ts";
 import { volumeFileSystems, volumes } from "../plan/lazy.ts";
 import { userMount } from "../plan/oci-config.ts";
-import { directoryId } from "./exec.ts";
 
 /** Mounts one; a volume's directory is made, and filled, as at the container's start. It is on record. */
 export function mountLive(engine: Engine, container: Container, mount: MountPoint): void {
