@@ -6,8 +6,7 @@ import { isReserved, parseSubnet } from "../network/ipam.ts";
 import { parseSubnet6 } from "../network/ipam6.ts";
 import { parseAddress } from "../sys/ip-address.ts";
 import { parseIpv4 } from "../sys/ipv4.ts";
-
-export const CONFIG_FILE = "/etc/nanocontainer/config.json";
+import { CONFIG_FILE, NETWORK_DEFAULTS, type NetworkDefaults } from "./config-defaults.ts";
 
 function isBaseUrl(text: string): boolean {
 	if (!URL.canParse(text) || /\s/.test(text)) return false;
@@ -90,19 +89,6 @@ export interface EngineConfig {
 	readonly keepBuildCache: number | undefined;
 	readonly network: NetworkDefaults;
 }
-
-/** What networks have where nothing else is asked for. */
-export interface NetworkDefaults {
-	/** Of the default bridge and its subnet: "192.168.1.1/24"; "": chosen. */
-	readonly bridgeAddress: string;
-	/** Where subnets are taken from, and how long the prefix of each is; none: docker's. */
-	readonly pools: readonly { readonly base: string; readonly size: number }[];
-	/** Whether containers of the default bridge know each other by name. */
-	readonly bridgeNames: boolean;
-	/** Where ports are published that name no address; "": everywhere. */
-	readonly publishAddress: string;
-}
-const NETWORK_DEFAULTS: NetworkDefaults = { bridgeAddress: "", pools: [], bridgeNames: false, publishAddress: "" };
 
 const DEFAULT_KEEP = 20 * 1024 ** 3;
 

@@ -3,17 +3,16 @@
  * known to fail is refused before anything is done; each step is on record as soon as it is done.
  */
 import { EngineError } from "../../errors.ts";
-import type { Container, ContainerConfig, HostConfig, MountPoint } from "../../store/container-record.ts";
-import { findContainer, updateConfig } from "../../store/containers.ts";
+import type { Container, HostConfig, MountPoint } from "../../store/container-record.ts";
+import { findContainer } from "../../store/containers.ts";
 import type { PortMapping } from "../../store/endpoint-record.ts";
-import { putLiveRecord } from "../../store/live-records.ts";
 import { dropVolumeUse, ensureVolume, getVolume, useVolume } from "../../store/volumes.ts";
-import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { newId } from "../identifiers.ts";
 import { type PortChoice, publishMore, unpublished, unpublishSome } from "../network/publish-change.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { limits, mountRules, volumeFileSystems, volumeRules } from "../plan/lazy.ts";
+import { recordConfig, runningPid } from "../running.ts";
 import { ANONYMOUS_LABEL } from "../volume/label.ts";
 import { removeVolume } from "../volume/remove.ts";
 import type { CreateOptions } from "./create.ts";
@@ -67,23 +66,8 @@ function checkMountChanges({ name, config }: Container, { mounts, volumes, unmou
 	for (const made in volumes) volumeRules().checkVolumeOptions(made, volumes[made]?.options ?? {});
 }
 
-/** Of its first process; undefined: it does not run. */
-function runningPid({ state: { status, init } }: Container): number | undefined {
-	return status === "running" && init && startTime(init.pid) === init.startTime ? init.pid : undefined;
-}
-
-function record(
-	engine: Engine,
-	container: Container,
-	host: Partial<HostConfig>,
-	more: Partial<ContainerConfig> = {},
-): Container {
-	const config = { ...container.config, ...more, host: { ...container.config.host, ...host } };
-	engine.transaction(() => updateConfig(engine.db, container.id, config));
-	const changed = { ...container, config };
-	if (runningPid(changed) !== undefined) putLiveRecord(engine.paths, changed);
-	return changed;
-}
+const recordHost = (engine: Engine, container: Container, changes: Partial<HostConfig>): Container =>
+	recordConfig(engine, container, { host: { ...container.config.host, ...changes } });
 
 function limit(
 	engine: Engine,
@@ -106,7 +90,7 @@ function limit(
 	if (runningPid(container) !== undefined && container.state.cgroup) {
 		engine.cgroups?.update(container.state.cgroup, resourcesOf({ ...container.config.host, resources }));
 	}
-	return record(engine, container, { resources });
+	return recordHost(engine, container, { resources });
 }
 
 function publish(engine: Engine, container: Container, bindings: ContainerUpdate["publish"]): Container {
@@ -114,12 +98,10 @@ function publish(engine: Engine, container: Container, bindings: ContainerUpdate
 	const pid = runningPid(container);
 	const published = pid === undefined ? container : publishMore(engine, container, bindings, pid);
 	const exposed = bindings.map(({ port, protocol }) => `${port}/${protocol}`);
-	return record(
-		engine,
-		published,
-		{ portBindings: [...container.config.host.portBindings, ...bindings] },
-		{ exposedPorts: [...new Set([...container.config.exposedPorts, ...exposed])] },
-	);
+	return recordConfig(engine, published, {
+		exposedPorts: [...new Set([...container.config.exposedPorts, ...exposed])],
+		host: { ...container.config.host, portBindings: [...container.config.host.portBindings, ...bindings] },
+	});
 }
 
 function unpublish(engine: Engine, container: Container, choices: ContainerUpdate["unpublish"]): Container {
@@ -137,7 +119,7 @@ function unpublish(engine: Engine, container: Container, choices: ContainerUpdat
 	}
 	const ports = container.state.ports.filter((one) => !now.includes(one));
 	// First what the next start goes by: what is killed in between publishes less than it was to, not more.
-	const changed = record(engine, container, { portBindings: [...bindings] });
+	const changed = recordHost(engine, container, { portBindings: [...bindings] });
 	const pid = runningPid(changed);
 	return pid === undefined || ports.length === 0 ? changed : unpublishSome(engine, changed, ports, pid);
 }
@@ -168,7 +150,7 @@ function addMount(
 		});
 	}
 	// On record before it is there: whoever comes after a kill takes it away as any other.
-	const changed = record(engine, container, { mounts });
+	const changed = recordHost(engine, container, { mounts });
 	try {
 		if (runningPid(changed) !== undefined) mountLive(engine, changed, mount);
 		return changed;
@@ -191,7 +173,7 @@ function unmount(engine: Engine, container: Container, destination: string): Con
 function forget(engine: Engine, container: Container, mount: MountPoint): Container {
 	const { mounts, binds } = container.config.host;
 	const { destination, source, type } = mount;
-	const left = record(engine, container, {
+	const left = recordHost(engine, container, {
 		mounts: mounts.filter((one) => one !== mount),
 		binds: binds.filter((text) => text.split(":")[1] !== destination && text !== destination),
 	});

@@ -5,14 +5,13 @@
 import { EngineError } from "../../errors.ts";
 import { defaultRoute6Inside, defaultRouteInside, endpointInside, isLinkOf } from "../../network/endpoint.ts";
 import type { Container } from "../../store/container-record.ts";
-import { findContainer, updateState } from "../../store/containers.ts";
+import { findContainer } from "../../store/containers.ts";
 import type { Endpoint, EndpointSettings, Lease } from "../../store/endpoint-record.ts";
-import { putLiveRecord } from "../../store/live-records.ts";
 import { networksOf, releaseAddress } from "../../store/networks.ts";
 import { inNetworkOf } from "../../sys/in-network.ts";
-import { startTime } from "../../sys/process.ts";
 import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
+import { recordState, runningPid } from "../running.ts";
 import { leaseEndpoint, connect as makeLink } from "./endpoint.ts";
 import { findNetwork } from "./find.ts";
 import { gatewayEndpoint, gatewayEndpoint6, publishingEndpoint } from "./gateway.ts";
@@ -40,7 +39,7 @@ export function connectContainer(
 	const asked: Endpoint = { ...settings, links, name: network.name, network: network.id, lease: null };
 	const pid = runningPid(container);
 	if (pid === undefined) {
-		record(engine, container, [...container.state.endpoints, asked]);
+		recordState(engine, container, { endpoints: [...container.state.endpoints, asked] });
 		return;
 	}
 	// Its address first, which is given back with the container whatever becomes of us; last what tells others of it.
@@ -54,7 +53,7 @@ export function connectContainer(
 		engine.transaction(() => releaseAddress(engine.db, container.id, network.id));
 		throw error;
 	}
-	const connected = record(engine, container, [...container.state.endpoints, endpoint]);
+	const connected = recordState(engine, container, { endpoints: [...container.state.endpoints, endpoint] });
 	settle(engine, container, connected, pid);
 }
 
@@ -71,11 +70,11 @@ export function disconnectContainer(engine: Engine, networkName: string, contain
 	const others = container.state.endpoints.filter((one) => one !== endpoint);
 	const pid = runningPid(container);
 	if (pid === undefined) {
-		record(engine, container, others);
+		recordState(engine, container, { endpoints: others });
 		return;
 	}
 	withdraw(engine, { ...container, state: { ...container.state, endpoints: [endpoint] } });
-	const left = record(engine, container, others);
+	const left = recordState(engine, container, { endpoints: others });
 	if (endpoint.lease) detach(endpoint.lease, pid);
 	engine.transaction(() => releaseAddress(engine.db, container.id, network.id));
 	settle(engine, container, left, pid);
@@ -124,25 +123,12 @@ function checkConnectable(network: string, { config: { host } }: Container): voi
 	}
 }
 
-/** Of its first process; undefined: it does not run. */
-function runningPid({ state: { status, init } }: Container): number | undefined {
-	return status === "running" && init && startTime(init.pid) === init.startTime ? init.pid : undefined;
-}
-
 /** The number of the first device that it has not: eth1 beside eth0. */
 function freePlace(endpoints: readonly Endpoint[]): number {
 	const taken = new Set(endpoints.map(({ lease }) => lease?.device));
 	let place = 0;
 	while (taken.has(`eth${place}`)) place++;
 	return place;
-}
-
-function record(engine: Engine, container: Container, endpoints: readonly Endpoint[]): Container {
-	const state = { ...container.state, endpoints: [...endpoints] };
-	engine.transaction(() => updateState(engine.db, container.id, state));
-	const changed = { ...container, state };
-	if (state.status === "running") putLiveRecord(engine.paths, changed);
-	return changed;
 }
 
 function attach(engine: Engine, endpoint: Endpoint, pid: number): void {

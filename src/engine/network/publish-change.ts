@@ -6,12 +6,11 @@ import { EngineError } from "../../errors.ts";
 import { PROTOCOLS } from "../../network/port-map.ts";
 import { endProxies, heldSockets, replaceProxies } from "../../network/proxy.ts";
 import type { Container, HostConfig } from "../../store/container-record.ts";
-import { updateState } from "../../store/containers.ts";
 import type { PortMapping } from "../../store/endpoint-record.ts";
-import { putLiveRecord } from "../../store/live-records.ts";
 import { forgetConnections } from "../../sys/conntrack.ts";
 import { boundTo } from "../../sys/ip-socket.ts";
 import type { Engine } from "../engine.ts";
+import { recordState } from "../running.ts";
 import { publishingEndpoint } from "./gateway.ts";
 import { type BoundPorts, bindAll, holdPorts, publish, rebind } from "./publish.ts";
 import { leadPorts, publishedPorts } from "./table.ts";
@@ -95,7 +94,7 @@ export function publishMore(
 	}
 	using bound = bindAll(engine, container, bindings);
 	// On record first: who makes all rules anew meanwhile makes these too.
-	const changed = record(engine, container, [...container.state.ports, ...bound.mappings]);
+	const changed = recordState(engine, container, { ports: [...container.state.ports, ...bound.mappings] });
 	try {
 		publish(engine, changed, bound, pid);
 		return changed;
@@ -120,7 +119,7 @@ export function unpublishSome(
 	const directory = engine.paths.live(id);
 	let changed = container;
 	leadPorts(engine, "delete", publishedPorts(engine, ports, state.endpoints), () => {
-		changed = record(engine, container, left);
+		changed = recordState(engine, container, { ports: left });
 	});
 	keepHolding(engine, changed, directory, pid);
 	forget(engine, container, ports);
@@ -156,12 +155,4 @@ function forget(engine: Engine, { state }: Container, ports: readonly PortMappin
 	for (const { ip, protocol, port } of publishedPorts(engine, ports, state.endpoints)) {
 		forgetConnections(ip, { protocol: PROTOCOLS[protocol], port });
 	}
-}
-
-function record(engine: Engine, container: Container, ports: readonly PortMapping[]): Container {
-	const state = { ...container.state, ports: [...ports] };
-	engine.transaction(() => updateState(engine.db, container.id, state));
-	const changed = { ...container, state };
-	putLiveRecord(engine.paths, changed);
-	return changed;
 }

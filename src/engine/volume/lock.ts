@@ -8,8 +8,13 @@ import { lockByte } from "../../sys/file.ts";
 import { existsSync, renameSync, rmSync, textIfThere, tryRmdir } from "../../sys/fs.ts";
 import type { Engine } from "../engine.ts";
 
+/** The byte that stands for a name; two names may have one. */
+const byteOf = (name: string): bigint => Bun.hash(name) >> 1n;
+
+export const haveOneLock = (a: string, b: string): boolean => byteOf(a) === byteOf(b);
+
 export function volumeLock(engine: Engine, name: string): Disposable {
-	const lock = lockByte(engine.paths.volumeLocks, Bun.hash(name) >> 1n);
+	const lock = lockByte(engine.paths.volumeLocks, byteOf(name));
 	try {
 		settleRename(engine, name);
 	} catch (error) {

@@ -7,7 +7,7 @@ import type { Engine } from "../engine.ts";
 import { checkVolumeName } from "./create.ts";
 import { isFileSystem, unmountFileSystem } from "./file-system.ts";
 import { findVolume } from "./list.ts";
-import { finishRename, noteFrom, noteText, noteTo, placeOf, volumeLock } from "./lock.ts";
+import { finishRename, haveOneLock, noteFrom, noteText, noteTo, placeOf, volumeLock } from "./lock.ts";
 
 /** Throws EngineError where a container has it, or the name is another's. */
 export function renameVolume(engine: Engine, from: string, to: string): void {
@@ -15,7 +15,7 @@ export function renameVolume(engine: Engine, from: string, to: string): void {
 	if (from === to) throw new EngineError("invalid", `rename ${from}: that is its name`);
 	const [first, second] = [from, to].toSorted() as [string, string]; // in one order: nobody waits for one who waits for him
 	using _first = volumeLock(engine, first);
-	using _second = sameLock(first, second) ? undefined : volumeLock(engine, second);
+	using _second = haveOneLock(first, second) ? undefined : volumeLock(engine, second);
 	const volume = findVolume(engine, from);
 	if (getVolume(engine.db, to)) throw new EngineError("conflict", `rename ${from}: volume ${to} already exists`);
 	if (isFileSystem(volume.options) && !unmountFileSystem(engine, volume)) {
@@ -48,6 +48,3 @@ function move(from: string, to: string): void {
 	if (result === 0) return;
 	throw new EngineError("conflict", `${from} cannot be renamed: ${errnoText(-result)}`);
 }
-
-/** Locks are a few of many bytes: two names may have one. */
-const sameLock = (a: string, b: string): boolean => Bun.hash(a) >> 1n === Bun.hash(b) >> 1n;
