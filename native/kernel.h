@@ -23,6 +23,7 @@ struct nc_mount_attr { /* mount_setattr(2) */
 	uint64_t attr_set, attr_clr, propagation, userns_fd;
 };
 #define NC_MOUNT_ATTR_RDONLY 0x1
+#define NC_MOUNT_ATTR_IDMAP 0x00100000
 
 #define NC_OPEN_TREE_CLONE 1
 #define NC_OPEN_TREE_CLOEXEC O_CLOEXEC

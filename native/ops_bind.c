@@ -37,15 +37,32 @@ static int copied_tree(const char *path, const char *root, unsigned recursive)
 	return r;
 }
 
+/* Ids of files are seen as the user namespace maps them, and written back so (mount_setattr(2), MOUNT_ATTR_IDMAP): of the mount
+ * itself, not of those below it, whose file systems may not know how. `path` leads to the namespace. */
+static int map_ids(int tree, const char *path)
+{
+	struct nc_mount_attr attr = { NC_MOUNT_ATTR_IDMAP, 0, 0, 0 };
+	int space = open(path, O_RDONLY | O_CLOEXEC);
+	int r = 0;
+	if (space < 0)
+		return -errno;
+	attr.userns_fd = (uint64_t)space;
+	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+		r = -errno;
+	close(space);
+	return r;
+}
+
 /* Before the mounts are made private: a copy taken now is still a peer of the host's mount, and hears of what is mounted
- * there (mount_namespaces(7)). strings: source, maybe its root; n: place in `trees`, AT_RECURSIVE or 0 */
+ * there (mount_namespaces(7)). strings: source, its root or "", maybe the user namespace that maps its ids;
+ * n: place in `trees`, AT_RECURSIVE or 0 */
 int op_tree(struct init *in, struct op *o)
 {
 	if (o->n[0] < 0 || o->n[0] >= (int64_t)(sizeof in->trees / sizeof *in->trees))
 		return -EMFILE;
-	int fd = copied_tree(op_text(o, 0), o->nstr > 1 ? op_text(o, 1) : NULL, (unsigned)o->n[1]);
+	int fd = copied_tree(op_text(o, 0), op_str(o, 1)->len ? op_text(o, 1) : NULL, (unsigned)o->n[1]);
 	in->trees[o->n[0]] = fd;
-	return fd < 0 ? fd : 0;
+	return fd < 0 ? fd : o->nstr > 2 ? map_ids(fd, op_text(o, 2)) : 0;
 }
 
 /* strings: source (a path of the host), target, and maybe the root directory that the source is resolved in;

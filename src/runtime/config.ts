@@ -47,6 +47,8 @@ export interface Mount {
 	readonly root?: string;
 	/** fstab words: "ro", "nosuid", "rbind", "rslave", "size=64m". */
 	readonly options: readonly string[];
+	/** A path of the user namespace that maps the ids of its files; the OCI configuration has the maps themselves. */
+	readonly idMap?: string;
 	/** Whether the destination, if it has to be made for a bind, is a file. */
 	readonly file?: boolean;
 	/** The user's own, not one of ours that the container's safety hangs on. */

@@ -62,7 +62,7 @@ export function callOf(operation: Operation): string {
 		case "scratch-dir":
 			return `mkdir("${string(0)}", ${octal(number(0))})`;
 		case "tree":
-			return `open_tree("${string(0)}", OPEN_TREE_CLONE${number(1) ? "|AT_RECURSIVE" : ""})`;
+			return `open_tree("${string(0)}", OPEN_TREE_CLONE${number(1) ? "|AT_RECURSIVE" : ""})${strings.length > 2 ? "; mount_setattr(IDMAP)" : ""}`;
 		case "bind":
 			return `${number(4) < 0 ? `open_tree("${string(0)}", OPEN_TREE_CLONE${number(0) ? "|AT_RECURSIVE" : ""}); ` : ""}mount_setattr(${attributeNames(number(1))}); move_mount(→ "${string(1)}")`;
 		case "setattr":
@@ -159,7 +159,7 @@ function doingOf(operation: Operation): string {
 		case "touch":
 			return `create ${string(0)}`;
 		case "tree":
-			return `mount ${string(0)}`;
+			return `mount ${string(0)}${operation.strings.length > 2 ? " with other ids" : ""}`;
 		case "mount":
 		case "bind":
 			return `mount ${string(0)} on ${string(1)}`;

@@ -137,14 +137,14 @@ export const op = {
 
 	/**
 	 * Takes a tree of mounts while those of this namespace are still peers of the host's. With `root`, the source is resolved
-	 * in that directory of the host, and leads nowhere else.
+	 * in that directory of the host, and leads nowhere else. `idMap`: the path of a user namespace that maps the ids of files.
 	 */
-	tree: (place: number, source: string, recursive: number, root?: string) =>
+	tree: (place: number, source: string, recursive: number, root = "", idMap?: string) =>
 		operation(
 			"tree",
 			[place, recursive],
-			root === undefined ? [source] : [source, root],
-			"a copy that stays connected to the host's mount",
+			[source, root, ...(idMap === undefined ? [] : [idMap])],
+			idMap === undefined ? "a copy that stays connected to the host's mount" : "a copy whose files belong to others",
 		),
 	/** `tree`: what that has taken, by its place. */
 	bind: (source: string, target: string, bind: BindFlags, why: string, root?: string, tree = -1) =>

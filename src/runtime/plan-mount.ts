@@ -27,6 +27,8 @@ export function compileMountPlan(change: Mount | Unmount, inputs: MountInputs): 
 	const join = op.setns(inputs.pidfd, CLONE_FLAGS.mount, inputs.root, `/proc/${inputs.pid}/root`);
 	if ("place" in change) return [inputs.monitor, join, op.umount(change.place, change.what), op.exit()];
 	const isBind = change.type === "bind";
-	const take = isBind ? [op.tree(0, change.source, bindOptions(change.options).recursive, change.root)] : [];
+	const take = isBind
+		? [op.tree(0, change.source, bindOptions(change.options).recursive, change.root, change.idMap)]
+		: [];
 	return [inputs.monitor, ...take, join, ...mountOne(change, isBind ? 0 : -1), op.exit()];
 }

@@ -30,7 +30,7 @@ export interface RootfsInputs {
 export function rootfs(config: RuntimeConfig, inputs: RootfsInputs): Operation[] {
 	const own = inputs.plainOverlay ? ["redirect_dir=off", "metacopy=off", "index=off"] : [];
 	const plan: Operation[] = [
-		...connectedTrees(config.mounts),
+		...takenTrees(config.mounts),
 		// Before anything is mounted: with shared propagation, systemd's default, the host would see it all.
 		op.propagation(MS_REC | MS_PRIVATE),
 		inputs.overlayLayersOneByOne
@@ -40,7 +40,7 @@ export function rootfs(config: RuntimeConfig, inputs: RootfsInputs): Operation[]
 	];
 	let trees = 0;
 	for (const mount of config.mounts) {
-		plan.push(...mountOne(mount, isConnected(mount) ? trees++ : -1));
+		plan.push(...mountOne(mount, isTaken(mount) ? trees++ : -1));
 		if (mount.destination === "/dev" && mount.type === "tmpfs") plan.push(...devices(config.linux.devices));
 	}
 	plan.push(...(inputs.furtherMounts ?? []));
@@ -58,16 +58,16 @@ export function rootfs(config: RuntimeConfig, inputs: RootfsInputs): Operation[]
 	return plan;
 }
 
-/** Whether mounts made later are to pass between it and the host. */
-function isConnected({ type, options }: Mount): boolean {
-	return type === "bind" && bindOptions(options).propagation !== MS_PRIVATE;
+/** Mounts made later are to pass between it and the host, or its files belong to others here. */
+function isTaken({ type, options, idMap }: Mount): boolean {
+	return type === "bind" && (idMap !== undefined || bindOptions(options).propagation !== MS_PRIVATE);
 }
 
-function connectedTrees(mounts: readonly Mount[]): Operation[] {
+function takenTrees(mounts: readonly Mount[]): Operation[] {
 	const trees: Operation[] = [];
 	for (const mount of mounts) {
-		if (!isConnected(mount)) continue;
-		trees.push(op.tree(trees.length, mount.source, bindOptions(mount.options).recursive, mount.root));
+		if (!isTaken(mount)) continue;
+		trees.push(op.tree(trees.length, mount.source, bindOptions(mount.options).recursive, mount.root, mount.idMap));
 	}
 	return trees;
 }

@@ -27,6 +27,9 @@ function missingFeature(operation: Operation | undefined, errno: number): string
 	if (operation?.code === "mount" && errno === ENODEV) {
 		return `This kernel (${kernelRelease()}) has no file system "${operation.strings[0]}", which every container gets: containers cannot be started; pull, images and inspect work`;
 	}
+	if (operation?.code === "tree" && operation.strings.length > 2 && errno === EINVAL) {
+		return `The file system of ${operation.strings[0]} cannot map ids on this kernel (${kernelRelease()}): leave out idmap (mount_setattr(2) lists those that can)`;
+	}
 	return errno === ENOSYS && operation
 		? `This kernel is too old (Linux 5.12 is needed): ${failureText(operation, errno)}; pull, images and inspect work`
 		: undefined;

@@ -1,6 +1,7 @@
 /** The keys of `--mount`. Pure. */
 import type { MountPoint } from "../../store/container-record.ts";
 import { nodePath } from "../../sys/node.ts";
+import { checkIdMap } from "./parse-id-map.ts";
 import { parseBytes } from "./parse-size.ts";
 
 export type Draft = { -readonly [K in keyof MountPoint]: MountPoint[K] };
@@ -77,6 +78,13 @@ export function applyKey(mount: Draft, key: string, value: string | undefined, f
 		case "image-subpath":
 			if (!value || value.split("/").includes("..")) throw new Error(`invalid image subpath: ${value}`);
 			mount.options.push(`subpath=${value}`);
+			return;
+		case "idmap":
+			if (value !== "false") mount.options.push(checkIdMap(value === "true" ? "" : (value ?? "")));
+			return;
+		case "u":
+		case "chown":
+			if (isTrue(value, key)) mount.options.push("U");
 			return;
 		case "volume-driver":
 			if (value === "local") return;

@@ -3,6 +3,7 @@
 import type { MountPoint } from "../../store/container-record.ts";
 import { nodePath } from "../../sys/node.ts";
 import { parseCsv } from "./parse-csv.ts";
+import { checkIdMap } from "./parse-id-map.ts";
 import { applyKey, type Draft, PROPAGATION, PROPAGATIONS } from "./parse-mount-key.ts";
 
 const MODE_KINDS: Readonly<Record<string, string>> = {
@@ -11,6 +12,9 @@ const MODE_KINDS: Readonly<Record<string, string>> = {
 	z: "label",
 	Z: "label",
 	nocopy: "copy",
+	// podman's
+	U: "owner",
+	idmap: "ids",
 	// Without effect on Linux.
 	consistent: "consistency",
 	cached: "consistency",
@@ -74,12 +78,13 @@ function parseMode(text: string, type: "bind" | "volume"): Pick<MountPoint, "rea
 	const kinds = new Set<string>();
 	let readonly = false;
 	for (const word of text.split(",")) {
-		const kind = MODE_KINDS[word];
+		const kind = MODE_KINDS[word.startsWith("idmap=") ? "idmap" : word];
 		const wrong = (kind === "propagation" && type === "volume") || (kind === "copy" && type === "bind");
 		if (kind === undefined || kinds.has(kind) || wrong) throw new Error(`invalid mode: ${text}`);
 		kinds.add(kind);
 		if (word === "ro") readonly = true;
-		else if (kind === "propagation" || kind === "copy") options.push(word);
+		else if (kind === "ids") options.push(checkIdMap(word.slice("idmap=".length)));
+		else if (kind === "propagation" || kind === "copy" || kind === "owner") options.push(word);
 	}
 	return { readonly, options };
 }
@@ -136,7 +141,7 @@ export function parseMount(text: string): MountFlag {
 		const value = equals < 0 ? undefined : field.slice(equals + 1);
 		if (
 			value === undefined &&
-			!["readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src"].includes(key)
+			!["readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src", "idmap", "u", "chown"].includes(key)
 		) {
 			throw new Error(`invalid field '${field}' must be a key=value pair`);
 		}
@@ -174,6 +179,12 @@ function checkKeys(mount: Draft, keys: ReadonlySet<string>): void {
 		if (type !== mount.type && [...keys].some((key) => key.startsWith(`${type}-`))) {
 			throw new Error(`cannot mix '${type}-*' options with mount type '${mount.type}'`);
 		}
+	}
+	if (mount.type !== "bind" && mount.type !== "volume" && mount.options.some((word) => /^(U|idmap)/.test(word))) {
+		throw new Error(`cannot use 'U' or 'idmap' with mount type '${mount.type}'`);
+	}
+	if (mount.options.includes("U") && mount.options.some((word) => word.startsWith("subpath="))) {
+		throw new Error("cannot use 'U' with volume-subpath: a volume is given away whole");
 	}
 	if (mount.options.includes("bind-recursive=readonly") && !mount.readonly) {
 		throw new Error("mount options: bind-recursive=readonly requires readonly");

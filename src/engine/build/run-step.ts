@@ -206,6 +206,7 @@ function planOf(
 		isReadonlyVolume: () => false,
 		devices: hostDevices(host),
 		isFile: () => false,
+		idMap: () => "",
 	});
 	const home = step.env.some((line) => line.startsWith("HOME=")) ? [] : [`HOME=${user.home}`];
 	return compilePlan(

@@ -4,14 +4,15 @@ import type { Mount } from "../../runtime/config.ts";
 import { FIRST_PLAN_FD, Launch, monitorOperation } from "../../runtime/launch.ts";
 import { type DirectoryId, directoryId } from "../../runtime/operations.ts";
 import { compileMountPlan, type Unmount } from "../../runtime/plan-mount.ts";
+import type { ContainerUser } from "../../runtime/users.ts";
 import type { Container, MountPoint } from "../../store/container-record.ts";
 import { Fd } from "../../sys/fd.ts";
 import { O_PATH, openDir, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, tryOpenat2 } from "../../sys/file.ts";
 import { pidfdOpen } from "../../sys/process.ts";
 import { statFd } from "../../sys/stat.ts";
 import type { Engine } from "../engine.ts";
-import { isNoDirectory, layersOf } from "../plan/container-plan.ts";
-import { volumeFileSystems, volumes } from "../plan/lazy.ts";
+import { isNoDirectory, layersOf, userOf } from "../plan/container-plan.ts";
+import { idMaps, ownership, volumeFileSystems, volumes } from "../plan/lazy.ts";
 import { userMount } from "../plan/oci-config.ts";
 
 /** Mounts one; a volume's directory is made, and filled, as at the container's start. It is on record. */
@@ -23,7 +24,10 @@ export function mountLive(engine: Engine, container: Container, mount: MountPoin
 	const hasIt =
 		container.config.host.mounts.filter((one) => one.type === "volume" && one.source === mount.source).length > 1;
 	volumes().prepareMounts(engine, alone, directories, hasIt ? "" : container.id);
-	change(container, runtimeMount(engine, mount));
+	const user = userOf(container.config, directories);
+	ownership().giveMounts(engine, [mount], user);
+	using held = new DisposableStack();
+	change(container, runtimeMount(engine, mount, { user, held }));
 }
 
 export const withMounts = (container: Container, mounts: readonly MountPoint[]): Container => ({
@@ -31,10 +35,13 @@ export const withMounts = (container: Container, mounts: readonly MountPoint[]):
 	config: { ...container.config, host: { ...container.config.host, mounts: [...mounts] } },
 });
 
-function runtimeMount(engine: Engine, mount: MountPoint): Mount {
+/** `ids`: whose the files of an id-mapped mount are to be, and what keeps the map; without it, it is not to be mounted. */
+function runtimeMount(engine: Engine, mount: MountPoint, ids?: { user: ContainerUser; held: DisposableStack }): Mount {
 	const volumePath = (name: string) => volumes().volumeSource(engine, name);
 	const isReadonlyVolume = (name: string) => volumes().isReadonlyVolume(engine, name);
-	return userMount(mount, { volumePath, isReadonlyVolume, isFile: isNoDirectory });
+	const idMap = (option: string, source: string, root: string | undefined) =>
+		ids ? idMaps().idMapPath(option, source, root, ids.user, ids.held) : "";
+	return userMount(mount, { volumePath, isReadonlyVolume, isFile: isNoDirectory, idMap });
 }
 
 /** Throws EngineError where a program is in it, or something else is there. That nothing is mounted there is fine. */

@@ -23,10 +23,10 @@ import type { Engine } from "../engine.ts";
 import { publishingEndpoint } from "../network/gateway.ts";
 import { writeNamesFiles } from "../network/names-files.ts";
 import type { BoundPorts } from "../network/publish.ts";
-import { layersOf, monitorOf, planOf } from "../plan/container-plan.ts";
+import { layersOf, monitorOf, type PlanOptions, planOf, userOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
-import { links, network, publishing, volumeFileSystems, volumes } from "../plan/lazy.ts";
+import { links, network, ownership, publishing, volumeFileSystems, volumes } from "../plan/lazy.ts";
 import { namespacesOf, sharedNetwork } from "../plan/oci-config.ts";
 import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
@@ -56,12 +56,13 @@ export function start(engine: Engine, id: string, options: StartOptions): Starte
 	}
 	let claimed = claim(engine, container);
 	let launch: Launch | undefined;
+	using held = new DisposableStack();
 	try {
 		using ports = takePorts(engine, claimed);
 		if (ports) claimed = recordPorts(engine, claimed, ports);
 		const membership = prepare(engine, claimed);
 		launch = begin(engine, claimed, membership, options);
-		const plan = complete(engine, claimed, membership, options);
+		const plan = complete(engine, claimed, membership, { ...options, held });
 		let warnings: string[] = [];
 		const launched = launch.run(plan, (pid) => {
 			warnings = doFromOutside(engine, claimed, pid);
@@ -153,15 +154,20 @@ function begin(
 }
 
 /** Everything short of running it: devices, files, volumes, and the plan. */
-function complete(engine: Engine, container: Container, membership: Membership | undefined, options: StartOptions) {
+function complete(engine: Engine, container: Container, membership: Membership | undefined, options: PlanOptions) {
 	checkCgroups(engine, container);
 	doBeforehand(engine, container);
 	const files = engine.paths.container(container.id);
 	const hasLinks = container.state.endpoints.some(({ links }) => links.length > 0);
 	const lines = hasLinks ? links().linkLines(engine, container) : [];
 	if (!sharedNetwork(container.config.host.networkMode)) writeNamesFiles(container, files, lines);
-	if (container.config.host.mounts.length) {
-		volumes().prepareMounts(engine, container, [files.upper, ...layersOf(engine, container)]);
+	const { mounts } = container.config.host;
+	if (mounts.length) {
+		const tree = [files.upper, ...layersOf(engine, container)];
+		volumes().prepareMounts(engine, container, tree);
+		if (mounts.some(({ options }) => options.includes("U"))) {
+			ownership().giveMounts(engine, mounts, userOf(container.config, tree));
+		}
 	}
 	return planOf(engine, container, membership, options);
 }

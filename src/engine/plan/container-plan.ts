@@ -5,10 +5,10 @@ import { lowerDirectories } from "../../image/layer/rootfs-view.ts";
 import { monitorOperation } from "../../runtime/launch.ts";
 import type { Operation } from "../../runtime/operations.ts";
 import { compilePlan } from "../../runtime/plan.ts";
-import { resolveUser } from "../../runtime/users.ts";
+import { type ContainerUser, resolveUser } from "../../runtime/users.ts";
 import { availableCapabilities } from "../../security/available.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
-import type { Container } from "../../store/container-record.ts";
+import type { Container, ContainerConfig } from "../../store/container-record.ts";
 import { getImage } from "../../store/images.ts";
 import { Fd } from "../../sys/fd.ts";
 import {
@@ -26,7 +26,7 @@ import type { Engine } from "../engine.ts";
 import { hostDevices } from "./devices.ts";
 import { describeOutside } from "./from-outside.ts";
 import { readImageFile } from "./image-file.ts";
-import { network, trees, volumes } from "./lazy.ts";
+import { idMaps, network, trees, volumes } from "./lazy.ts";
 import { cgroupNamespace, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
 import { sharedFiles, sharedNamespaces } from "./shared.ts";
@@ -62,12 +62,18 @@ export function compileOnly(engine: Engine, container: Container): readonly Oper
 	return planOf(engine, container, undefined, { terminalSize: { rows: 0, columns: 0 } });
 }
 
+export interface PlanOptions {
+	readonly terminalSize: { readonly rows: number; readonly columns: number };
+	/** What must be there until the program runs; without it the plan is only to be shown. */
+	readonly held?: DisposableStack;
+}
+
 /** docker's options → OCI configuration → plan. Reads the image's users; changes nothing. */
 export function planOf(
 	engine: Engine,
 	container: Container,
 	membership: Membership | undefined,
-	{ terminalSize }: { readonly terminalSize: { readonly rows: number; readonly columns: number } },
+	{ terminalSize, held }: PlanOptions,
 ): readonly Operation[] {
 	const { id, config, state } = container;
 	const { host } = config;
@@ -79,12 +85,7 @@ export function planOf(
 		{ privileged: host.privileged, add: host.capAdd, drop: host.capDrop },
 		availableCapabilities(),
 	);
-	const user = resolveUser(
-		config.user,
-		readImageFile(tree, "etc/passwd"),
-		config.user || host.groupAdd.length ? readImageFile(tree, "etc/group") : "",
-		host.groupAdd,
-	);
+	const user = userOf(config, tree);
 	const oci = ociConfig(container, {
 		user,
 		capabilities,
@@ -95,6 +96,7 @@ export function planOf(
 		isReadonlyVolume: (name) => volumes().isReadonlyVolume(engine, name),
 		devices: hostDevices(host),
 		isFile: isNoDirectory,
+		idMap: (option, source, root) => idMaps().idMapPath(option, source, root, user, held),
 	});
 	return compilePlan(oci, {
 		monitor: monitorOf(engine, container),
@@ -113,6 +115,12 @@ export function planOf(
 			: {}),
 		initProcess: host.init,
 	});
+}
+
+/** Who a container's program is, by the files of its tree; `tree`: its own directory and its layers, top first. */
+export function userOf({ user, host }: ContainerConfig, tree: readonly string[]): ContainerUser {
+	const groups = user || host.groupAdd.length ? readImageFile(tree, "etc/group") : "";
+	return resolveUser(user, readImageFile(tree, "etc/passwd"), groups, host.groupAdd);
 }
 
 /** With a root, the source is resolved in it, as it will be mounted. What is not there is told when it is mounted. */

@@ -30,6 +30,12 @@ export const volumes = () => require("../volume/mounts.ts") as typeof import("..
 /** Volumes that are file systems of their own. */
 export const volumeFileSystems = () => require("../volume/file-system.ts") as typeof import("../volume/file-system.ts");
 
+/** Mounts whose files belong to somebody else in the container. */
+export const idMaps = () => require("./id-map.ts") as typeof import("./id-map.ts");
+
+/** Mounts that are given to the container's user. */
+export const ownership = () => require("./own-mounts.ts") as typeof import("./own-mounts.ts");
+
 /** Images that are mounted. */
 export const trees = () => require("./tree-mount.ts") as typeof import("./tree-mount.ts");
 

@@ -29,6 +29,8 @@ export interface OciInputs {
 	readonly devices: readonly Device[];
 	/** Whether the source, in `root` if there is one, is no directory. */
 	readonly isFile: (source: string, root: string | undefined) => boolean;
+	/** A path of the user namespace that maps the ids of the mount's files. */
+	readonly idMap: (option: string, source: string, root: string | undefined) => string;
 }
 
 /** The kinds of namespaces (namespaces(7)) that a container gets new ones of. */
@@ -172,7 +174,10 @@ function allMounts(defaults: readonly Mount[], own: readonly Mount[], user: read
 }
 
 /** A mount that the user asked for, as the runtime is told of it. */
-export function userMount(m: MountPoint, inputs: Pick<OciInputs, "volumePath" | "isReadonlyVolume" | "isFile">): Mount {
+export function userMount(
+	m: MountPoint,
+	inputs: Pick<OciInputs, "volumePath" | "isReadonlyVolume" | "isFile" | "idMap">,
+): Mount {
 	if (m.type === "tmpfs") {
 		const options = ["nosuid", "nodev", "noexec", ...m.options, ...(m.readonly ? ["ro"] : [])];
 		return { destination: m.destination, type: "tmpfs", source: "tmpfs", options, asked: true };
@@ -187,5 +192,11 @@ export function userMount(m: MountPoint, inputs: Pick<OciInputs, "volumePath" | 
 	const options = [...recursive, ...m.options.filter((o) => !o.startsWith("bind-recursive")), ...readonly];
 	const root = subpath === undefined ? undefined : whole;
 	const file = inputs.isFile(source, root);
-	return { destination: m.destination, type: "bind", source, options, file, ...(root === undefined ? {} : { root }) };
+	const idMap = m.options.find((option) => option === "idmap" || option.startsWith("idmap="));
+	return {
+		destination: m.destination,
+		...{ type: "bind", source, options, file },
+		...(root === undefined ? {} : { root }),
+		...(idMap === undefined ? {} : { idMap: inputs.idMap(idMap, source, root) }),
+	};
 }
