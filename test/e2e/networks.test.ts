@@ -222,6 +222,28 @@ describe("who reaches whom", () => {
 		await removeAll();
 		await host.ok("network", "rm", "red", "blue", "closed", "apart");
 	});
+	test("without NET_RAW and NET_ADMIN nobody takes another's address", async () => {
+		await host.ok("network", "create", "street");
+		await start("victim", "--network", "street");
+		await start("thief", "--network", "street", "--cap-drop", "NET_RAW");
+		const address = await ip("victim", "street");
+		const tries = {
+			[`ip addr add ${address}/16 dev eth0`]: "Operation not permitted",
+			"ip link set eth0 address 02:42:ac:12:00:02": "Operation not permitted",
+			[`arping -c 1 -U -I eth0 ${address}`]: "Operation not permitted",
+			[`httpd -f -p ${address}:80`]: "Cannot assign requested address",
+			"unshare -U true": "Operation not permitted",
+		};
+		for (const [script, error] of Object.entries(tries)) {
+			const { code, stderr } = await host.nc("exec", "thief", "sh", "-c", script);
+			expect([script, code !== 0, stderr]).toEqual([script, true, expect.stringContaining(error)]);
+		}
+		const answers = await host.ok("exec", "victim", "ip", "-4", "neigh");
+		expect(answers).not.toContain(address);
+		expect(await pings("victim", await ip("thief", "street"))).toBe(true);
+		await removeAll();
+		await host.ok("network", "rm", "street");
+	});
 	test("the default route is of the highest priority, else of the first by name", async () => {
 		await host.ok("network", "create", "zz", "--subnet", "10.21.0.0/24");
 		await host.ok("network", "create", "aa", "--subnet", "10.22.0.0/24");
