@@ -46,10 +46,7 @@ const MEMBERS_NOT_YET: Readonly<Record<string, string>> = {
 	"buildx ls": ONE_BUILDER,
 	"buildx rm": ONE_BUILDER,
 	"buildx use": ONE_BUILDER,
-	"container prune": "rm $(ps --all --quiet --filter status=exited)",
-	"image prune": "rmi IMAGE",
 	"system df": "builder du, and ps --size",
-	"system prune": "rm, rmi and builder prune",
 };
 
 /** What is said of a command that is docker's and not here; undefined: docker has none of that name either. */

@@ -5,6 +5,7 @@ import { bool, listOf } from "../flags/flags.ts";
 import { groupFilters, parseFilter } from "../flags/parse-filter.ts";
 import { confirm } from "../output/confirm.ts";
 import { complain, print } from "../output/output.ts";
+import { deletedText } from "../output/pruned.ts";
 import { humanSize } from "../output/units.ts";
 
 const flags = {
@@ -29,8 +30,7 @@ export const prune: Command<typeof flags> = {
 		const question = `WARNING! This will remove ${which} local volumes not used by at least one container.\nAre you sure you want to continue?`;
 		if (!flags.force && !confirm(question)) return 0;
 		const { names, reclaimed } = pruneVolumes(await context.engine(), { all: flags.all, filters });
-		if (names.length) print(`Deleted Volumes:\n${names.map((name) => `${name}\n`).join("")}\n`);
-		print(`Total reclaimed space: ${humanSize(reclaimed)}\n`);
+		print(`${deletedText("Volumes", names)}Total reclaimed space: ${humanSize(reclaimed)}\n`);
 		return 0;
 	},
 };

@@ -63,8 +63,17 @@ export function pruneNetworks(engine: Engine, filters: Filters): string[] {
 	return listNetworks(engine.db)
 		.filter(({ id, name }) => !used.has(id) && !PREDEFINED.includes(name))
 		.filter((network) => passes(network, filters, TESTS))
-		.map((network) => {
-			take(engine, network);
-			return network.name;
-		});
+		.filter((network) => tryTake(engine, network))
+		.map(({ name }) => name);
+}
+
+/** Whether it is gone: a container may just have been started in it. */
+function tryTake(engine: Engine, network: NetworkRecord): boolean {
+	try {
+		take(engine, network);
+		return true;
+	} catch (error) {
+		if (error instanceof EngineError && error.code === "conflict") return false;
+		throw error;
+	}
 }
