@@ -27,7 +27,7 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 		program: undefined,
 		files: [busybox(), file("script", script(suites))],
 		disks: [disk, newDisk("share.disk", 128)],
-		modules: { further: ["binfmt_misc", "ipvlan", "quota_v2"] },
+		modules: { further: ["binfmt_misc", "ipvlan", "quota_v2", "nfsd", "nfsv4"] },
 		parameters: ["rdinit=/busybox", "ip=none", "--", "sh", "/script"],
 	});
 	await vm.ended(timeoutMs);
@@ -37,8 +37,11 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 	expect(passed).toEqual([...suites]);
 }
 
-test("resources, on cgroup v2 alone; programs of another architecture; ipvlan; shares of a disk", async () => {
-	await runSuites(["vm/guest/resources-v2", "vm/guest/foreign", "vm/guest/ipvlan", "vm/guest/quota"], 300_000);
+test("resources, on cgroup v2 alone; programs of another architecture; ipvlan; shares of a disk; NFS", async () => {
+	await runSuites(
+		["vm/guest/resources-v2", "vm/guest/foreign", "vm/guest/ipvlan", "vm/guest/quota", "vm/guest/nfs"],
+		300_000,
+	);
 }, 320_000);
 
 const CORE = [
