@@ -40,7 +40,7 @@ try {
 	await running(docker);
 	await building(docker, `${dir}/base.tar`);
 	await pulling(docker);
-	await networking();
+	await networking(`${dir}/base.tar`);
 } finally {
 	const ids = Bun.spawnSync(nc("ps", "-aq")).stdout.toString().split("\n").filter(Boolean);
 	if (ids.length) sh(nc("rm", "-f", ...ids));

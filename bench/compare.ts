@@ -33,7 +33,13 @@ export function sh(command: readonly string[], options: RunOptions = {}): number
 	return result.resourceUsage.maxRSS;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
+/** What a program prints, without blanks around it. */
+export const read = (command: readonly string[]): string =>
+	Bun.spawnSync([...command], { stdout: "pipe" })
+		.stdout.toString()
+		.trim();
+
+export const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 
 export const row = (title: string, name: string, value: string, ratio = ""): void => {
 	process.stdout.write(`| ${title} | ${name} | ${value} | ${ratio} |\n`);

@@ -26,6 +26,7 @@ const TEST: Readonly<Record<string, readonly string[]>> = {
 	"golang-go": ["/usr/bin/go"],
 	ufw: ["/usr/sbin/ufw"],
 	firewalld: ["/usr/sbin/firewalld"],
+	"btrfs-progs": ["/usr/sbin/mkfs.btrfs"],
 	dbus: ["/usr/bin/dbus-daemon"],
 	"libarchive-tools": ["/usr/bin/bsdtar"],
 };

@@ -1,7 +1,7 @@
 /** Volumes that are file systems of their own; and a volume's files as a whole: exported, imported, copied, renamed. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { Host, IMAGE, settled } from "../fixture.ts";
+import { BINARY, Host, IMAGE, settled } from "../fixture.ts";
 import { run, runOk } from "../outside.ts";
 
 const host = new Host();
@@ -288,4 +288,26 @@ add('up', type=tarfile.SYMTYPE, linkname='/tmp'); add('up/nc-evil'); add('../../
 				.sort(),
 		).toEqual([name, "one"].sort());
 	});
+});
+
+test("where the file system can, a copy shares the blocks of its original", async () => {
+	const disk = `${host.dir}/btrfs`;
+	const place = `${host.dir}/shares`;
+	const device = runOk(
+		`truncate -s 400M ${disk}; mkfs.btrfs -q ${disk} > /dev/null; mkdir ${place}; losetup -f --show ${disk}`,
+	).trim();
+	try {
+		runOk(`mount ${device} ${place}`);
+		const at = (...args: string[]) =>
+			Bun.spawnSync([BINARY, "--root", `${place}/root`, "--run", `${host.dir}/run2`, ...args]);
+		const used = () => Number(runOk(`sync; df -B 1M --output=used ${place} | tail -1`));
+		expect(at("volume", "create", "one").success).toBe(true);
+		runOk(`head -c 100M /dev/urandom > ${place}/root/volumes/one/_data/big`);
+		const before = used();
+		expect(at("volume", "cp", "one", "two").stdout.toString()).toBe("two\n");
+		runOk(`cmp ${place}/root/volumes/one/_data/big ${place}/root/volumes/two/_data/big`);
+		expect(used() - before).toBeLessThan(10);
+	} finally {
+		run(`umount ${place}; losetup -d ${device}`);
+	}
 });
