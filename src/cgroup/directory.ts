@@ -42,6 +42,12 @@ const readPids = (dir: string): number[] =>
 		.map(Number)
 		.filter((pid) => pid > 0);
 
+/** Of a cgroup and those below it. */
+export const readProcesses = (path: string): number[] => [
+	...readPids(path),
+	...listDirectories(path).flatMap((child) => readProcesses(`${path}/${child}`)),
+];
+
 const ATTEMPTS = 200;
 
 /**

@@ -30,6 +30,10 @@ export interface CgroupDriver {
 	mounts(path: CgroupPath, readonly: boolean, namespace: "own" | "host"): CgroupMount[];
 	/** Whether the kernel has killed for memory in it. */
 	oomKilled(path: CgroupPath): boolean;
+	/** Stops all processes in it, or lets them go on; returns when they have stopped. Throws EngineError where the kernel cannot. */
+	freeze(path: CgroupPath, frozen: boolean): void;
+	/** Pids of the processes in it and in the cgroups that the container has made below. */
+	processes(path: CgroupPath): number[];
 	/** Kills every process in it and removes it; repeatable. The kernel needs a moment to let the last process go, which is waited for. */
 	remove(path: CgroupPath): void;
 }

@@ -9,8 +9,9 @@
 import { EngineError } from "../errors.ts";
 import { existsSync } from "../sys/fs.ts";
 import { restrictByController, restrictByProgram } from "./devices.ts";
-import { hasControl, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import { hasControl, makeDirectory, readControl, readProcesses, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupMount, CgroupPath, Hierarchies, Membership, Tree } from "./driver.ts";
+import { freezeV1, freezeV2 } from "./freezer.ts";
 import { type Resources, type Setting, settingsV1, WEIGHT_FILES } from "./resources.ts";
 
 export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
@@ -76,13 +77,28 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 			const memory = rootOf("memory");
 			return memory !== undefined && /^oom_kill [1-9]/m.test(readControl(`${memory}/${path}/memory.oom_control`));
 		},
+		freeze(path, frozen) {
+			const freezer = rootOf("freezer");
+			if (unified) freezeV2(`${unified}/${path}`, frozen);
+			else freezeV1(freezer && `${freezer}/${path}`, frozen);
+		},
+		processes(path) {
+			const [root] = unified ? [unified] : trees.map((tree) => tree.root).filter((one) => existsSync(`${one}/${path}`));
+			return root ? readProcesses(`${root}/${path}`) : [];
+		},
 		remove(path) {
+			if (!unified) thaw(rootOf("freezer"), path);
 			// The v2 tree first: its cgroup.kill ends at once what would be waited for in each of the others.
 			const roots = [...(unified ? [unified] : []), ...trees.map(({ root }) => root)];
 			const failed = roots.flatMap((root) => tryRemove(() => removeDirectory(`${root}/${path}`)));
 			if (failed.length) throw failed[0];
 		},
 	};
+}
+
+/** Who is frozen cannot be killed there. */
+function thaw(freezer: string | undefined, path: CgroupPath): void {
+	if (freezer && existsSync(`${freezer}/${path}/freezer.state`)) freezeV1(`${freezer}/${path}`, false);
 }
 
 /** What it throws, for who has others to remove first. */

@@ -2,8 +2,9 @@
 import { EngineError } from "../errors.ts";
 import { existsSync, readdirSync } from "../sys/fs.ts";
 import { restrictByProgram } from "./devices.ts";
-import { hasControl, makeDirectory, readControl, removeDirectory, writeControl } from "./directory.ts";
+import { hasControl, makeDirectory, readControl, readProcesses, removeDirectory, writeControl } from "./directory.ts";
 import type { CgroupDriver, CgroupPath, Membership } from "./driver.ts";
+import { freezeV2 } from "./freezer.ts";
 import { type Resources, type Setting, settingsV2, WEIGHT_FILES } from "./resources.ts";
 
 export function cgroupV2(root: string): CgroupDriver {
@@ -47,6 +48,8 @@ export function cgroupV2(root: string): CgroupDriver {
 				: [{ destination, type: "cgroup2", options }];
 		},
 		oomKilled: (path) => /^oom_kill [1-9]/m.test(readControl(`${dir(path)}/memory.events`)),
+		freeze: (path, frozen) => freezeV2(dir(path), frozen),
+		processes: (path) => readProcesses(dir(path)),
 		remove: (path) => removeDirectory(dir(path)),
 	};
 }

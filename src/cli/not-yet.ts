@@ -7,7 +7,6 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	compose: "run the containers one by one",
 	context: "there is one engine, this program: leave --context out",
 	cp: "use exec with tar, or a bind mount",
-	diff: "",
 	events: "ask ps, or follow one container with logs --follow",
 	export: "use exec CONTAINER tar -c, or build --output type=tar",
 	history: "image inspect shows the layers",
@@ -16,10 +15,8 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	logout: "take the credentials out of config.json",
 	manifest: "build --platform makes an index of several platforms",
 	node: SWARM,
-	pause: "kill --signal STOP CONTAINER, and CONT to go on",
 	plugin: "there are no plugins",
 	push: "build --push pushes what it builds",
-	rename: "",
 	restart: "stop CONTAINER, and start CONTAINER",
 	save: "build --output type=docker,dest=FILE makes an archive",
 	search: "",
@@ -29,11 +26,7 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	stats: "the limits and their use are in /sys/fs/cgroup of the container",
 	swarm: SWARM,
 	tag: "build or pull under the name",
-	top: "use exec CONTAINER ps",
 	trust: "no content trust is asked",
-	unpause: "kill --signal CONT CONTAINER",
-	update: "remove the container, and run it anew",
-	wait: "attach CONTAINER waits, and ends with its exit code",
 };
 
 const ONE_BUILDER = "there is one builder, this program";

@@ -27,6 +27,9 @@ export const VERBS = {
 	create: entry("Create a new container", async (path) =>
 		leaf((await import("./container/create.ts")).createCommand, path),
 	),
+	diff: entry("Inspect changes to files or directories on a container's filesystem", async (path) =>
+		leaf((await import("./container/diff.ts")).diff, path),
+	),
 	exec: entry("Execute a command in a running container", async (path) =>
 		leaf((await import("./container/exec.ts")).exec, path),
 	),
@@ -42,11 +45,15 @@ export const VERBS = {
 		leaf((await import("./image/load.ts")).load, path),
 	),
 	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./container/logs.ts")).logs, path)),
+	pause: entry("Pause all processes within one or more containers", async (path) =>
+		leaf((await import("./container/pause.ts")).pause, path),
+	),
 	port: entry("List port mappings or a specific mapping for the container", async (path) =>
 		leaf((await import("./container/port.ts")).port, path),
 	),
 	ps: entry("List containers", async (path) => leaf((await import("./container/ls.ts")).ps, path)),
 	pull: entry("Download an image from a registry", async (path) => leaf((await import("./image/pull.ts")).pull, path)),
+	rename: entry("Rename a container", async (path) => leaf((await import("./container/rename.ts")).rename, path)),
 	rm: entry("Remove one or more containers", async (path) => leaf((await import("./container/rm.ts")).rm, path)),
 	rmi: entry("Remove one or more images", async (path) => leaf((await import("./image/rm.ts")).rmi, path)),
 	run: entry("Create and run a new container from an image", async (path) =>
@@ -58,10 +65,19 @@ export const VERBS = {
 	stop: entry("Stop one or more running containers", async (path) =>
 		leaf((await import("./container/stop.ts")).stop, path),
 	),
+	top: entry("Display the running processes of a container", async (path) =>
+		leaf((await import("./container/top.ts")).top, path),
+	),
+	unpause: entry("Unpause all processes within one or more containers", async (path) =>
+		leaf((await import("./container/unpause.ts")).unpause, path),
+	),
 	update: entry("Update configuration of one or more containers", async (path) =>
 		leaf((await import("./container/update.ts")).update, path),
 	),
 	version: entry("Show the NanoContainer version information", async (path) =>
 		leaf((await import("./system/version.ts")).version, path),
+	),
+	wait: entry("Block until one or more containers stop, then print their exit codes", async (path) =>
+		leaf((await import("./container/wait.ts")).wait, path),
 	),
 } satisfies Record<string, Entry>;

@@ -1,11 +1,13 @@
 /**
  * The client's side of a monitor's control socket. The messages are drawn in native/monitor.h, whose twin this is.
  */
+import { trySyscall } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { poll } from "../sys/process.ts";
 import { connectSeqpacket, receive, receiveBlocking, receiveNow, sendMessage } from "../sys/unix-socket.ts";
 
 const VERSION = 1;
+const SHUT_RDWR = 2;
 const ATTACH = 1;
 const RESIZE = 2;
 const GO = 3;
@@ -139,6 +141,11 @@ export class MonitorClient implements Disposable {
 		view.setUint32(8, b, true);
 		bytes.set(data, 12);
 		return sendMessage(this.#socket.number, bytes, fds);
+	}
+
+	/** Ends the connection, and with it what waits in next(). */
+	shutDown(): void {
+		trySyscall("shutdown", this.#socket.number, SHUT_RDWR);
 	}
 
 	[Symbol.dispose](): void {

@@ -156,6 +156,8 @@ export const ContainerState = v.object({
 	endpoints: v.array(Endpoint),
 	/** While running: the ports of the host that lead to it. */
 	ports: v.optional(v.array(PortMapping), []),
+	/** While running: all its processes are stopped. */
+	paused: v.optional(boolean, false),
 });
 export type ContainerState = v.InferOutput<typeof ContainerState>;
 
@@ -172,6 +174,7 @@ export const NEW_STATE: ContainerState = {
 	cgroup: "",
 	endpoints: [],
 	ports: [],
+	paused: false,
 };
 
 export interface ListedContainer extends Omit<Container, "config"> {

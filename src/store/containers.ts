@@ -57,8 +57,12 @@ export function listContainers(db: Db): ListedContainer[] {
 export function getContainer(db: Db, id: string, known?: Container): Container | undefined {
 	const row = db.query(`SELECT ${COLUMNS} FROM containers WHERE id = ?`).get(id) as Row | null;
 	if (!row) return undefined;
-	// A configuration never changes.
-	return known && row.name === known.name && row.state === JSON.stringify(known.state) ? known : decode(row);
+	const isKnown =
+		known &&
+		row.name === known.name &&
+		row.state === JSON.stringify(known.state) &&
+		row.config === JSON.stringify(known.config);
+	return isKnown ? known : decode(row);
 }
 
 /** By full ID, then exact name, then unique prefix of an ID. */
@@ -79,14 +83,17 @@ export function findContainer(db: Db, nameOrId: string): Container {
 	throw new EngineError("not-found", `No such container: ${nameOrId}`);
 }
 
+/** What is wrong with a name; undefined: nobody has it. */
+function conflict(db: Db, name: string): string | undefined {
+	const taken = db.query("SELECT id FROM containers WHERE name = ?").get(name) as { id: string } | null;
+	return taken
+		? `Conflict. The container name "/${name}" is already in use by container "${taken.id}". You have to remove (or rename) that container to be able to reuse that name.`
+		: undefined;
+}
+
 export function insertContainer(db: Db, container: Container): void {
-	const taken = db.query("SELECT id FROM containers WHERE name = ?").get(container.name) as { id: string } | null;
-	if (taken) {
-		throw new EngineError(
-			"conflict",
-			`Conflict. The container name "/${container.name}" is already in use by container "${taken.id}". You have to remove (or rename) that container to be able to reuse that name.`,
-		);
-	}
+	const wrong = conflict(db, container.name);
+	if (wrong) throw new EngineError("conflict", wrong);
 	db.query("INSERT INTO containers (id, name, created, image, config, state) VALUES (?, ?, ?, ?, ?, ?)").run(
 		container.id,
 		container.name,
@@ -95,6 +102,12 @@ export function insertContainer(db: Db, container: Container): void {
 		JSON.stringify(container.config),
 		JSON.stringify(container.state),
 	);
+}
+
+export function renameContainer(db: Db, id: string, name: string): void {
+	const wrong = conflict(db, name);
+	if (wrong) throw new EngineError("conflict", `Error when allocating new name: ${wrong}`);
+	db.query("UPDATE containers SET name = ? WHERE id = ?").run(name, id);
 }
 
 export function updateState(db: Db, id: string, state: ContainerState): void {

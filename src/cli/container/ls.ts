@@ -123,7 +123,7 @@ function networksText({ config, state: { endpoints } }: ListedContainer): string
 export function statusText({ state }: Pick<ListedContainer, "state">, now = Date.now()): string {
 	switch (state.status) {
 		case "running":
-			return `Up ${humanDuration(now - (state.startedAt ?? now))}`;
+			return `Up ${humanDuration(now - (state.startedAt ?? now))}${state.paused ? " (Paused)" : ""}`;
 		case "exited":
 			return `Exited (${state.exitCode}) ${ago(state.finishedAt ?? now, now)}`;
 		case "removing":

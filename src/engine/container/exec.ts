@@ -79,6 +79,9 @@ function execIn(engine: Engine, container: Container, options: ExecOptions): Exe
 		throw new EngineError("not-running", `container ${container.id} is not running`);
 	}
 	using process = pidfd;
+	if (container.state.paused) {
+		throw new EngineError("conflict", `Container ${container.name} is paused, unpause the container before exec`);
+	}
 	const membership = engine.cgroups?.join(container.state.cgroup);
 	using cgroup = membership?.directory ? openDir(membership.directory) : undefined;
 	const monitor = monitorOperation({

@@ -23,7 +23,7 @@ export function inspectContainer(engine: Engine, container: Container): object {
 		State: {
 			Status: shownStatus(container),
 			Running: state.status === "running",
-			Paused: false,
+			Paused: shownStatus(container) === "paused",
 			Restarting: false,
 			OOMKilled: state.oomKilled,
 			Dead: state.status === "dead",

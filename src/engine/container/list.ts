@@ -19,8 +19,8 @@ type Test = (container: ListedContainer, value: string, engine: Engine) => boole
 const STATUSES = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 
 /** docker's word for a stored status. */
-export const shownStatus = (container: Pick<ListedContainer, "state">): string =>
-	container.state.status === "starting" ? "created" : container.state.status;
+export const shownStatus = ({ state }: Pick<ListedContainer, "state">): string =>
+	state.status === "starting" ? "created" : state.status === "running" && state.paused ? "paused" : state.status;
 
 const FILTERS: Readonly<Record<string, Test>> = {
 	id: (container, value) => container.id.startsWith(value),

@@ -7,6 +7,7 @@ import { findContainer } from "../../store/containers.ts";
 import { pidfdKill, pidfdOpen, poll, startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { reap } from "../settle/reap.ts";
+import { letGoOn } from "./pause.ts";
 
 const DEFAULT_TIMEOUT = 10;
 const NO_KEYS = new Uint8Array();
@@ -19,12 +20,16 @@ export async function stop(
 ): Promise<void> {
 	const container = settled(engine, findContainer(engine.db, nameOrId));
 	if (container?.state.status !== "running") return;
-	const name = options.signal || container.config.stopSignal;
-	const signal = name ? parseSignal(name) : SIGTERM;
-	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${name}`);
+	const signal = stopSignalOf(container, options.signal);
+	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${options.signal}`);
 	const timeout = options.timeout ?? container.config.stopTimeout ?? DEFAULT_TIMEOUT;
 	if (timeout === 0) return killAndWait(engine, container);
 	await endAndReap(engine, container, signal, timeout);
+}
+
+function stopSignalOf({ config }: Container, asked?: string): number | undefined {
+	const name = asked || config.stopSignal;
+	return name ? parseSignal(name) : SIGTERM;
 }
 
 /** A container that is being started comes to run, or not, in a moment: what it is then counts. undefined: it is gone. */
@@ -53,6 +58,7 @@ async function endAndReap(engine: Engine, container: Container, signal: number, 
 	monitor?.attach({ detachKeys: NO_KEYS, lease: true });
 	if (pidfd) {
 		pidfdKill(pidfd.number, signal);
+		letGoOn(engine, container);
 		engine.letOthersIn();
 		const ended = await within(timeout, monitor, pidfd.number);
 		if (!ended) {
@@ -104,6 +110,7 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 		);
 	}
 	pidfdKill(pidfd.number, signal);
+	if (signal === SIGKILL || signal === stopSignalOf(container)) letGoOn(engine, container);
 	// docker's kill returns when a killed container has stopped.
 	if (signal === SIGKILL) awaitReaped(engine, container, pidfd.number);
 }

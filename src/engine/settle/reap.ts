@@ -80,6 +80,7 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 export const withoutLeases = ({ endpoints }: ContainerState) => ({
 	endpoints: endpoints.map((endpoint) => ({ ...endpoint, lease: null })),
 	ports: [],
+	paused: false,
 });
 
 /** Takes back from the kernel and the run directory what start() got. */
