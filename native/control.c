@@ -104,7 +104,7 @@ void client_read(struct monitor *m, struct client *c)
 		if (m->exited && (!c->late || m->drained) && (c->told = 1))
 			client_send(c, C_EXITED, (uint32_t)m->status, 0);
 	} else if (in.msg.type == C_REAPED)
-		c->flags &= ~(unsigned)ATTACH_LEASE, c->waits = 2;
+		c->flags &= ~(unsigned)ATTACH_LEASE, c->waits = in.msg.a ? 3 : 2;
 	else
 		client_send(c, C_REFUSED, EOPNOTSUPP, 0);
 }

@@ -223,11 +223,12 @@ static int lease_held(struct monitor *m)
 	return 0;
 }
 
+/* 0: nobody has; 1: once and for all; 2: and the container is to be started again */
 static int reaped(struct monitor *m)
 {
 	for (struct client *c = m->clients; c; c = c->next)
-		if (c->waits == 2)
-			return 1;
+		if (c->waits >= 2)
+			return c->waits - 1;
 	return 0;
 }
 
@@ -259,7 +260,8 @@ static void serve(struct monitor *m, struct client *first, int quiet_ms)
 	}
 }
 
-static void reap(struct monitor *m, struct op *conf)
+/* Waits for who holds the lease. Returns as reaped() does. */
+static int leased(struct monitor *m)
 {
 	struct epoll_event events[16];
 	while (lease_held(m)) {
@@ -272,20 +274,10 @@ static void reap(struct monitor *m, struct op *conf)
 				watch_set(m, w, 0);
 		}
 		if (reaped(m))
-			return;
+			break;
 		clients_sweep(m);
 	}
-	if (reaped(m) || conf->nstr <= S_REAPER)
-		return;
-	char *argv[16] = { 0 }, *envp[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (uint32_t i = S_REAPER; i < conf->nstr && i - S_REAPER < 15; i++)
-		argv[i - S_REAPER] = op_text(conf, i);
-	syscall(SYS_close_range, 3u, ~0u, 0u);
-	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	execve(argv[0], argv, envp); /* if it is gone, the next command reaps */
+	return reaped(m);
 }
 
 /* Waits for the plan. The descriptors that come with it get the lowest numbers that are free: 4 and on. NULL: the
@@ -382,6 +374,7 @@ int monitor_main(int argc, char **argv)
 	log_end(m.log);
 	m.drained = 1;
 	clients_tell(&m, C_EXITED, (uint32_t)m.status, 0, 1);
-	reap(&m, conf);
+	if (leased(&m) != 1 && conf->nstr > S_REAPER)
+		reap(conf, S_REAPER);
 	return 0;
 }

@@ -15,7 +15,7 @@ enum control_type {
 	C_RESIZE = 2,  /* a: rows, b: columns */
 	C_GO = 3,      /* the answer to C_SYNC; to sync 0: the plan is whole */
 	C_WAIT = 4,    /* asks for C_EXITED; a: 1: once all output is in the log */
-	C_REAPED = 5,  /* the holder of the lease has done the reaper's work */
+	C_REAPED = 5,  /* the holder of the lease has done the reaper's work; a: 1: until the container is to be started again */
 	C_PLAN = 6,    /* the first of all; SCM_RIGHTS: the plan, and what it names by number */
 	/* from the monitor */
 	C_SYNC = 64,     /* a: pid of init, b: number of the sync */
@@ -28,6 +28,7 @@ enum control_type {
 	C_READY = 71,    /* a: pid of the monitor, to its first client */
 };
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4, ATTACH_LEASE = 8 };
+struct op; /* plan.h */
 struct control_msg {
 	uint16_t version, type;
 	uint32_t a, b;
@@ -119,6 +120,9 @@ void client_read(struct monitor *m, struct client *c);
 void record_pids(struct monitor *m);
 void record_exit(struct monitor *m);
 void reserve_exit(struct monitor *m);
+
+/* reaper.c */
+void reap(struct op *conf, uint32_t first);
 
 /* log.c */
 void log_write(int fd, int which, const char *data, size_t len);

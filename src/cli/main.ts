@@ -3,8 +3,8 @@
  * only one that ends the process.
  */
 
+import { openSettled } from "../engine/container/open-settled.ts";
 import { Engine } from "../engine/engine.ts";
-import { openSettled } from "../engine/settle/reconcile.ts";
 import { EngineError, messageOf } from "../errors.ts";
 import { enableDebug } from "../log.ts";
 import { paths } from "../paths.ts";

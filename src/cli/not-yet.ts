@@ -17,7 +17,6 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	node: SWARM,
 	plugin: "there are no plugins",
 	push: "build --push pushes what it builds",
-	restart: "stop CONTAINER, and start CONTAINER",
 	save: "build --output type=docker,dest=FILE makes an archive",
 	search: "",
 	secret: SWARM,

@@ -40,6 +40,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			port: VERBS.port,
 			prune: entry("Remove all stopped containers", async () => leaf((await import("./container/prune.ts")).prune)),
 			rename: VERBS.rename,
+			restart: VERBS.restart,
 			rm: VERBS.rm,
 			run: VERBS.run,
 			start: VERBS.start,
@@ -126,6 +127,10 @@ const GROUPS: Readonly<Record<string, Group>> = {
 	system: {
 		summary: "Manage NanoContainer",
 		members: {
+			boot: entry(
+				"Start the containers that are to run whenever this machine does (--restart always, unless-stopped)",
+				async () => leaf((await import("./system/boot.ts")).systemBoot),
+			),
 			check: entry("Check every blob and layer against its digest, and the records against the disk", async () =>
 				leaf((await import("./system/check.ts")).systemCheck),
 			),

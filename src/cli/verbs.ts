@@ -54,6 +54,9 @@ export const VERBS = {
 	ps: entry("List containers", async (path) => leaf((await import("./container/ls.ts")).ps, path)),
 	pull: entry("Download an image from a registry", async (path) => leaf((await import("./image/pull.ts")).pull, path)),
 	rename: entry("Rename a container", async (path) => leaf((await import("./container/rename.ts")).rename, path)),
+	restart: entry("Restart one or more containers", async (path) =>
+		leaf((await import("./container/restart.ts")).restart, path),
+	),
 	rm: entry("Remove one or more containers", async (path) => leaf((await import("./container/rm.ts")).rm, path)),
 	rmi: entry("Remove one or more images", async (path) => leaf((await import("./image/rm.ts")).rmi, path)),
 	run: entry("Create and run a new container from an image", async (path) =>

@@ -11,6 +11,7 @@ import { debug } from "../log.ts";
 import type { Paths } from "../paths.ts";
 import { ensureRoot, ensureRun } from "../store/blobs.ts";
 import { forgetUncertainResults } from "../store/build-cache.ts";
+import { NEVER } from "../store/container-record.ts";
 import { type Db, openDatabase, transaction } from "../store/database.ts";
 import { isDamage } from "../store/database-fault.ts";
 import { layersInUse } from "../store/images.ts";
@@ -76,9 +77,7 @@ function settle(paths: Paths): void {
 	noteBoot(paths);
 }
 
-/** No process has this start time: whoever asks whether it lives (reconcile.ts) hears no. */
-const NEVER = -1;
-
+/** Whoever asks whether one of them lives (settle/reconcile.ts) hears no. */
 function endClaims(db: Db): void {
 	for (const process of ["init", "monitor"]) {
 		db.query(

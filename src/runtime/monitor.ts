@@ -103,9 +103,9 @@ export class MonitorClient implements Disposable {
 		this.#send(WAIT, options.afterOutput ? 1 : 0);
 	}
 
-	/** Gives the lease back: the reaper's work is done. */
-	reaped(): void {
-		this.#send(REAPED);
+	/** Gives the lease back: the reaper's work is done, once and for all, or until the container is to be started again. */
+	reaped({ isFinal }: { readonly isFinal: boolean }): void {
+		this.#send(REAPED, isFinal ? 0 : 1);
 	}
 
 	/** Puts an event back for the next one who asks: it came before its time. */

@@ -75,6 +75,14 @@ export const HostConfig = v.object({
 	/** `-P`: what is exposed and has no binding, anywhere. */
 	publishAllPorts: v.optional(boolean, false),
 	readonlyRootfs: boolean,
+	restartPolicy: v.optional(
+		v.object({
+			name: oneOf(["no", "always", "unless-stopped", "on-failure"]),
+			/** 0: as often as it fails. */
+			maximumRetryCount: number,
+		}),
+		{ name: "no", maximumRetryCount: 0 },
+	),
 	resources: v.object({
 		memory: maybeNumber,
 		memorySwap: maybeNumber,
@@ -133,16 +141,19 @@ export type ContainerConfig = v.InferOutput<typeof ContainerConfig>;
 /** What a list shows of it: a hundred whole configurations take 3 ms longer to check. */
 export const ListedConfig = v.object({
 	...v.pick(ContainerConfig, ["image", "imageId", "entrypoint", "cmd", "labels", "exposedPorts", "platform"]).entries,
-	host: v.pick(HostConfig, ["networkMode", "mounts"]),
+	host: v.pick(HostConfig, ["networkMode", "mounts", "restartPolicy"]),
 });
+
+/** No process has this start time: so the records of a boot that is over are marked. */
+export const NEVER = -1;
 
 /** A process by number and start time: a pid alone may have been given to another one since. */
 const processOrNull = v.nullable(v.object({ pid: number, startTime: number }));
 
 export const ContainerState = v.object({
-	status: oneOf(["created", "starting", "running", "exited", "removing", "dead"]),
+	status: oneOf(["created", "starting", "running", "restarting", "exited", "removing", "dead"]),
 	init: processOrNull,
-	/** While starting or removing: the command that does it. */
+	/** While starting or removing: the command that does it; while restarting: who will start it, null: the next command. */
 	monitor: processOrNull,
 	/** While running: "<st_dev>:<st_ino>" of its root directory. */
 	root: v.optional(v.nullable(string), null), // records of before have none
@@ -158,6 +169,15 @@ export const ContainerState = v.object({
 	ports: v.optional(v.array(PortMapping), []),
 	/** While running: all its processes are stopped. */
 	paused: v.optional(boolean, false),
+	/** While restarting: when it is to be started, in milliseconds since 1970. */
+	restartAt: v.optional(numberOrNull, null),
+	/** By its policy, since somebody started it; and how long the last was waited for, in milliseconds: 0: there was none. */
+	restartCount: v.optional(number, 0),
+	restartDelay: v.optional(number, 0),
+	/** Somebody has ended it: its policy does not start it again. */
+	stopAsked: v.optional(boolean, false),
+	/** The command that ends it to start it again. */
+	restartAsked: v.optional(processOrNull, null),
 });
 export type ContainerState = v.InferOutput<typeof ContainerState>;
 
@@ -175,6 +195,11 @@ export const NEW_STATE: ContainerState = {
 	endpoints: [],
 	ports: [],
 	paused: false,
+	restartAt: null,
+	restartCount: 0,
+	restartDelay: 0,
+	stopAsked: false,
+	restartAsked: null,
 };
 
 export interface ListedContainer extends Omit<Container, "config"> {

@@ -17,6 +17,10 @@ const mounts = () => require("../flags/parse-mount.ts") as typeof import("../fla
 /** The same of ports. */
 const ports = () => require("../flags/parse-publish.ts") as typeof import("../flags/parse-publish.ts");
 
+/** The same of restart policies. */
+const restarts = () => require("../flags/parse-restart.ts") as typeof import("../flags/parse-restart.ts");
+const NO_POLICY = { name: "no", maximumRetryCount: 0 } as const;
+
 export const CONTAINER_FLAGS = {
 	"add-host": listOf("Add a custom host-to-IP mapping (host:ip)", "list", parseExtraHost),
 	attach: list("Attach to STDIN, STDOUT or STDERR", "a"),
@@ -77,6 +81,7 @@ export const CONTAINER_FLAGS = {
 	pull: choice('Pull image before running ("always", "missing", "never")', "missing"),
 	quiet: bool("Suppress the pull output", "q"),
 	"read-only": bool("Mount the container's root filesystem as read only"),
+	restart: choice("Restart policy to apply when a container exits", "no"),
 	rm: bool("Automatically remove the container and its associated anonymous volumes when it exits"),
 	"security-opt": listOf("Security Options", "list", parseSecurityOpt),
 	"shm-size": value("Size of /dev/shm", "bytes", parseBytes),
@@ -210,6 +215,7 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		privileged: flags.privileged,
 		publishAllPorts: flags["publish-all"],
 		readonlyRootfs: flags["read-only"],
+		restartPolicy: flags.restart === "no" ? NO_POLICY : restarts().restartPolicyOf(flags.restart, flags.rm),
 		resources: {
 			memory: flags.memory,
 			memorySwap: flags["memory-swap"],

@@ -124,6 +124,8 @@ export function statusText({ state }: Pick<ListedContainer, "state">, now = Date
 	switch (state.status) {
 		case "running":
 			return `Up ${humanDuration(now - (state.startedAt ?? now))}${state.paused ? " (Paused)" : ""}`;
+		case "restarting":
+			return `Restarting (${state.exitCode}) ${ago(state.finishedAt ?? now, now)}`;
 		case "exited":
 			return `Exited (${state.exitCode}) ${ago(state.finishedAt ?? now, now)}`;
 		case "removing":

@@ -29,7 +29,6 @@ export const CONTAINER_NOT_YET: readonly string[] = [
 	"memory-swappiness use --memory-swap",
 	`no-healthcheck ${LEAVE}: no health check is run`,
 	"pid",
-	"restart=no have a service manager run it: NanoContainer start --attach CONTAINER",
 	`runtime ${LEAVE}: there is one`,
 	"storage-opt",
 	"use-api-socket",

@@ -160,8 +160,7 @@ export async function finishAttached(
 		forward: options.proxied ? (signal) => forward(engine, id, signal) : undefined,
 	});
 	if (end.kind === "exited" || end.kind === "lost") {
-		reap(engine, id, started.container);
-		started.client.reaped();
+		started.client.reaped({ isFinal: !reap(engine, id, started.container) });
 	}
 	return exitCodeOfSession(end);
 }

@@ -1,9 +1,10 @@
 /** `update` */
 import { updateContainer } from "../../engine/container/update.ts";
 import { type Command, forEachName } from "../command/command.ts";
-import { list, listOf } from "../flags/flags.ts";
+import { list, listOf, text } from "../flags/flags.ts";
 import { parseMount } from "../flags/parse-mount.ts";
 import { parsePublish } from "../flags/parse-publish.ts";
+import { parseRestart } from "../flags/parse-restart.ts";
 import { complain } from "../output/output.ts";
 import { CONTAINER_FLAGS, volumeSettings } from "./flags.ts";
 
@@ -23,6 +24,7 @@ const flags = {
 	"pids-limit": CONTAINER_FLAGS["pids-limit"],
 	"publish-add": listOf("Publish a container's port(s) to the host, also while it runs", "list", parsePublish),
 	"publish-rm": listOf("Publish a container's port(s) no longer ([[IP:]HOST:]PORT[/PROTO])", "list", parsePublish),
+	restart: text("Restart policy to apply when a container exits"),
 };
 
 export const update: Command<typeof flags> = {
@@ -34,7 +36,6 @@ export const update: Command<typeof flags> = {
 	notYet: [
 		"cpu-rt-period it is for kernels with CONFIG_RT_GROUP_SCHED",
 		"cpu-rt-runtime it is for kernels with CONFIG_RT_GROUP_SCHED",
-		"restart have a service manager run it: NanoContainer start --attach CONTAINER",
 	],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: async (context, { flags, args }) => {
@@ -45,6 +46,7 @@ export const update: Command<typeof flags> = {
 		}
 		const engine = await context.engine();
 		const pids = flags["pids-limit"];
+		const restartPolicy = flags.restart === undefined ? undefined : parseRestart(flags.restart);
 		return forEachName(args, (name) => {
 			const warnings = updateContainer(engine, name, {
 				resources: {
@@ -60,6 +62,7 @@ export const update: Command<typeof flags> = {
 					memorySwap: flags["memory-swap"] || undefined,
 					pidsLimit: pids === undefined ? undefined : pids > 0 ? pids : -1,
 				},
+				restartPolicy,
 				publish: flags["publish-add"].flat(),
 				unpublish: flags["publish-rm"].flat(),
 				mounts: flags["mount-add"].map(({ mount }) => mount),

@@ -1,5 +1,5 @@
 /** `system check`: is everything that is stored as it should be? */
-import { reconcile } from "../../engine/settle/reconcile.ts";
+import { settleAll } from "../../engine/container/open-settled.ts";
 import { checkStore } from "../../engine/system/check.ts";
 import { faultOf, type Recovered, recoverRecords } from "../../engine/system/recover.ts";
 import type { Command } from "../command/command.ts";
@@ -26,7 +26,7 @@ export const systemCheck: Command<typeof flags> = {
 			print(`${fault}\nRun 'system check --repair' to put on record again what can be found\n`);
 			return 1;
 		}
-		await reconcile(engine);
+		await settleAll(engine);
 		const checked = await checkStore(engine, async ({ what, repair }) => {
 			found++;
 			const mended = flags.repair ? repair?.() : undefined;

@@ -20,7 +20,7 @@ import type { Engine } from "../engine.ts";
 import { environment, mergeEnvironment } from "../plan/environment.ts";
 import { capabilitySets, noNewPrivileges } from "../plan/oci-config.ts";
 import { seccompFilter } from "../plan/seccomp.ts";
-import { reconcile } from "../settle/reconcile.ts";
+import { settleAll } from "./open-settled.ts";
 
 export interface ExecOptions {
 	readonly command: readonly string[];
@@ -45,7 +45,7 @@ const QUIET_MS = 100;
 export async function exec(engine: Engine, nameOrId: string, options: ExecOptions): Promise<Executed> {
 	const live = findLiveRecord(engine.paths, nameOrId);
 	const lives = live && isAlive(live);
-	if (!lives) await reconcile(engine);
+	if (!lives) await settleAll(engine);
 	try {
 		return execIn(engine, lives ? live : findContainer(engine.db, nameOrId), options);
 	} catch (error) {
@@ -74,6 +74,9 @@ const isAlive = ({ state: { init } }: Container): boolean => init !== null && st
 
 function execIn(engine: Engine, container: Container, options: ExecOptions): Executed {
 	const { init } = container.state;
+	if (container.state.status === "restarting") {
+		throw new EngineError("conflict", `Container ${container.name} is restarting, wait until the container is running`);
+	}
 	const pidfd = container.state.status === "running" && init ? pidfdOpen(init.pid) : undefined;
 	if (!init || !pidfd || startTime(init.pid) !== init.startTime) {
 		throw new EngineError("not-running", `container ${container.id} is not running`);

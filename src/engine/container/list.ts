@@ -87,7 +87,9 @@ export function list(engine: Engine, options: ListOptions): ListedContainer[] {
 	}
 	const anyState = options.all || options.last !== undefined || options.filters.has("status");
 	const found = listContainers(engine.db).filter(
-		(container) => (anyState || container.state.status === "running") && matches(engine, container, options.filters),
+		(container) =>
+			(anyState || container.state.status === "running" || container.state.status === "restarting") &&
+			matches(engine, container, options.filters),
 	);
 	return options.last === undefined ? found : found.slice(0, options.last);
 }

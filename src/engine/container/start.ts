@@ -43,6 +43,8 @@ export interface StartOptions {
 	readonly terminalSize: { readonly rows: number; readonly columns: number };
 	/** The container, if the caller has just made it. */
 	readonly known?: Container;
+	/** By its policy: only if it still waits for that. */
+	readonly isAgain?: boolean;
 }
 
 /** Starts a container that doesn't run. Undone completely if it fails. */
@@ -54,7 +56,10 @@ export function start(engine: Engine, id: string, options: StartOptions): Starte
 	if (container.state.status === "removing") {
 		throw new EngineError("conflict", "container is marked for removal and cannot be started");
 	}
-	let claimed = claim(engine, container);
+	if (options.isAgain && container.state.status !== "restarting") {
+		throw new EngineError("conflict", `container ${container.id} does not wait to be started again`);
+	}
+	let claimed = claim(engine, container, options.isAgain ?? false);
 	let launch: Launch | undefined;
 	using held = new DisposableStack();
 	try {
@@ -87,7 +92,7 @@ function inDockersWords(error: unknown): unknown {
 }
 
 /** Records what will be taken (addresses, cgroup, links), and who is at it. */
-function claim(engine: Engine, container: Container): Container {
+function claim(engine: Engine, container: Container, isAgain: boolean): Container {
 	return engine.transaction(() => {
 		const { endpoints } = container.state;
 		const state: ContainerState = {
@@ -98,6 +103,10 @@ function claim(engine: Engine, container: Container): Container {
 			endpoints: endpoints.length ? network().leaseEndpoints(engine, container) : endpoints,
 			oomKilled: false,
 			error: "",
+			restartAt: null,
+			restartCount: isAgain && !container.state.restartAsked ? container.state.restartCount + 1 : 0,
+			restartDelay: isAgain ? container.state.restartDelay : 0,
+			stopAsked: false, // restartAsked stays until it runs: who was to start it may be killed now
 		};
 		updateState(engine.db, container.id, state);
 		return { ...container, state };
@@ -192,6 +201,7 @@ function recordRunning(engine: Engine, container: Container, { pid, monitorPid, 
 		startedAt: Date.now(),
 		finishedAt: null,
 		exitCode: 0,
+		restartAsked: null,
 	};
 	engine.transaction(() => updateState(engine.db, container.id, state));
 	const running = { ...container, state };
@@ -210,8 +220,9 @@ function undo(engine: Engine, container: Container, error: unknown): void {
 				: 128;
 	const state: ContainerState = {
 		...container.state,
-		status: "created",
+		status: container.state.restartDelay > 0 ? "exited" : "created",
 		monitor: null,
+		restartAsked: null,
 		...withoutLeases(container.state),
 		cgroup: "",
 		exitCode,

@@ -7,6 +7,7 @@ import { findContainer } from "../../store/containers.ts";
 import { pidfdKill, pidfdOpen, poll, startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { reap } from "../settle/reap.ts";
+import { forgetRestart } from "./forget-restart.ts";
 import { letGoOn } from "./pause.ts";
 
 const DEFAULT_TIMEOUT = 10;
@@ -16,9 +17,16 @@ const NO_KEYS = new Uint8Array();
 export async function stop(
 	engine: Engine,
 	nameOrId: string,
-	options: { readonly timeout: number | undefined; readonly signal: string | undefined },
+	options: {
+		readonly timeout: number | undefined;
+		readonly signal: string | undefined;
+		/** Who ends it starts it again: its policy goes on. */
+		readonly isForRestart?: boolean;
+	},
 ): Promise<void> {
-	const container = settled(engine, findContainer(engine.db, nameOrId));
+	const found = findContainer(engine.db, nameOrId);
+	if (!options.isForRestart) forgetRestart(engine, found);
+	const container = settled(engine, found);
 	if (container?.state.status !== "running") return;
 	const signal = stopSignalOf(container, options.signal);
 	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${options.signal}`);
@@ -66,8 +74,7 @@ async function endAndReap(engine: Engine, container: Container, signal: number, 
 			await within(-1, monitor, pidfd.number);
 		}
 	}
-	reap(engine, container.id);
-	monitor?.reaped();
+	monitor?.reaped({ isFinal: !reap(engine, container.id) || container.state.restartAsked !== null });
 }
 
 const STEP_MS = 1000;
@@ -109,8 +116,10 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 			`cannot kill container: ${nameOrId}: container ${container.id} is not running`,
 		);
 	}
+	const isEnd = signal === SIGKILL || signal === stopSignalOf(container);
+	if (isEnd) forgetRestart(engine, container);
 	pidfdKill(pidfd.number, signal);
-	if (signal === SIGKILL || signal === stopSignalOf(container)) letGoOn(engine, container);
+	if (isEnd) letGoOn(engine, container);
 	// docker's kill returns when a killed container has stopped.
 	if (signal === SIGKILL) awaitReaped(engine, container, pidfd.number);
 }
@@ -120,6 +129,5 @@ function awaitReaped(engine: Engine, container: Container, pidfd: number): void 
 	monitor?.attach({ detachKeys: NO_KEYS, lease: true });
 	if (monitor) while (!["exited", "closed"].includes(monitor.nextBlocking().type));
 	else poll(pidfd, -1);
-	reap(engine, container.id);
-	monitor?.reaped();
+	monitor?.reaped({ isFinal: !reap(engine, container.id) });
 }

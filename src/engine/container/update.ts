@@ -21,6 +21,7 @@ import { mountLive, unmountLive, withMounts } from "./mount-change.ts";
 export interface ContainerUpdate {
 	/** Those that are given; others stay. */
 	readonly resources: Partial<HostConfig["resources"]>;
+	readonly restartPolicy: HostConfig["restartPolicy"] | undefined;
 	readonly publish: readonly HostConfig["portBindings"][number][];
 	readonly unpublish: readonly PortChoice[];
 	readonly mounts: readonly MountPoint[];
@@ -43,6 +44,7 @@ export function updateContainer(engine: Engine, nameOrId: string, update: Contai
 	if (Object.values(update.resources).some((value) => value !== undefined)) {
 		container = limit(engine, container, update.resources, warnings);
 	}
+	if (update.restartPolicy) container = setPolicy(engine, container, update.restartPolicy);
 	container = unpublish(engine, container, update.unpublish);
 	container = publish(engine, container, update.publish);
 	for (const place of update.unmount) container = unmount(engine, container, place);
@@ -64,6 +66,16 @@ function checkMountChanges({ name, config }: Container, { mounts, volumes, unmou
 	const left = config.host.mounts.filter(({ destination }) => !unmount.includes(destination));
 	mountRules().checkMounts([...left, ...mounts]);
 	for (const made in volumes) volumeRules().checkVolumeOptions(made, volumes[made]?.options ?? {});
+}
+
+function setPolicy(engine: Engine, container: Container, restartPolicy: HostConfig["restartPolicy"]): Container {
+	if (container.config.host.autoRemove && restartPolicy.name !== "no") {
+		throw new EngineError(
+			"invalid",
+			`Cannot update container ${container.id}: Restart policy cannot be updated because AutoRemove is enabled for the container`,
+		);
+	}
+	return recordHost(engine, container, { restartPolicy });
 }
 
 const recordHost = (engine: Engine, container: Container, changes: Partial<HostConfig>): Container =>

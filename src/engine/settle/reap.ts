@@ -16,33 +16,48 @@ import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
 import { names, publishing, volumeFileSystems } from "../plan/lazy.ts";
 import { removeEnded } from "./erase.ts";
+import { restartDelay } from "./restart-policy.ts";
 
 /** No monitor recorded how it ended. */
 const UNKNOWN_EXIT = 255;
 
-/** `known`: the container as it was when it started. */
-export function reap(engine: Engine, id: string, known?: Container): void {
+/** `known`: the container as it was when it started. Returns whether it is to be started again. */
+export function reap(engine: Engine, id: string, known?: Container): boolean {
 	using lock = engine.lock(id, known);
-	if (lock.container) reapLocked(engine, lock.container);
+	if (!lock.container) return false;
+	return lock.container.state.status === "restarting" || reapLocked(engine, lock.container);
 }
 
 /** The same for who holds the container's lock already. */
-export function reapLocked(engine: Engine, container: Container): void {
+export function reapLocked(engine: Engine, container: Container): boolean {
 	const { id } = container;
-	if (container.state.status !== "running" && container.state.status !== "starting") return;
-	if (stillOurs(container.state)) return;
+	if (container.state.status !== "running" && container.state.status !== "starting") return false;
+	if (stillOurs(container.state)) return false;
 	debug("reap", () => id.slice(0, 12));
-	if (container.config.host.autoRemove) {
+	// Of those that go with their end only `restart` makes one go on.
+	if (container.config.host.autoRemove && restartDelay(container, NO_END) === undefined) {
 		release(engine, container);
 		removeEnded(engine, container);
-		return;
+		return false;
 	}
-	const state = endOf(engine, id, container.state);
+	const end = endOf(engine, id, container.state);
+	const delay = restartDelay(container, end);
+	const state = delay === undefined ? end : toRestart(end, container.state, delay);
 	release(engine, container);
 	engine.transaction(() => {
 		releaseAddresses(engine.db, id);
 		updateState(engine.db, id, state);
 	});
+	return delay !== undefined;
+}
+
+const NO_END = { exitCode: 0, finishedAt: 0 };
+
+/** The command that asked for it starts it, else the monitor, which waits (native/monitor.c); if neither lives, the next command. */
+function toRestart(end: ContainerState, before: ContainerState, delay: number): ContainerState {
+	const claims = [before.restartAsked, before.status === "running" ? before.monitor : null];
+	const monitor = claims.find((claim) => claim && startTime(claim.pid) === claim.startTime) ?? null;
+	return { ...end, status: "restarting", monitor, restartAt: Date.now() + delay, restartDelay: delay };
 }
 
 /**

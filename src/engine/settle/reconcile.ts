@@ -8,41 +8,37 @@ import { messageOf } from "../../errors.ts";
 import { debug } from "../../log.ts";
 import { existsSync } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
-import { Engine, type EngineOptions } from "../engine.ts";
+import type { Engine } from "../engine.ts";
 import type { Claim } from "./claim.ts";
 
-/** Opens the state for a command: what other commands left unfinished when they were killed is settled first of all. */
-export async function openSettled(options: EngineOptions): Promise<Engine> {
-	const engine = await Engine.open(options);
-	await reconcile(engine);
-	return engine;
-}
-
-export async function reconcile(engine: Engine): Promise<void> {
+/** Returns the IDs of containers that are to be started again, and whom nobody else will start. */
+export async function reconcile(engine: Engine): Promise<string[]> {
 	const claims = engine.db
 		.query(
 			`SELECT id, state->>'$.status' AS status,
 				state->>'$.init.pid' AS init, state->>'$.init.startTime' AS initStart,
 				state->>'$.monitor.pid' AS monitor, state->>'$.monitor.startTime' AS monitorStart
-			FROM containers WHERE status IN ('running', 'starting', 'removing')
+			FROM containers WHERE status IN ('running', 'starting', 'removing', 'restarting')
 			UNION ALL SELECT id, 'building', NULL, NULL, pid, start_time FROM build_steps`,
 		)
 		.all() as Claim[];
+	const due: string[] = [];
 	for (const claim of claims) {
 		if (isTrue(engine, claim)) continue;
 		const { settle } = await import("./settle.ts"); // seldom: loading it would take every command a part of a millisecond
 		try {
-			settle(engine, claim.id, claim.status);
+			if (settle(engine, claim.id, claim.status)) due.push(claim.id);
 		} catch (error) {
 			// One container that cannot be settled must not keep every command from working.
 			debug("reconcile", () => `${claim.id}: ${messageOf(error)}`);
 		}
 	}
+	return due;
 }
 
 const lives = (pid: number | null, started: number | null): boolean => pid !== null && startTime(pid) === started;
 
-/** While it starts, is built or removed, `monitor` is the command that does it. */
+/** While it starts, is built, removed, or about to be started again, `monitor` is who does it. */
 function isTrue(engine: Engine, claim: Claim): boolean {
 	if (claim.status !== "running") return lives(claim.monitor, claim.monitorStart);
 	if (lives(claim.init, claim.initStart)) return true;
