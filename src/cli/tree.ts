@@ -29,9 +29,11 @@ const GROUPS: Readonly<Record<string, Group>> = {
 		summary: "Manage containers",
 		members: {
 			attach: VERBS.attach,
+			cp: VERBS.cp,
 			create: VERBS.create,
 			diff: VERBS.diff,
 			exec: VERBS.exec,
+			export: VERBS.export,
 			inspect: inspectOf("container"),
 			kill: VERBS.kill,
 			logs: VERBS.logs,

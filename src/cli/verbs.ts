@@ -24,14 +24,20 @@ export const VERBS = {
 	build: entry("Build an image from a Dockerfile", async (path) =>
 		leaf((await import("./build/build.ts")).build, path),
 	),
+	cp: entry("Copy files/folders between a container and the local filesystem", async (path) =>
+		leaf((await import("./container/cp.ts")).cp, path),
+	),
 	create: entry("Create a new container", async (path) =>
 		leaf((await import("./container/create.ts")).createCommand, path),
 	),
 	diff: entry("Inspect changes to files or directories on a container's filesystem", async (path) =>
-		leaf((await import("./container/diff.ts")).diff, path),
+		leaf((await import("./view/diff.ts")).diff, path),
 	),
 	exec: entry("Execute a command in a running container", async (path) =>
 		leaf((await import("./container/exec.ts")).exec, path),
+	),
+	export: entry("Export a container's filesystem as a tar archive", async (path) =>
+		leaf((await import("./container/export.ts")).exportCommand, path),
 	),
 	images: entry("List images", async (path) => leaf((await import("./image/ls.ts")).images, path)),
 	info: entry("Display system-wide information", async (path) => leaf((await import("./system/info.ts")).info, path)),
@@ -44,14 +50,14 @@ export const VERBS = {
 	load: entry("Load an image from a tar archive or STDIN", async (path) =>
 		leaf((await import("./image/load.ts")).load, path),
 	),
-	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./container/logs.ts")).logs, path)),
+	logs: entry("Fetch the logs of a container", async (path) => leaf((await import("./view/logs.ts")).logs, path)),
 	pause: entry("Pause all processes within one or more containers", async (path) =>
 		leaf((await import("./container/pause.ts")).pause, path),
 	),
 	port: entry("List port mappings or a specific mapping for the container", async (path) =>
-		leaf((await import("./container/port.ts")).port, path),
+		leaf((await import("./view/port.ts")).port, path),
 	),
-	ps: entry("List containers", async (path) => leaf((await import("./container/ls.ts")).ps, path)),
+	ps: entry("List containers", async (path) => leaf((await import("./view/ls.ts")).ps, path)),
 	pull: entry("Download an image from a registry", async (path) => leaf((await import("./image/pull.ts")).pull, path)),
 	rename: entry("Rename a container", async (path) => leaf((await import("./container/rename.ts")).rename, path)),
 	restart: entry("Restart one or more containers", async (path) =>
@@ -69,7 +75,7 @@ export const VERBS = {
 		leaf((await import("./container/stop.ts")).stop, path),
 	),
 	top: entry("Display the running processes of a container", async (path) =>
-		leaf((await import("./container/top.ts")).top, path),
+		leaf((await import("./view/top.ts")).top, path),
 	),
 	unpause: entry("Unpause all processes within one or more containers", async (path) =>
 		leaf((await import("./container/unpause.ts")).unpause, path),

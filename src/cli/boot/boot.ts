@@ -178,7 +178,7 @@ class Machine {
 		const jobs = settings.containers.map((container) => newJob(container));
 		// First: while images are pulled somebody may want to look.
 		if (settings.console) jobs.unshift(newJob({ run: settings.console, whenEnded: "restart" }, true));
-		await Promise.all(jobs.map((job) => containers.run(job)));
+		await Promise.all([...jobs.map((job) => containers.run(job)), containers.startOthers()]);
 		const [uptime = ""] = readFileSync("/proc/uptime", "latin1").split(" ");
 		this.#say(
 			`ready ${uptime} s after the kernel: ${containers.count} of ${settings.containers.length} containers run`,

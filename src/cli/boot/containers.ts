@@ -15,13 +15,14 @@ import type { Ending } from "../../sys/machine.ts";
 import { rawMode } from "../../sys/terminal.ts";
 import type { Context } from "../command/command.ts";
 import { createOptions } from "../container/flags.ts";
-import { run } from "../container/run.ts";
-import { FlagError, HelpAsked, readFlags } from "../flags/flags.ts";
+import { FlagError } from "../flags/flags.ts";
 import { imageFor } from "../image/image-for.ts";
 import { ownStreams } from "../terminal/session.ts";
 import { atMost, describe, exitStatus, FIRST_DELAY_MS, isAlive, type Job, THIS } from "./job.ts";
+import { readRunFlags } from "./run-words.ts";
 
 const SIGHUP = 1;
+const LIVE = new Set(["running", "restarting"]);
 const NO_KEYS = new Uint8Array();
 const CONSOLE_SIZE = { rows: 24, columns: 80 };
 
@@ -83,6 +84,12 @@ export class BootContainers {
 				this.#host.say(messageOf(error)); // the others' names are to be free all the same
 			}
 		}
+	}
+
+	/** Those that are always to run (--restart). */
+	async startOthers(): Promise<void> {
+		const { startAtBoot } = await import("../../engine/container/start-at-boot.ts");
+		for (const { name, reason } of startAtBoot(this.#host.engine).failed) this.#host.say(`${name}: ${reason}`);
 	}
 
 	/** Runs one. What goes wrong is said, and the machine goes on. */
@@ -210,7 +217,7 @@ export class BootContainers {
 			try {
 				const { stopTimeout } = findContainer(engine.db, container.id).config;
 				const timeout = this.#killing ? 0 : atMost(stopTimeout);
-				await stop(engine, container.id, { timeout, signal: undefined });
+				await stop(engine, container.id, { timeout, signal: undefined, endsWithMachine: true });
 			} catch (error) {
 				say(`${container.name}: ${messageOf(error)}`);
 			}
@@ -227,7 +234,7 @@ export class BootContainers {
 		const own = new Set([...this.#running.values()].map(({ job }) => job.id));
 		return this.#engines()
 			.flatMap((engine) => listContainers(engine.db).map((container) => ({ engine, container })))
-			.filter(({ container: { id, state } }) => state.status === "running" && (all || own.has(id)))
+			.filter(({ container: { id, state } }) => LIVE.has(state.status) && (all || own.has(id)))
 			.toSorted((a, b) => (b.container.state.startedAt ?? 0) - (a.container.state.startedAt ?? 0));
 	}
 
@@ -236,14 +243,5 @@ export class BootContainers {
 	/** Closes the stores: the machine ends. */
 	close(): void {
 		for (const engine of this.#engines()) engine.db.close();
-	}
-}
-
-function readRunFlags(words: readonly string[]) {
-	try {
-		return readFlags(run.flags, words, { stopAtFirst: true, notYet: run.notYet ?? [] });
-	} catch (error) {
-		if (error instanceof HelpAsked) throw new EngineError("usage", "--help is for people: no image is named");
-		throw error;
 	}
 }

@@ -1,11 +1,11 @@
 /** `inspect`, `container inspect`, `image inspect` */
 
-import { inspectContainer } from "../../engine/container/inspect.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findImage } from "../../engine/image/find.ts";
 import { inspectImage } from "../../engine/image/inspect.ts";
 import { findNetwork } from "../../engine/network/find.ts";
 import { inspectNetwork } from "../../engine/network/list.ts";
+import { inspectContainer } from "../../engine/view/inspect.ts";
 import { inspectVolume } from "../../engine/volume/list.ts";
 import { EngineError } from "../../errors.ts";
 import { findContainer } from "../../store/containers.ts";

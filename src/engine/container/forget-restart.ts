@@ -23,6 +23,12 @@ export function forgetRestart(engine: Engine, { id, config, state }: Container):
 	if (monitor) endWaiting(monitor);
 }
 
+/** Of one that has been ended: whoever starts what is always to run starts it again. */
+export function forgetStop(engine: Engine, id: string): void {
+	using lock = engine.lock(id);
+	if (lock.container) recordState(engine, lock.container, { stopAsked: false });
+}
+
 /** The monitor only waits for the time of the next start; a command that is about to start it will find that it is not to. */
 function endWaiting({ pid, startTime: started }: { pid: number; startTime: number }): void {
 	using pidfd = startTime(pid) === started ? pidfdOpen(pid) : undefined;

@@ -4,7 +4,7 @@ import { listContainers } from "../../store/containers.ts";
 import type { Engine } from "../engine.ts";
 import { checkKeys, type Filters, labelMatches, passes, type Tests } from "../filters.ts";
 import { removeContainer } from "../settle/erase.ts";
-import { containerSizes } from "./sizes.ts";
+import { containerSizes } from "../view/sizes.ts";
 
 export interface PrunedContainers {
 	readonly ids: readonly string[];

@@ -7,32 +7,40 @@ import { findContainer } from "../../store/containers.ts";
 import { pidfdKill, pidfdOpen, poll, startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { reap } from "../settle/reap.ts";
-import { forgetRestart } from "./forget-restart.ts";
+import { forgetRestart, forgetStop } from "./forget-restart.ts";
 import { letGoOn } from "./pause.ts";
 
 const DEFAULT_TIMEOUT = 10;
 const NO_KEYS = new Uint8Array();
 
-/** Sends the stop signal, waits, and kills. `timeout` is in seconds; -1 waits for ever. */
-export async function stop(
-	engine: Engine,
-	nameOrId: string,
-	options: {
-		readonly timeout: number | undefined;
-		readonly signal: string | undefined;
-		/** Who ends it starts it again: its policy goes on. */
-		readonly isForRestart?: boolean;
-	},
-): Promise<void> {
+export interface StopOptions {
+	/** Seconds; -1: for ever; undefined: the container's own. */
+	readonly timeout: number | undefined;
+	/** undefined: the container's own. */
+	readonly signal: string | undefined;
+	/** Who ends it starts it again: its policy goes on. */
+	readonly isForRestart?: boolean;
+	/** The machine goes down: the next boot finds it as if nobody had stopped it. */
+	readonly endsWithMachine?: boolean;
+}
+
+/** Sends the stop signal, waits, and kills. */
+export async function stop(engine: Engine, nameOrId: string, options: StopOptions): Promise<void> {
 	const found = findContainer(engine.db, nameOrId);
+	if (stopSignalOf(found, options.signal) === undefined) {
+		throw new EngineError("invalid", `Invalid signal: ${options.signal}`);
+	}
 	if (!options.isForRestart) forgetRestart(engine, found);
 	const container = settled(engine, found);
-	if (container?.state.status !== "running") return;
-	const signal = stopSignalOf(container, options.signal);
-	if (signal === undefined) throw new EngineError("invalid", `Invalid signal: ${options.signal}`);
+	if (container?.state.status === "running") await end(engine, container, options);
+	if (options.endsWithMachine) forgetStop(engine, found.id);
+}
+
+async function end(engine: Engine, container: Container, options: StopOptions): Promise<void> {
+	const signal = stopSignalOf(container, options.signal) ?? SIGTERM;
 	const timeout = options.timeout ?? container.config.stopTimeout ?? DEFAULT_TIMEOUT;
-	if (timeout === 0) return killAndWait(engine, container);
-	await endAndReap(engine, container, signal, timeout);
+	if (timeout === 0) await killAndWait(engine, container);
+	else await endAndReap(engine, container, signal, timeout);
 }
 
 function stopSignalOf({ config }: Container, asked?: string): number | undefined {

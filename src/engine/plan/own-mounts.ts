@@ -4,7 +4,7 @@ import type { MountPoint } from "../../store/container-record.ts";
 import { nodeFs } from "../../sys/node.ts";
 import { ownTree } from "../../sys/own-tree.ts";
 import type { Engine } from "../engine.ts";
-import { volumes } from "./lazy.ts";
+import { volumeSource } from "../volume/mounts.ts";
 
 export const isGiven = ({ options }: MountPoint): boolean => options.includes("U");
 
@@ -23,9 +23,7 @@ const OF_THE_HOST = new Set(
 /** Throws EngineError for what is not to be given away. */
 export function giveMounts(engine: Engine, mounts: readonly MountPoint[], owner: { uid: number; gid: number }): void {
 	for (const mount of mounts.filter(isGiven)) {
-		const path = nodeFs().realpathSync(
-			mount.type === "volume" ? volumes().volumeSource(engine, mount.source) : mount.source,
-		);
+		const path = nodeFs().realpathSync(mount.type === "volume" ? volumeSource(engine, mount.source) : mount.source);
 		if (OF_THE_HOST.has(path)) {
 			throw new EngineError(
 				"invalid",

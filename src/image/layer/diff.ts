@@ -45,6 +45,8 @@ export interface DiffOptions {
 	readonly timesOfFilesOnly?: boolean;
 	/** It is no layer, but a directory as it is: nothing in it is a mark, holes of files stay, and it has an entry itself. */
 	readonly isPlain?: boolean;
+	/** What such a directory is called in the archive, where that is not "."; "": it has no entry itself. */
+	readonly as?: string;
 }
 
 export interface DiffSummary {
@@ -64,8 +66,9 @@ export function writeChangeset(
 ): DiffSummary {
 	using root = typeof directory === "string" ? openDir(directory) : openat2(directory, ".", O_RDONLY | O_DIRECTORY);
 	const walk = new Walk(sink, options);
-	if (options.isPlain) walk.root(root.number);
-	walk.directory(root.number, NOTHING);
+	const { isPlain, as = "." } = options;
+	if (isPlain && as !== "") walk.root(root.number, `${as}/`);
+	walk.directory(root.number, isPlain && as !== "" && as !== "." ? Buffer.from(`${as}/`) : NOTHING);
 	walk.end();
 	return walk.summary;
 }
@@ -96,11 +99,11 @@ class Walk {
 		for (const name of namesIn(dir).sort(Buffer.compare)) this.#entry(dir, prefix, name);
 	}
 
-	root(dir: number): void {
+	root(dir: number, path: string): void {
 		const stat = statFd(dir);
 		const xattrs = listXattrsOfOpen(dir);
 		const owned = { mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid, mtime: stat.mtimeSeconds };
-		this.#emit({ ...plainEntry("./", 0), ...owned, type: "directory", xattrs });
+		this.#emit({ ...plainEntry(path, 0), ...owned, type: "directory", xattrs });
 	}
 
 	end(): void {

@@ -57,6 +57,8 @@ export function splitPath(path: string): { parent: string; name: string } | unde
 export interface WriterOptions {
 	/** false: names that begin with ".wh." are names like others: the archive is no layer. */
 	readonly whiteouts?: boolean;
+	/** The directory is somebody's, not empty: what is a directory there and not in the archive, or the other way round, stays. */
+	readonly isMerge?: boolean;
 	/** Whose everything becomes; undefined: who the archive says. */
 	readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
 }
@@ -76,8 +78,9 @@ export class LayerWriter implements TarSink, Disposable {
 
 	readonly #options: WriterOptions;
 
-	constructor(directory: string, options: WriterOptions = {}) {
-		this.#root = openDir(directory);
+	/** `directory`: its path, or an open one. */
+	constructor(directory: string | number, options: WriterOptions = {}) {
+		this.#root = typeof directory === "string" ? openDir(directory) : openOwn(directory, ".");
 		this.#rootInherits = (fstat(this.#root.number).mode & S_ISGID) !== 0;
 		this.#options = options;
 	}
@@ -195,6 +198,8 @@ export class LayerWriter implements TarSink, Disposable {
 			const fd = tryOpenat2(dir, pathArg(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 			if (fd >= 0) new Fd(fd)[Symbol.dispose]();
 			else {
+				if (this.#options.isMerge)
+					throw new EngineError("conflict", `cannot overwrite non-directory "${name}" with directory`);
 				covered = this.#isWhiteout(dir, name);
 				this.#clear(dir, parent, name);
 				made = trySyscall("mkdirat", dir, pathArg(name), 0o700);
@@ -281,6 +286,8 @@ export class LayerWriter implements TarSink, Disposable {
 	#clear(dir: number, parent: string, name: string): void {
 		const gone = trySyscall("unlinkat", dir, pathArg(name), 0);
 		if (gone === 0 || gone === -ENOENT) return;
+		if (this.#options.isMerge)
+			throw new EngineError("conflict", `cannot overwrite directory "${name}" with non-directory`);
 		// The kept parent may lie in the tree that goes.
 		if (this.#parent && this.#parent.path !== parent) {
 			this.#parent.fd[Symbol.dispose]();

@@ -1,5 +1,5 @@
 /** `top` */
-import { top as processesOf } from "../../engine/container/top.ts";
+import { top as processesOf } from "../../engine/view/top.ts";
 import type { Command } from "../command/command.ts";
 import { print } from "../output/output.ts";
 import { forTerminal } from "../output/terminal.ts";

@@ -1,5 +1,5 @@
 /** `diff` */
-import { diff as changesOf } from "../../engine/container/diff.ts";
+import { diff as changesOf } from "../../engine/view/diff.ts";
 import type { Command } from "../command/command.ts";
 import { print } from "../output/output.ts";
 import { forTerminal } from "../output/terminal.ts";

@@ -1,8 +1,8 @@
 /** `ps` */
 
-import { list, shownStatus } from "../../engine/container/list.ts";
-import { containerSizes } from "../../engine/container/sizes.ts";
 import { shortId } from "../../engine/identifiers.ts";
+import { list, shownStatus } from "../../engine/view/list.ts";
+import { containerSizes } from "../../engine/view/sizes.ts";
 import type { ListedContainer } from "../../store/container-record.ts";
 import type { Command } from "../command/command.ts";
 import { bool, integer, listOf, text } from "../flags/flags.ts";

@@ -1,6 +1,6 @@
 /** `logs` */
 
-import { logs as readLogs } from "../../engine/container/logs.ts";
+import { logs as readLogs } from "../../engine/view/logs.ts";
 import { EngineError } from "../../errors.ts";
 import type { Command } from "../command/command.ts";
 import { bool, choice, text } from "../flags/flags.ts";

@@ -1,0 +1,98 @@
+/**
+ * The files of a container, running or not, to be read or written from outside. Of one that runs they are what it sees itself, with
+ * volumes and all that is mounted; of another, its own layer and the image's, and its volumes and directories of the host where
+ * they would be mounted. No path leads out of it: each is opened as by a process with that root directory (openat2(2),
+ * RESOLVE_IN_ROOT), whatever links its programs make meanwhile.
+ */
+import { EngineError } from "../../errors.ts";
+import { openWritableRootfs } from "../../image/layer/rootfs-view.ts";
+import type { Container } from "../../store/container-record.ts";
+import { getImage } from "../../store/images.ts";
+import { Fd } from "../../sys/fd.ts";
+import {
+	AT_FDCWD,
+	O_DIRECTORY,
+	O_NOFOLLOW,
+	O_PATH,
+	openat2,
+	openDir,
+	RESOLVE_IN_ROOT,
+	RESOLVE_NO_MAGICLINKS,
+	tryOpenat2,
+} from "../../sys/file.ts";
+import { existsSync } from "../../sys/fs.ts";
+import type { Engine } from "../engine.ts";
+import { layersOf } from "../plan/container-plan.ts";
+import { volumes } from "../plan/lazy.ts";
+import { runningPid } from "../running.ts";
+import { ensureDirectories } from "./create.ts";
+
+const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+
+interface Part {
+	/** Where in the container; "" is its root. */
+	readonly at: string;
+	readonly root: Fd;
+}
+
+export class ContainerTree implements Disposable {
+	/** Those that are deepest first. */
+	readonly #parts: readonly Part[];
+	readonly #lock: Disposable | undefined;
+
+	private constructor(parts: readonly Part[], lock: Disposable | undefined) {
+		this.#parts = parts;
+		this.#lock = lock;
+	}
+
+	/** One that does not run is not started meanwhile. */
+	static open(engine: Engine, id: string): ContainerTree {
+		const lock = engine.lock(id);
+		try {
+			const { container } = lock;
+			if (!container) throw new EngineError("not-found", `No such container: ${id}`);
+			const pid = runningPid(container);
+			if (pid === undefined) return new ContainerTree(partsOf(engine, container), lock);
+			const root = openat2(AT_FDCWD, `/proc/${pid}/root`, O_PATH | O_DIRECTORY);
+			if (runningPid(container) !== pid) throw new EngineError("not-running", `container ${id} is not running`);
+			lock[Symbol.dispose]();
+			return new ContainerTree([{ at: "", root }], undefined);
+		} catch (error) {
+			lock[Symbol.dispose]();
+			throw error;
+		}
+	}
+
+	/** Opens a place with O_PATH; undefined: there is none. `follow`: also a link that is last in it. */
+	tryOpen(path: string, follow: boolean): Fd | undefined {
+		const { part, rest } = this.#partOf(path);
+		const fd = tryOpenat2(part.root.number, rest, O_PATH | (follow ? 0 : O_NOFOLLOW), 0, IN_ROOT);
+		return fd < 0 ? undefined : new Fd(fd);
+	}
+
+	#partOf(path: string): { part: Part; rest: string } {
+		for (const part of this.#parts) {
+			if (path === part.at || part.at === "") return { part, rest: path === part.at ? "." : path };
+			if (path.startsWith(`${part.at}/`)) return { part, rest: path.slice(part.at.length + 1) };
+		}
+		throw new EngineError("failed", "a container has a root directory");
+	}
+
+	[Symbol.dispose](): void {
+		for (const { root } of this.#parts) root[Symbol.dispose]();
+		this.#lock?.[Symbol.dispose]();
+	}
+}
+
+/** What would be mounted, where it would be. A file is no directory to look in: it is found in the layer. */
+function partsOf(engine: Engine, container: Container): Part[] {
+	ensureDirectories(engine, container, () => getImage(engine.db, container.config.imageId)?.layers ?? []);
+	const { upper, work } = engine.paths.container(container.id);
+	const parts: Part[] = [{ at: "", root: openWritableRootfs(layersOf(engine, container), upper, work) }];
+	for (const { type, source, destination } of container.config.host.mounts) {
+		if (type !== "bind" && type !== "volume") continue;
+		const path = type === "bind" ? source : volumes().volumeSource(engine, source);
+		if (existsSync(`${path}/.`)) parts.push({ at: destination, root: openDir(path) });
+	}
+	return parts.toSorted((a, b) => b.at.length - a.at.length);
+}
