@@ -58,6 +58,7 @@ export function containerPaths(dir: string) {
 		resolvConf: `${dir}/resolv.conf`,
 		log: `${dir}/json.log`,
 		exit: `${dir}/exit`,
+		shm: `${dir}/shm`,
 		explain: `${dir}/plan.json`,
 	};
 }

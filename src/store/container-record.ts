@@ -53,10 +53,14 @@ export const HostConfig = v.object({
 	extraHosts: strings,
 	groupAdd: strings,
 	init: boolean,
+	/** "private", "shareable", "none", "host", "container:<id>" */
+	ipcMode: v.optional(string, "private"),
 	logDriver: oneOf(["json-file", "none"]),
 	mounts: v.array(MountPoint),
 	networkMode: string,
 	oomScoreAdj: number,
+	/** "": its own; "host", "container:<id>" */
+	pidMode: v.optional(string, ""),
 	/** `-p`: ports of the container, and where on the host each is wanted. */
 	portBindings: v.optional(
 		v.array(
@@ -106,6 +110,8 @@ export const HostConfig = v.object({
 	securityOpt: strings,
 	shmSize: number,
 	sysctls: stringMap,
+	/** "": its own; "host" */
+	utsMode: v.optional(string, ""),
 	ulimits: v.array(v.object({ name: string, soft: number, hard: number })),
 	/** "container[:ro]" */
 	volumesFrom: v.optional(strings, []),

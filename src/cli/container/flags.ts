@@ -9,6 +9,7 @@ import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "../flags/
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "../flags/parse-size.ts";
 import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
 import { explainFlag } from "./explain.ts";
+import { NAMESPACE_FLAGS, namespaceModes } from "./namespace-flags.ts";
 import { networksOf, parseNetwork } from "./network-flags.ts";
 
 /** The grammar of mounts, for a command line that has some. */
@@ -27,7 +28,6 @@ export const CONTAINER_FLAGS = {
 	"cap-add": list("Add Linux capabilities"),
 	"cap-drop": list("Drop Linux capabilities"),
 	"cgroup-parent": choice("Optional parent cgroup for the container", ""),
-	cgroupns: value("Cgroup namespace to use (host|private)", "string", parseCgroupns),
 	cidfile: text("Write the container ID to the file"),
 	"cpu-period": integer("Limit CPU CFS (Completely Fair Scheduler) period"),
 	"cpu-quota": integer("Limit CPU CFS (Completely Fair Scheduler) quota"),
@@ -36,6 +36,7 @@ export const CONTAINER_FLAGS = {
 	"cpuset-cpus": text("CPUs in which to allow execution (0-3, 0,1)"),
 	"cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
 	...DEVICE_FLAGS,
+	...NAMESPACE_FLAGS,
 	dns: listOf("Set custom DNS servers", "list", parseDns),
 	"dns-opt": hidden(list("Set DNS options")),
 	"dns-option": list("Set DNS options"),
@@ -108,11 +109,6 @@ function parseVolumeDriver(name: string): string {
 function parseLogDriver(name: string): "json-file" | "none" {
 	if (name === "json-file" || name === "none") return name;
 	throw new Error(`logging driver "${name}" is not supported: use json-file or none`);
-}
-
-function parseCgroupns(mode: string): "host" | "private" | undefined {
-	if (mode === "host" || mode === "private" || mode === "") return mode || undefined;
-	throw new Error("invalid cgroup mode: valid values are host, private and empty");
 }
 
 function parseSecurityOpt(option: string): string {
@@ -194,7 +190,7 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		capAdd: [...flags["cap-add"]],
 		capDrop: [...flags["cap-drop"]],
 		cgroupParent: flags["cgroup-parent"],
-		...(flags.cgroupns === undefined ? {} : { cgroupnsMode: flags.cgroupns }),
+		...namespaceModes(flags),
 		deviceCgroupRules: [...flags["device-cgroup-rule"]],
 		devices: [...flags.device],
 		dns: [...flags.dns],

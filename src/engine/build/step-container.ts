@@ -32,6 +32,7 @@ export function stepContainer(id: string, step: RunStep, interactive: boolean, t
 		privileged: step.privileged,
 		publishAllPorts: false,
 		readonlyRootfs: false,
+		...{ ipcMode: "private", pidMode: "", utsMode: "" },
 		restartPolicy: { name: "no", maximumRetryCount: 0 },
 		resources: { ...step.resources },
 		securityOpt: [],

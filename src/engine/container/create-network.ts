@@ -5,12 +5,18 @@ import type { Endpoint, EndpointSettings } from "../../store/endpoint-record.ts"
 import { BRIDGE } from "../../store/networks.ts";
 import type { Engine } from "../engine.ts";
 import { links, networks } from "../plan/lazy.ts";
-import { sharedNetwork } from "../plan/oci-config.ts";
+import { sharedNetwork, sharedWith } from "../plan/oci-config.ts";
 
-/** A container that is named for its network is known by its ID from then on. */
-export function ownOrShared(engine: Engine, { host }: { readonly host: HostConfig }): Pick<HostConfig, "networkMode"> {
-	const other = sharedNetwork(host.networkMode);
-	return { networkMode: other === undefined ? host.networkMode : `container:${findContainer(engine.db, other).id}` };
+/** A container that is named for one of its namespaces is known by its ID from then on. */
+export function ownOrShared(
+	engine: Engine,
+	{ host }: { readonly host: HostConfig },
+): Pick<HostConfig, "networkMode" | "ipcMode" | "pidMode"> {
+	const byId = (mode: string): string => {
+		const other = sharedWith(mode);
+		return other === undefined ? mode : `container:${findContainer(engine.db, other).id}`;
+	};
+	return { networkMode: byId(host.networkMode), ipcMode: byId(host.ipcMode), pidMode: byId(host.pidMode) };
 }
 
 /** Who shares a network shares the name in it. */

@@ -20,6 +20,7 @@ import { mergeEnvironment } from "../plan/environment.ts";
 import { limits, mountRules, volumeRules } from "../plan/lazy.ts";
 import { removeContainer } from "../settle/erase.ts";
 import { ANONYMOUS_LABEL } from "../volume/label.ts";
+import { checkNamespaces, hasHostName } from "./check-namespaces.ts";
 import { newEndpoint, ownOrShared, portWarnings, sharedHostname } from "./create-network.ts";
 import { resolveImageMounts } from "./image-mounts.ts";
 import { withImageVolumes } from "./image-volumes.ts";
@@ -68,6 +69,9 @@ export function create(
 ): Created {
 	const id = newId();
 	const { resources, warnings } = checked(engine, options.host.resources);
+	if (options.hostname !== undefined && options.host.utsMode === "host") {
+		throw new EngineError("invalid", "conflicting options: hostname and the UTS mode");
+	}
 	const networkMode = ownOrShared(engine, options);
 	const all = withImageVolumes(withVolumesFrom(engine, options.host), image.config);
 	const mounts = all.some(({ type }) => type === "image") ? resolveImageMounts(engine, all) : all;
@@ -166,7 +170,7 @@ function containerConfig(
 		user: options.user ?? defaults?.User ?? "",
 		workingDir: options.workingDir ?? defaults?.WorkingDir ?? "",
 		labels: { ...inheritedLabels(defaults?.Labels), ...options.labels },
-		hostname: options.hostname ?? (options.host.networkMode === "host" ? nodeOs().hostname() : shortId(id)),
+		hostname: options.hostname ?? (hasHostName(options.host) ? nodeOs().hostname() : shortId(id)),
 		domainname: options.domainname,
 		macAddress: options.macAddress,
 		tty: options.tty,
@@ -210,6 +214,7 @@ function validate(config: ContainerConfig, volumes: CreateOptions["volumes"]): v
 	if (config.stopSignal && parseSignal(config.stopSignal) === undefined) {
 		throw new EngineError("invalid", `Invalid signal: ${config.stopSignal}`);
 	}
+	checkNamespaces(host);
 	if (config.hostname.length > 63) throw new EngineError("invalid", `invalid hostname: ${config.hostname}`);
 	if (config.macAddress && !parseMac(config.macAddress)) {
 		throw new EngineError("usage", `${config.macAddress} is not a valid mac address`);
@@ -220,8 +225,6 @@ function validate(config: ContainerConfig, volumes: CreateOptions["volumes"]): v
 	if (host.shmSize < 0) throw new EngineError("invalid", "SHM size can not be less than 0");
 	if (host.mounts.length) mountRules().checkMounts(host.mounts);
 	for (const name in volumes) volumeRules().checkVolumeOptions(name, volumes[name]?.options ?? {});
-	const hostSysctl = host.networkMode === "host" && Object.keys(host.sysctls).find((name) => name.startsWith("net."));
-	if (hostSysctl) throw new EngineError("invalid", `sysctl "${hostSysctl}" not allowed in host network namespace`);
 	if (host.capAdd.length || host.capDrop.length) {
 		const { privileged, capAdd: add, capDrop: drop } = host;
 		containerCapabilities({ privileged, add, drop }, availableCapabilities());

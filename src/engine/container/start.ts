@@ -26,8 +26,9 @@ import type { BoundPorts } from "../network/publish.ts";
 import { layersOf, monitorOf, type PlanOptions, planOf, userOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
-import { links, network, ownership, publishing, volumeFileSystems, volumes } from "../plan/lazy.ts";
+import { links, network, ownership, publishing, sharedMemories, volumeFileSystems, volumes } from "../plan/lazy.ts";
 import { namespacesOf, sharedNetwork } from "../plan/oci-config.ts";
+import { sharedPidNamespace } from "../plan/shared.ts";
 import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
 
@@ -139,6 +140,7 @@ function prepare(engine: Engine, container: Container): Membership | undefined {
 	if (config.host.mounts.some(({ type }) => type === "volume")) {
 		volumeFileSystems().mountFileSystems(engine, container);
 	}
+	if (config.host.ipcMode === "shareable") sharedMemories().mountShared(engine, container);
 	return engine.cgroups?.create(state.cgroup, resourcesOf(config.host));
 }
 
@@ -149,15 +151,18 @@ function begin(
 	membership: Membership | undefined,
 	options: StartOptions,
 ): Launch {
+	const { host } = container.config;
 	using cgroup = membership?.directory === undefined ? undefined : openDir(membership.directory);
+	using pids = host.pidMode === "" ? undefined : sharedPidNamespace(engine, host);
+	const fds = [cgroup, pids].flatMap((fd) => (fd ? [fd.number] : []));
 	return new Launch({
 		header: {
-			cloneFlags: cloneFlags(namespacesOf(container.config.host)),
+			cloneFlags: cloneFlags(namespacesOf(host)),
 			cgroupFd: cgroup ? FIRST_PLAN_FD : -1,
-			pidNamespaceFd: -1,
+			pidNamespaceFd: pids ? FIRST_PLAN_FD + fds.length - 1 : -1,
 		},
 		monitor: monitorOf(engine, container),
-		fds: cgroup ? [cgroup.number] : [],
+		fds,
 		attachment: options.attachment,
 	});
 }

@@ -29,7 +29,7 @@ import { readImageFile } from "./image-file.ts";
 import { idMaps, network, trees, volumes } from "./lazy.ts";
 import { cgroupNamespace, ociConfig } from "./oci-config.ts";
 import { seccompFilter } from "./seccomp.ts";
-import { sharedFiles, sharedNamespaces } from "./shared.ts";
+import { sharedFiles, sharedMemory, sharedNamespaces } from "./shared.ts";
 
 /** How long a silent stream is waited for after the process has ended. */
 const QUIET_MS = 500;
@@ -94,6 +94,7 @@ export function planOf(
 		cgroupMounts: cgroups?.mounts(state.cgroup, !host.privileged, cgroupNamespace(host)) ?? [],
 		volumePath: (name) => volumes().volumeSource(engine, name),
 		isReadonlyVolume: (name) => volumes().isReadonlyVolume(engine, name),
+		sharedMemory: sharedMemory(engine, container),
 		devices: hostDevices(host),
 		isFile: isNoDirectory,
 		idMap: (option, source, root) => idMaps().idMapPath(option, source, root, user, held),

@@ -33,6 +33,9 @@ export const volumeFileSystems = () => require("../volume/file-system.ts") as ty
 /** Mounts whose files belong to somebody else in the container. */
 export const idMaps = () => require("./id-map.ts") as typeof import("./id-map.ts");
 
+/** Shared memory for other containers. */
+export const sharedMemories = () => require("./shared-memory.ts") as typeof import("./shared-memory.ts");
+
 /** Mounts that are given to the container's user. */
 export const ownership = () => require("./own-mounts.ts") as typeof import("./own-mounts.ts");
 

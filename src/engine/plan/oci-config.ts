@@ -25,6 +25,8 @@ export interface OciInputs {
 	readonly volumePath: (name: string) => string;
 	/** Whether a volume is another place's name, to be read alone. */
 	readonly isReadonlyVolume: (name: string) => boolean;
+	/** A directory of the host that is its /dev/shm; undefined: it has one of its own. */
+	readonly sharedMemory?: string | undefined;
 	/** Host devices of --device and --privileged. */
 	readonly devices: readonly Device[];
 	/** Whether the source, in `root` if there is one, is no directory. */
@@ -34,16 +36,22 @@ export interface OciInputs {
 }
 
 /** The kinds of namespaces (namespaces(7)) that a container gets new ones of. */
-export function namespacesOf({ networkMode, cgroupnsMode }: HostConfig): NamespaceKind[] {
-	const kinds: NamespaceKind[] = ["pid", "uts", "ipc", "mount"];
+export function namespacesOf({ networkMode, cgroupnsMode, ipcMode, pidMode, utsMode }: HostConfig): NamespaceKind[] {
+	const kinds: NamespaceKind[] = ["mount"];
+	if (pidMode === "") kinds.push("pid");
+	if (utsMode === "") kinds.push("uts");
+	if (ipcMode !== "host" && !sharedWith(ipcMode)) kinds.push("ipc");
 	if (cgroupnsMode !== "host") kinds.push("cgroup");
 	if (networkMode !== "host" && !sharedNetwork(networkMode)) kinds.push("network");
 	return kinds;
 }
 
-/** "container:<id>" → the ID of the container whose network it shares. */
-export const sharedNetwork = (networkMode: string): string | undefined =>
-	networkMode.startsWith("container:") ? networkMode.slice("container:".length) : undefined;
+/** "container:<id>" → the ID of the container whose namespace it shares. */
+export const sharedWith = (mode: string): string | undefined =>
+	mode.startsWith("container:") ? mode.slice("container:".length) : undefined;
+
+/** The same of the network. */
+export const sharedNetwork = sharedWith;
 
 /** Whose cgroup namespace it is in. */
 export const cgroupNamespace = ({ cgroupnsMode }: HostConfig): "own" | "host" =>
@@ -91,7 +99,7 @@ export function ociConfig(container: Container, inputs: OciInputs): RuntimeConfi
 		root: { readonly: host.readonlyRootfs },
 		process: processConfig(container, inputs),
 		mounts: allMounts(
-			defaultMounts(host.privileged, host.shmSize, inputs.cgroupMounts),
+			defaultMounts(host, inputs.cgroupMounts, inputs.sharedMemory),
 			ownFiles(inputs.files, host.readonlyRootfs),
 			host.mounts.filter(({ type }) => type !== "image").map((mount) => userMount(mount, inputs)),
 		),
@@ -129,7 +137,11 @@ const withDefaultDevices = (own: readonly Device[]): Device[] => [
 const TTY_GROUP = 5;
 
 /** docker's, in docker's order. */
-function defaultMounts(privileged: boolean, shmSize: number, cgroup: OciInputs["cgroupMounts"]): Mount[] {
+function defaultMounts(
+	{ privileged, shmSize, ipcMode }: HostConfig,
+	cgroup: OciInputs["cgroupMounts"],
+	sharedMemory: string | undefined,
+): Mount[] {
 	const mount = (destination: string, type: string, ...options: string[]): Mount => ({
 		destination,
 		type,
@@ -143,7 +155,10 @@ function defaultMounts(privileged: boolean, shmSize: number, cgroup: OciInputs["
 		mount("/sys", "sysfs", "nosuid", "noexec", "nodev", privileged ? "rw" : "ro"),
 		...cgroup.map((entry) => ({ ...entry, source: entry.source ?? entry.type })),
 		mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
-		{ ...mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", `size=${shmSize}`), source: "shm" },
+		...(sharedMemory === undefined
+			? [{ ...mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", `size=${shmSize}`), source: "shm" }]
+			: [{ ...mount("/dev/shm", "bind", "rbind", "nosuid", "noexec", "nodev"), source: sharedMemory }]
+		).filter(() => ipcMode !== "none"),
 	];
 }
 

@@ -14,7 +14,7 @@ import { readFileSync } from "../../sys/fs.ts";
 import { startTime } from "../../sys/process.ts";
 import { removeTree } from "../../sys/tree.ts";
 import type { Engine } from "../engine.ts";
-import { names, publishing, volumeFileSystems } from "../plan/lazy.ts";
+import { names, publishing, sharedMemories, volumeFileSystems } from "../plan/lazy.ts";
 import { removeEnded } from "./erase.ts";
 import { restartDelay } from "./restart-policy.ts";
 
@@ -108,6 +108,7 @@ export function release(engine: Engine, container: Container): void {
 	if (container.config.host.mounts.some(({ type }) => type === "volume")) {
 		volumeFileSystems().releaseFileSystems(engine, container);
 	}
+	if (container.config.host.ipcMode === "shareable") sharedMemories().unmountShared(engine, container);
 	removeTree(engine.paths.live(id));
 	dropLiveName(engine.paths, container);
 }
