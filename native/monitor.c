@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "monitor.h"
+#include "health.h"
 #include "init.h"
 #include "kernel.h"
 #include "title.h"
@@ -28,8 +29,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { F_TERMINAL = 1, F_STDIN = 2, F_STDIN_ONCE = 4, F_TIED = 8 }; /* n[0] of OP_MONITOR */
-enum { S_CONTROL = 1, S_LOG = 2, S_EXIT = 3, S_REAPER = 4 }; /* its strings; 0 is the id, for ps(1) */
+enum { F_TERMINAL = 1, F_STDIN = 2, F_STDIN_ONCE = 4, F_TIED = 8, F_HEALTH = 16 }; /* n[0] of OP_MONITOR */
+enum { S_CONTROL = 1, S_LOG = 2, S_EXIT = 3 }; /* its strings; 0 is the id, for ps(1); from 4 on the reaper's command */
 
 /* A failure before init runs is reported as one of operation 0, the monitor itself. */
 static void fail(struct client *c, int error)
@@ -53,7 +54,7 @@ static int control_socket(const char *dir)
 
 /* Closes all descriptors but 0 to 2 and those given (-1: none). In the new process, before its plan: what it may
  * reach through /proc/self/fd, a planted link reaches too (CVE-2024-21626). */
-static void close_others(const int *keep, int n)
+void close_others(const int *keep, int n)
 {
 	unsigned from = 3;
 	for (;;) {
@@ -67,6 +68,17 @@ static void close_others(const int *keep, int n)
 			return;
 		from = next + 1;
 	}
+}
+
+void as_new_process(const int *keep, int n)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } plain = { 0 };
+	for (int sig = 1; sig <= 64; sig++) /* ignored ones would stay ignored over execve(2); libc keeps two to itself */
+		syscall(SYS_rt_sigaction, sig, &plain, NULL, sizeof plain.mask);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	close_others(keep, n);
 }
 
 static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, struct client *first)
@@ -95,18 +107,12 @@ static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, stru
 	if (pid < 0)
 		fail(first, errno);
 	if (pid == 0) {
-		sigset_t none;
-		sigemptyset(&none);
-		struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } plain = { 0 };
-		for (int sig = 1; sig <= 64; sig++) /* ignored ones would stay ignored over execve(2); libc keeps two to itself */
-			syscall(SYS_rt_sigaction, sig, &plain, NULL, sizeof plain.mask);
-		sigprocmask(SIG_SETMASK, &none, NULL);
 		in.monitor = pair[1];
 		in.stdio[0] = pipes[0][0];
 		in.stdio[1] = pipes[1][1];
 		in.stdio[2] = pipes[2][1];
 		int keep[] = { in.monitor, in.stdio[0], in.stdio[1], in.stdio[2], p->pid_ns_fd };
-		close_others(keep, 5);
+		as_new_process(keep, 5);
 		init_run(p, &in);
 	}
 	close(pair[1]);
@@ -171,6 +177,7 @@ static void init_says(struct monitor *m, struct client *first)
 		m->init.fd = -1;
 		m->started = 1;
 		client_send(first, C_STARTED, (uint32_t)m->pid, 0);
+		health_begin(m);
 	}
 }
 
@@ -184,6 +191,7 @@ static void reap_children(struct monitor *m, struct client *first)
 		if (pid == m->pid) {
 			m->exited = 1;
 			m->status = status;
+			health_end(m);
 			if (m->slave >= 0)
 				close(m->slave); /* now the last close of the container's side is the end of its output */
 			m->slave = -1;
@@ -191,6 +199,8 @@ static void reap_children(struct monitor *m, struct client *first)
 				init_says(m, first);
 			record_exit(m);
 			clients_tell(m, C_EXITED, (uint32_t)status, 0, 0);
+		} else if (health_is(pid)) {
+			health_ended(m, status);
 		}
 }
 
@@ -212,6 +222,8 @@ static void dispatch(struct monitor *m, struct watch *w, struct client *first)
 		break;
 	case W_STREAM: stream_pump(m, w->owner); break;
 	case W_STDIN: stdin_drain(m); break;
+	case W_TIMER: health_tick(m); break;
+	case W_HEALTH: health_read(m); break;
 	}
 }
 
@@ -281,8 +293,8 @@ static int leased(struct monitor *m)
 }
 
 /* Waits for the plan. The descriptors that come with it get the lowest numbers that are free: 4 and on. NULL: the
- * command has ended, and needed no monitor. */
-static struct plan *receive_plan(int sock)
+ * command has ended, and needed no monitor. `last`: the highest of the descriptors. */
+static struct plan *receive_plan(int sock, int *last)
 {
 	struct control_msg msg = { CONTROL_VERSION, C_READY, (uint32_t)getpid(), 0 };
 	char space[CMSG_SPACE(4 * sizeof(int))];
@@ -293,6 +305,8 @@ static struct plan *receive_plan(int sock)
 	send(sock, &msg, sizeof msg, MSG_NOSIGNAL);
 	if (recvmsg(sock, &h, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof msg || msg.type != C_PLAN)
 		return NULL;
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+	*last = c ? 3 + (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int)) : 3;
 	if (h.msg_flags & MSG_CTRUNC || fstat(4, &st) < 0) /* more than there may be open files */
 		return NULL;
 	struct plan *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, 4, 0);
@@ -336,10 +350,15 @@ int monitor_main(int argc, char **argv)
 	title_take(argc, argv);
 	prctl(PR_SET_NAME, argv[0]);
 	leave_caller();
-	struct plan *p = receive_plan(3);
+	int last;
+	struct plan *p = receive_plan(3, &last);
 	if (!p)
 		return 1;
 	struct op *conf = plan_first(p);
+	m.plan = p;
+	m.conf = conf;
+	if (conf->n[0] & F_HEALTH)
+		health_open(last);
 	title_clear();
 	title_add("nanocontainer-monitor");
 	title_add(op_text(conf, 0));
@@ -374,7 +393,7 @@ int monitor_main(int argc, char **argv)
 	log_end(m.log);
 	m.drained = 1;
 	clients_tell(&m, C_EXITED, (uint32_t)m.status, 0, 1);
-	if (leased(&m) != 1 && conf->nstr > S_REAPER)
-		reap(conf, S_REAPER);
+	if (leased(&m) != 1)
+		reap(conf);
 	return 0;
 }

@@ -29,12 +29,13 @@ enum control_type {
 };
 enum { ATTACH_STDIN = 1, ATTACH_STDOUT = 2, ATTACH_STDERR = 4, ATTACH_LEASE = 8 };
 struct op; /* plan.h */
+struct plan;
 struct control_msg {
 	uint16_t version, type;
 	uint32_t a, b;
 };
 
-enum watch_kind { W_SIGNAL, W_INIT, W_LISTEN, W_CLIENT, W_CLIENT_IN, W_CLIENT_OUT, W_STREAM, W_STDIN };
+enum watch_kind { W_SIGNAL, W_INIT, W_LISTEN, W_CLIENT, W_CLIENT_IN, W_CLIENT_OUT, W_STREAM, W_STDIN, W_TIMER, W_HEALTH };
 struct watch {
 	enum watch_kind kind;
 	int fd;
@@ -88,11 +89,17 @@ struct monitor {
 	int log;
 	int slave;           /* of the pty, or -1 */
 	const char *exit_path;
+	struct plan *plan;
+	struct op *conf;     /* its own, the first of the plan */
 };
 
 /* watch.c */
 void watch_set(struct monitor *m, struct watch *w, uint32_t events);
 void watch_close(struct monitor *m, struct watch *w);
+
+/* In a new process, before its plan: signals as for a program, and no descriptors but 0 to 2 and those given. */
+void as_new_process(const int *keep, int n);
+void close_others(const int *keep, int n);
 
 int monitor_main(int argc, char **argv);
 
@@ -122,7 +129,8 @@ void record_exit(struct monitor *m);
 void reserve_exit(struct monitor *m);
 
 /* reaper.c */
-void reap(struct op *conf, uint32_t first);
+void reap(struct op *conf);
+void reaper_call(struct op *conf, const char *verb);
 
 /* log.c */
 void log_write(int fd, int which, const char *data, size_t len);

@@ -60,14 +60,41 @@ static int call(char **argv, long *ms)
 	return -1;
 }
 
-/* `first`: the first of the strings that are the command. */
-void reap(struct op *conf, uint32_t first)
+enum { FIRST = 4, MOST = 16 }; /* of the strings of OP_MONITOR that are the command: PROGRAM … internal reap ID */
+
+/* Returns how many words it has, 0 for none. */
+static int command(struct op *conf, char *argv[MOST])
 {
-	char *argv[16] = { 0 };
+	int n = 0;
+	for (uint32_t i = FIRST; i < conf->nstr && n < MOST - 1; i++)
+		argv[n++] = op_text(conf, i);
+	argv[n] = NULL;
+	return n;
+}
+
+/* Has NanoContainer do something with the container meanwhile, and does not wait for it. */
+void reaper_call(struct op *conf, const char *verb)
+{
+	char *argv[MOST];
+	int n = command(conf, argv);
+	if (n < 4 || fork() != 0)
+		return;
+	argv[n - 3] = (char *)verb; /* in the place of "internal reap" */
+	argv[n - 2] = argv[n - 1];
+	argv[n - 1] = NULL;
+	setsid();
+	if (chdir("/") == 0)
+		run(argv, 1);
+	_exit(127);
+}
+
+void reap(struct op *conf)
+{
+	char *argv[MOST];
 	long ms;
 
-	for (uint32_t i = first; i < conf->nstr && i - first < 15; i++)
-		argv[i - first] = op_text(conf, i);
+	if (command(conf, argv) == 0)
+		return;
 	syscall(SYS_close_range, 3u, ~0u, 0u); /* clients and streams: what is still to be told is told */
 	if (chdir("/") < 0) /* from the container's directory, which goes */
 		return;

@@ -44,6 +44,8 @@ export interface MonitorOptions {
 	readonly stdinOnce: boolean;
 	/** It is killed when the command that started it goes. */
 	readonly tied?: boolean;
+	/** The last of the descriptors is a file with health checks (engine/plan/health-plan.ts), which is whole before the plan runs. */
+	readonly health?: boolean;
 	/** How long a silent stream is waited for after the process has ended. */
 	readonly quietMs: number;
 }
@@ -51,7 +53,11 @@ export interface MonitorOptions {
 /** The configuration of the monitor, which is the plan's first operation (native/monitor.c reads it). */
 export function monitorOperation(options: MonitorOptions): Operation {
 	const flags =
-		(options.terminal ? 1 : 0) | (options.stdin ? 2 : 0) | (options.stdinOnce ? 4 : 0) | (options.tied ? 8 : 0);
+		(options.terminal ? 1 : 0) |
+		(options.stdin ? 2 : 0) |
+		(options.stdinOnce ? 4 : 0) |
+		(options.tied ? 8 : 0) |
+		(options.health ? 16 : 0);
 	const strings = [options.id, options.liveDir, options.log, options.exit, ...options.reaper];
 	return op.monitor(flags, options.quietMs, strings);
 }

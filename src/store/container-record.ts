@@ -118,6 +118,19 @@ export const HostConfig = v.object({
 });
 export type HostConfig = v.InferOutput<typeof HostConfig>;
 
+export const Healthcheck = v.object({
+	/** ["CMD", …], ["CMD-SHELL", text], ["NONE"] */
+	test: strings,
+	interval: number,
+	timeout: number,
+	startPeriod: number,
+	startInterval: number,
+	retries: number,
+	/** What happens to a container that turns unhealthy. */
+	onFailure: oneOf(["none", "kill", "restart", "stop"]),
+});
+export type Healthcheck = v.InferOutput<typeof Healthcheck>;
+
 export const ContainerConfig = v.object({
 	/** What the user typed. */
 	image: string,
@@ -136,6 +149,8 @@ export const ContainerConfig = v.object({
 	stdinOnce: boolean,
 	attach: v.array(oneOf(["stdin", "stdout", "stderr"])),
 	stopSignal: string,
+	/** The image's HEALTHCHECK, and `--health-…`. Times in nanoseconds; 0 and an empty test: docker's default, the image's. */
+	healthcheck: v.optional(Healthcheck),
 	stopTimeout: numberOrNull,
 	exposedPorts: strings,
 	volumes: strings,
@@ -146,7 +161,16 @@ export type ContainerConfig = v.InferOutput<typeof ContainerConfig>;
 
 /** What a list shows of it: a hundred whole configurations take 3 ms longer to check. */
 export const ListedConfig = v.object({
-	...v.pick(ContainerConfig, ["image", "imageId", "entrypoint", "cmd", "labels", "exposedPorts", "platform"]).entries,
+	...v.pick(ContainerConfig, [
+		"image",
+		"imageId",
+		"entrypoint",
+		"cmd",
+		"labels",
+		"exposedPorts",
+		"platform",
+		"healthcheck",
+	]).entries,
 	host: v.pick(HostConfig, ["networkMode", "mounts", "restartPolicy"]),
 });
 

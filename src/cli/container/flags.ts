@@ -9,6 +9,7 @@ import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "../flags/
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "../flags/parse-size.ts";
 import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
 import { explainFlag } from "./explain.ts";
+import { HEALTH_FLAGS, healthOptions } from "./health-flags.ts";
 import { NAMESPACE_FLAGS, namespaceModes } from "./namespace-flags.ts";
 import { networksOf, parseNetwork } from "./network-flags.ts";
 
@@ -37,6 +38,7 @@ export const CONTAINER_FLAGS = {
 	"cpuset-mems": text("MEMs in which to allow execution (0-3, 0,1)"),
 	...DEVICE_FLAGS,
 	...NAMESPACE_FLAGS,
+	...HEALTH_FLAGS,
 	dns: listOf("Set custom DNS servers", "list", parseDns),
 	"dns-opt": hidden(list("Set DNS options")),
 	"dns-option": list("Set DNS options"),
@@ -152,6 +154,7 @@ export function createOptions(flags: ContainerFlags, args: readonly string[], de
 		openStdin: flags.interactive,
 		attach: attachedStreams(flags, detached),
 		stopSignal: flags["stop-signal"],
+		healthcheck: healthOptions(flags),
 		stopTimeout: flags["stop-timeout"],
 		volumes: volumeSettings(flags.mount),
 		networks,

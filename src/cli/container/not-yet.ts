@@ -2,7 +2,6 @@
 
 const WINDOWS = "it is for Windows";
 const LEAVE = "leave it out";
-const HEALTH = "run the check from outside: exec CONTAINER COMMAND";
 
 /** Long name, with the short one or the value that asks for nothing, and the advice behind a blank. */
 export const CONTAINER_NOT_YET: readonly string[] = [
@@ -14,19 +13,12 @@ export const CONTAINER_NOT_YET: readonly string[] = [
 	"cpu-rt-runtime use --cpu-quota",
 	`disable-content-trust ${LEAVE}: no content trust is asked`,
 	"gpus name the devices: --device /dev/nvidia0",
-	`health-cmd ${HEALTH}`,
-	`health-interval ${HEALTH}`,
-	`health-retries ${HEALTH}`,
-	`health-start-interval ${HEALTH}`,
-	`health-start-period ${HEALTH}`,
-	`health-timeout ${HEALTH}`,
 	`io-maxbandwidth ${WINDOWS}`,
 	`io-maxiops ${WINDOWS}`,
 	`isolation=default ${WINDOWS}`,
 	"kernel-memory use --memory",
 	"log-opt use --log-driver none for a container that writes much",
 	"memory-swappiness use --memory-swap",
-	`no-healthcheck ${LEAVE}: no health check is run`,
 	`runtime ${LEAVE}: there is one`,
 	"storage-opt",
 	"use-api-socket",

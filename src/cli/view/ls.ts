@@ -1,6 +1,8 @@
 /** `ps` */
 
+import type { Engine } from "../../engine/engine.ts";
 import { shortId } from "../../engine/identifiers.ts";
+import { healthOf } from "../../engine/view/health.ts";
 import { list, shownStatus } from "../../engine/view/list.ts";
 import { containerSizes } from "../../engine/view/sizes.ts";
 import type { ListedContainer } from "../../store/container-record.ts";
@@ -45,7 +47,7 @@ export const ps: Command<typeof flags> = {
 		}
 		const sized = flags.size || /\.Size\b/.test(flags.format ?? "");
 		const rows = containers.map((container) => ({
-			...rowOf(container, flags["no-trunc"]),
+			...rowOf(engine, container, flags["no-trunc"]),
 			Size: sized ? sizeText(containerSizes(engine, container)) : "0B",
 		}));
 		const shape = flags.size ? { ...SHAPE, columns: [...SHAPE.columns, "Size"] } : SHAPE;
@@ -82,7 +84,7 @@ const COMMAND_WIDTH = 20;
 const MOUNT_WIDTH = 15;
 const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text);
 
-function rowOf(container: ListedContainer, full: boolean): Row {
+function rowOf(engine: Engine, container: ListedContainer, full: boolean): Row {
 	const { config, state } = container;
 	const command = [...(config.entrypoint ?? []), ...config.cmd]
 		.map((word) => (word.includes(" ") ? `'${word}'` : word))
@@ -96,7 +98,7 @@ function rowOf(container: ListedContainer, full: boolean): Row {
 		RunningFor: ago(container.created),
 		Ports: state.status === "running" ? portsOf(container) : "",
 		State: shownStatus(container),
-		Status: statusText(container),
+		Status: statusText(container, state.status === "running" ? healthOf(engine, container)?.status : undefined),
 		Names: container.name,
 		Labels: labelsText(config.labels),
 		Label: (name: string) => config.labels[name] ?? "",
@@ -119,11 +121,14 @@ function networksText({ config, state: { endpoints } }: ListedContainer): string
 	return mode === "host" || mode === "none" ? mode : ""; // of another container: that one tells
 }
 
+const healthText = (health: string | undefined): string =>
+	health === undefined ? "" : health === "starting" ? " (health: starting)" : ` (${health})`;
+
 /** "Up 5 minutes", "Exited (137) 2 hours ago". */
-export function statusText({ state }: Pick<ListedContainer, "state">, now = Date.now()): string {
+export function statusText({ state }: Pick<ListedContainer, "state">, health?: string, now = Date.now()): string {
 	switch (state.status) {
 		case "running":
-			return `Up ${humanDuration(now - (state.startedAt ?? now))}${state.paused ? " (Paused)" : ""}`;
+			return `Up ${humanDuration(now - (state.startedAt ?? now))}${state.paused ? " (Paused)" : healthText(health)}`;
 		case "restarting":
 			return `Restarting (${state.exitCode}) ${ago(state.finishedAt ?? now, now)}`;
 		case "exited":

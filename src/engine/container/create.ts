@@ -5,7 +5,13 @@ import { parseMac } from "../../network/ipam.ts";
 import { parseSignal } from "../../runtime/signals.ts";
 import { availableCapabilities } from "../../security/available.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
-import { type Container, type ContainerConfig, type HostConfig, NEW_STATE } from "../../store/container-record.ts";
+import {
+	type Container,
+	type ContainerConfig,
+	type Healthcheck,
+	type HostConfig,
+	NEW_STATE,
+} from "../../store/container-record.ts";
 import { insertContainer } from "../../store/containers.ts";
 import type { EndpointSettings } from "../../store/endpoint-record.ts";
 import type { ImageRecord } from "../../store/images.ts";
@@ -22,6 +28,7 @@ import { removeContainer } from "../settle/erase.ts";
 import { ANONYMOUS_LABEL } from "../volume/label.ts";
 import { checkNamespaces, hasHostName } from "./check-namespaces.ts";
 import { newEndpoint, ownOrShared, portWarnings, sharedHostname } from "./create-network.ts";
+import { mergedHealthcheck } from "./health-options.ts";
 import { resolveImageMounts } from "./image-mounts.ts";
 import { withImageVolumes } from "./image-volumes.ts";
 import { inheritedLabels } from "./own-labels.ts";
@@ -50,6 +57,7 @@ export interface CreateOptions {
 	readonly openStdin: boolean;
 	readonly attach: ContainerConfig["attach"];
 	readonly stopSignal: string | undefined;
+	readonly healthcheck: Healthcheck | undefined;
 	readonly stopTimeout: number | undefined;
 	/** By name, or the place of one that has none: for those volumes that are made for this container. */
 	readonly volumes: Readonly<Record<string, Pick<Volume, "labels" | "options">>>;
@@ -178,6 +186,7 @@ function containerConfig(
 		stdinOnce: options.openStdin && options.attach.includes("stdin"),
 		attach: options.attach,
 		stopSignal: options.stopSignal ?? defaults?.StopSignal ?? "",
+		healthcheck: mergedHealthcheck(options.healthcheck, defaults?.Healthcheck),
 		stopTimeout: options.stopTimeout ?? null,
 		exposedPorts: exposedPorts(Object.keys(defaults?.ExposedPorts ?? {}), options),
 		volumes: [...new Set([...Object.keys(defaults?.Volumes ?? {}), ...anonymousPlaces(options.host)])],

@@ -16,21 +16,32 @@ import { updateState } from "../../store/containers.ts";
 import { getImage } from "../../store/images.ts";
 import { putLiveRecord } from "../../store/live-records.ts";
 import { releaseAddresses } from "../../store/networks.ts";
-import { openDir } from "../../sys/file.ts";
+import type { Fd } from "../../sys/fd.ts";
+import { openDir, writeAll } from "../../sys/file.ts";
 import { mkdirSync, rmSync } from "../../sys/fs.ts";
-import { startTime } from "../../sys/process.ts";
+import { memfd, startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { publishingEndpoint } from "../network/gateway.ts";
 import { writeNamesFiles } from "../network/names-files.ts";
 import type { BoundPorts } from "../network/publish.ts";
-import { layersOf, monitorOf, type PlanOptions, planOf, userOf } from "../plan/container-plan.ts";
+import { healthcheckOf, layersOf, monitorOf, type PlanOptions, planOf, userOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
-import { links, network, ownership, publishing, sharedMemories, volumeFileSystems, volumes } from "../plan/lazy.ts";
+import {
+	healthPlans,
+	links,
+	network,
+	ownership,
+	publishing,
+	sharedMemories,
+	volumeFileSystems,
+	volumes,
+} from "../plan/lazy.ts";
 import { namespacesOf, sharedNetwork } from "../plan/oci-config.ts";
 import { sharedPidNamespace } from "../plan/shared.ts";
 import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
+import { inDockersWords } from "./start-words.ts";
 
 export interface Started extends Launched {
 	readonly container: Container;
@@ -67,8 +78,11 @@ export function start(engine: Engine, id: string, options: StartOptions): Starte
 		using ports = takePorts(engine, claimed);
 		if (ports) claimed = recordPorts(engine, claimed, ports);
 		const membership = prepare(engine, claimed);
-		launch = begin(engine, claimed, membership, options);
+		const check = healthcheckOf(claimed.config);
+		const health = check && held.use(memfd("health", new Uint8Array(), false));
+		launch = begin(engine, claimed, { membership, health }, options);
 		const plan = complete(engine, claimed, membership, { ...options, held });
+		if (check && health) writeAll(health.number, healthPlans().healthPlan(engine, claimed, check, membership), "");
 		let warnings: string[] = [];
 		const launched = launch.run(plan, (pid) => {
 			warnings = doFromOutside(engine, claimed, pid);
@@ -82,14 +96,6 @@ export function start(engine: Engine, id: string, options: StartOptions): Starte
 		undo(engine, claimed, told);
 		throw told;
 	}
-}
-
-/** A program that cannot be executed is told in the words of docker's four layers, which scripts look for. */
-function inDockersWords(error: unknown): unknown {
-	if (!(error instanceof EngineError) || !error.message.startsWith("exec")) return error;
-	if (error.code !== "command-not-found" && error.code !== "command-not-executable") return error;
-	const text = `failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ${error.message}: unknown`;
-	return new EngineError(error.code, text, { cause: error });
 }
 
 /** Records what will be taken (addresses, cgroup, links), and who is at it. */
@@ -148,7 +154,7 @@ function prepare(engine: Engine, container: Container): Membership | undefined {
 function begin(
 	engine: Engine,
 	container: Container,
-	membership: Membership | undefined,
+	{ membership, health }: { readonly membership: Membership | undefined; readonly health: Fd | undefined },
 	options: StartOptions,
 ): Launch {
 	const { host } = container.config;
@@ -162,7 +168,7 @@ function begin(
 			pidNamespaceFd: pids ? FIRST_PLAN_FD + fds.length - 1 : -1,
 		},
 		monitor: monitorOf(engine, container),
-		fds,
+		fds: health ? [...fds, health.number] : fds,
 		attachment: options.attachment,
 	});
 }

@@ -8,7 +8,7 @@ import { compilePlan } from "../../runtime/plan.ts";
 import { type ContainerUser, resolveUser } from "../../runtime/users.ts";
 import { availableCapabilities } from "../../security/available.ts";
 import { containerCapabilities } from "../../security/capabilities.ts";
-import type { Container, ContainerConfig } from "../../store/container-record.ts";
+import type { Container, ContainerConfig, Healthcheck } from "../../store/container-record.ts";
 import { getImage } from "../../store/images.ts";
 import { Fd } from "../../sys/fd.ts";
 import {
@@ -47,8 +47,13 @@ export function monitorOf({ paths, self }: Engine, { id, config }: Container): O
 		stdin: config.openStdin,
 		stdinOnce: config.stdinOnce,
 		quietMs: QUIET_MS,
+		health: healthcheckOf(config) !== undefined,
 	});
 }
+
+/** What is to be run in it now and then; undefined: nothing. */
+export const healthcheckOf = ({ healthcheck }: ContainerConfig): Healthcheck | undefined =>
+	healthcheck?.test[0]?.startsWith("CMD") ? healthcheck : undefined;
 
 /** The image's layers, as directories for overlay. */
 export function layersOf(engine: Engine, { config }: Container): string[] {

@@ -4,6 +4,7 @@ import { MASKED_PATHS, READONLY_PATHS } from "../../security/paths.ts";
 import type { Container, MountPoint } from "../../store/container-record.ts";
 import { layerPath } from "../../store/layers.ts";
 import type { Engine } from "../engine.ts";
+import { healthcheckView, healthView } from "./inspect-health.ts";
 import { networkSettings, portBindings } from "./inspect-network.ts";
 import { shownStatus } from "./list.ts";
 
@@ -32,6 +33,7 @@ export function inspectContainer(engine: Engine, container: Container): object {
 			Error: state.error,
 			StartedAt: time(state.startedAt),
 			FinishedAt: time(state.finishedAt),
+			...healthView(engine, container),
 		},
 		Image: config.imageId,
 		ResolvConfPath: files.resolvConf,
@@ -206,6 +208,7 @@ function configView({ config }: Container): object {
 		OnBuild: null,
 		Labels: config.labels,
 		...(config.stopSignal ? { StopSignal: config.stopSignal } : {}),
+		...(config.healthcheck ? { Healthcheck: healthcheckView(config.healthcheck) } : {}),
 		...(config.stopTimeout === null ? {} : { StopTimeout: config.stopTimeout }),
 	};
 }

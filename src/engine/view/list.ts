@@ -6,6 +6,7 @@ import { getImage } from "../../store/images.ts";
 import type { Engine } from "../engine.ts";
 import { type Filters, labelMatches, nameMatches, oneOf } from "../filters.ts";
 import { findImage } from "../image/find.ts";
+import { healthOf } from "./health.ts";
 
 export interface ListOptions {
 	readonly all: boolean;
@@ -59,7 +60,9 @@ const FILTERS: Readonly<Record<string, Test>> = {
 		const wanted = portsOf("publish", value);
 		return state.ports.some(({ hostPort, protocol }) => isAmong(wanted, hostPort, protocol));
 	},
-	health: (_, value) => oneOf("health", value, ["none", "starting", "healthy", "unhealthy"]) === "none",
+	health: (container, value, engine) =>
+		oneOf("health", value, ["none", "starting", "healthy", "unhealthy"]) ===
+		(container.state.status === "running" ? (healthOf(engine, container)?.status ?? "none") : "none"),
 	"is-task": (_, value) => ["false", "0"].includes(oneOf("is-task", value, ["true", "false", "1", "0"])),
 	isolation: (_, value) => value === "" || value === "default",
 };

@@ -73,6 +73,18 @@ const list = v.array(string);
 const listOf = v.nullish(list, []);
 const setOf = v.nullish(v.record(string, v.unknown()), {});
 
+const count = v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER)));
+
+/** docker's. Times in nanoseconds. */
+const Healthcheck = v.object({
+	Test: v.nullish(list),
+	Interval: count,
+	Timeout: count,
+	StartPeriod: count,
+	StartInterval: count,
+	Retries: count,
+});
+
 export const ImageConfig = v.object({
 	architecture: maybeString,
 	os: maybeString,
@@ -90,6 +102,7 @@ export const ImageConfig = v.object({
 			ExposedPorts: setOf,
 			Volumes: setOf,
 			StopSignal: maybeString,
+			Healthcheck: v.nullish(Healthcheck),
 		}),
 		{},
 	),
