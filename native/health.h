@@ -12,6 +12,9 @@ struct health_conf {
 };
 enum { ON_FAILURE_KILL = 1, ON_FAILURE_RESTART = 2, ON_FAILURE_STOP = 3 };
 
+/* In a process of its own: never returns. */
+void health_run(struct monitor *m, struct plan *plan, int timeout_ms, int out) __attribute__((noreturn));
+
 void health_open(int file);
 void health_begin(struct monitor *m);
 void health_tick(struct monitor *m);

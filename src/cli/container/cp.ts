@@ -1,5 +1,5 @@
 /** `cp` */
-import { copy, copyArchive, HOST, openSource, openTarget, openTree, type Tree } from "../../engine/container/copy.ts";
+import { copy, copyArchive, HOST, openSource, openTarget, openTree, type Tree } from "../../engine/files/copy.ts";
 import { EngineError } from "../../errors.ts";
 import { writeTree } from "../../image/layer/tree-archive.ts";
 import type { Fd } from "../../sys/fd.ts";

@@ -1,5 +1,5 @@
 /** `export` */
-import { exportContainer } from "../../engine/container/export.ts";
+import { exportContainer } from "../../engine/files/export.ts";
 import { isTerminal } from "../../sys/terminal.ts";
 import type { Command } from "../command/command.ts";
 import { text } from "../flags/flags.ts";

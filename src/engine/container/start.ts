@@ -27,21 +27,15 @@ import type { BoundPorts } from "../network/publish.ts";
 import { healthcheckOf, layersOf, monitorOf, type PlanOptions, planOf, userOf } from "../plan/container-plan.ts";
 import { resourcesOf } from "../plan/devices.ts";
 import { doBeforehand, doFromOutside } from "../plan/from-outside.ts";
-import {
-	healthPlans,
-	links,
-	network,
-	ownership,
-	publishing,
-	sharedMemories,
-	volumeFileSystems,
-	volumes,
-} from "../plan/lazy.ts";
+import { links, network, ownership, publishing, sharedMemories, volumeFileSystems, volumes } from "../plan/lazy.ts";
 import { namespacesOf, sharedNetwork } from "../plan/oci-config.ts";
 import { sharedPidNamespace } from "../plan/shared.ts";
 import { release, withoutLeases } from "../settle/reap.ts";
 import { ensureDirectories } from "./create.ts";
 import { inDockersWords } from "./start-words.ts";
+
+/** For a container that is checked. */
+const healthPlans = () => require("../plan/health-plan.ts") as typeof import("../plan/health-plan.ts");
 
 export interface Started extends Launched {
 	readonly container: Container;

@@ -33,9 +33,6 @@ export const volumeFileSystems = () => require("../volume/file-system.ts") as ty
 /** Mounts whose files belong to somebody else in the container. */
 export const idMaps = () => require("./id-map.ts") as typeof import("./id-map.ts");
 
-/** Health checks. */
-export const healthPlans = () => require("./health-plan.ts") as typeof import("./health-plan.ts");
-
 /** Shared memory for other containers. */
 export const sharedMemories = () => require("./shared-memory.ts") as typeof import("./shared-memory.ts");
 

@@ -27,6 +27,7 @@ import { makedev, S_IFBLK, S_IFCHR, S_IFIFO, setTimes, tryStatAt, typeOf } from 
 import { removeTreeAt } from "../../sys/tree.ts";
 import type { TarEntry } from "../tar/header.ts";
 import type { TarSink } from "../tar/reader.ts";
+import { splitPath } from "./entry-path.ts";
 
 const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
@@ -39,20 +40,8 @@ const PLAIN_MODE = 0o755;
 const S_ISGID = 0o2000;
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
-/**
- * Splits an entry's path into parent and name, cleaned of ".", "//" and "..": one that would climb above the root stays in
- * it, as a process with that root directory would (path_resolution(7)). undefined for the root itself.
- */
-export function splitPath(path: string): { parent: string; name: string } | undefined {
-	const parts: string[] = [];
-	for (const part of path.split("/")) {
-		if (part === "" || part === ".") continue;
-		if (part === "..") parts.pop();
-		else parts.push(part);
-	}
-	const name = parts.pop();
-	return name === undefined ? undefined : { parent: parts.join("/"), name };
-}
+const cannotOverwrite = (what: string, name: string, by: string): EngineError =>
+	new EngineError("conflict", `cannot overwrite ${what} "${name}" with ${by}`);
 
 export interface WriterOptions {
 	/** false: names that begin with ".wh." are names like others: the archive is no layer. */
@@ -78,7 +67,6 @@ export class LayerWriter implements TarSink, Disposable {
 
 	readonly #options: WriterOptions;
 
-	/** `directory`: its path, or an open one. */
 	constructor(directory: string | number, options: WriterOptions = {}) {
 		this.#root = typeof directory === "string" ? openDir(directory) : openOwn(directory, ".");
 		this.#rootInherits = (fstat(this.#root.number).mode & S_ISGID) !== 0;
@@ -198,8 +186,7 @@ export class LayerWriter implements TarSink, Disposable {
 			const fd = tryOpenat2(dir, pathArg(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 			if (fd >= 0) new Fd(fd)[Symbol.dispose]();
 			else {
-				if (this.#options.isMerge)
-					throw new EngineError("conflict", `cannot overwrite non-directory "${name}" with directory`);
+				if (this.#options.isMerge) throw cannotOverwrite("non-directory", name, "directory");
 				covered = this.#isWhiteout(dir, name);
 				this.#clear(dir, parent, name);
 				made = trySyscall("mkdirat", dir, pathArg(name), 0o700);
@@ -286,8 +273,7 @@ export class LayerWriter implements TarSink, Disposable {
 	#clear(dir: number, parent: string, name: string): void {
 		const gone = trySyscall("unlinkat", dir, pathArg(name), 0);
 		if (gone === 0 || gone === -ENOENT) return;
-		if (this.#options.isMerge)
-			throw new EngineError("conflict", `cannot overwrite directory "${name}" with non-directory`);
+		if (this.#options.isMerge) throw cannotOverwrite("directory", name, "non-directory");
 		// The kept parent may lie in the tree that goes.
 		if (this.#parent && this.#parent.path !== parent) {
 			this.#parent.fd[Symbol.dispose]();

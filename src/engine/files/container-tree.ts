@@ -21,11 +21,11 @@ import {
 	tryOpenat2,
 } from "../../sys/file.ts";
 import { existsSync } from "../../sys/fs.ts";
+import { ensureDirectories } from "../container/create.ts";
 import type { Engine } from "../engine.ts";
 import { layersOf } from "../plan/container-plan.ts";
 import { volumes } from "../plan/lazy.ts";
 import { runningPid } from "../running.ts";
-import { ensureDirectories } from "./create.ts";
 
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
