@@ -6,6 +6,7 @@ import { readFileSync } from "../sys/fs.ts";
 import { fileSystemType } from "../sys/stat.ts";
 import type { DeviceRule } from "./device-bpf.ts";
 import type { Resources } from "./resources.ts";
+import type { Usage } from "./usage.ts";
 
 export interface CgroupDriver {
 	readonly version: 1 | 2;
@@ -32,6 +33,8 @@ export interface CgroupDriver {
 	oomKilled(path: CgroupPath): boolean;
 	/** Stops all processes in it, or lets them go on; returns when they have stopped. Throws EngineError where the kernel cannot. */
 	freeze(path: CgroupPath, frozen: boolean): void;
+	/** What it has used so far; zeros where nobody counts. */
+	usage(path: CgroupPath): Usage;
 	/** Pids of the processes in it and in the cgroups that the container has made below. */
 	processes(path: CgroupPath): number[];
 	/** Kills every process in it and removes it; repeatable. The kernel needs a moment to let the last process go, which is waited for. */

@@ -13,6 +13,7 @@ import { hasControl, makeDirectory, readControl, readProcesses, removeDirectory,
 import type { CgroupDriver, CgroupMount, CgroupPath, Hierarchies, Membership, Tree } from "./driver.ts";
 import { freezeV1, freezeV2 } from "./freezer.ts";
 import { type Resources, type Setting, settingsV1, WEIGHT_FILES } from "./resources.ts";
+import { usageV1 } from "./usage.ts";
 
 export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 	const rootOf = (controller: string): string | undefined =>
@@ -82,6 +83,11 @@ export function cgroupV1({ unified, v1: trees }: Hierarchies): CgroupDriver {
 			if (unified) freezeV2(`${unified}/${path}`, frozen);
 			else freezeV1(freezer && `${freezer}/${path}`, frozen);
 		},
+		usage: (path) =>
+			usageV1((controller) => {
+				const root = rootOf(controller);
+				return root && `${root}/${path}`;
+			}),
 		processes(path) {
 			const [root] = unified ? [unified] : trees.map((tree) => tree.root).filter((one) => existsSync(`${one}/${path}`));
 			return root ? readProcesses(`${root}/${path}`) : [];

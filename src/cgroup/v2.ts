@@ -6,9 +6,12 @@ import { hasControl, makeDirectory, readControl, readProcesses, removeDirectory,
 import type { CgroupDriver, CgroupPath, Membership } from "./driver.ts";
 import { freezeV2 } from "./freezer.ts";
 import { type Resources, type Setting, settingsV2, WEIGHT_FILES } from "./resources.ts";
+import { usageV2 } from "./usage.ts";
 
 export function cgroupV2(root: string): CgroupDriver {
 	const controllers = new Set(readControl(`${root}/cgroup.controllers`).split(" ").filter(Boolean));
+	/** Those that tell what a container uses (`stats`), whether it is limited or not. */
+	const counted = ["memory", "pids", "io"].filter((name) => controllers.has(name));
 	const dir = (path: CgroupPath): string => `${root}/${path}`;
 	const settingsOf = (resources: Resources): Setting[] =>
 		settingsV2(resources).filter((setting) => controllers.has(setting.controller));
@@ -20,7 +23,7 @@ export function cgroupV2(root: string): CgroupDriver {
 		hasIoWeight: () => controllers.has("io") && weighsIo(root),
 		create(path, resources: Resources) {
 			const settings = settingsOf(resources);
-			enableControllers(root, path, new Set(settings.map((setting) => setting.controller)));
+			enableControllers(root, path, new Set([...counted, ...settings.map((setting) => setting.controller)]));
 			makeDirectory(dir(path));
 			try {
 				for (const setting of settings) apply(dir(path), setting);
@@ -49,6 +52,7 @@ export function cgroupV2(root: string): CgroupDriver {
 		},
 		oomKilled: (path) => /^oom_kill [1-9]/m.test(readControl(`${dir(path)}/memory.events`)),
 		freeze: (path, frozen) => freezeV2(dir(path), frozen),
+		usage: (path) => usageV2(dir(path)),
 		processes: (path) => readProcesses(dir(path)),
 		remove: (path) => removeDirectory(dir(path)),
 	};

@@ -20,7 +20,6 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	secret: SWARM,
 	service: SWARM,
 	stack: SWARM,
-	stats: "the limits and their use are in /sys/fs/cgroup of the container",
 	swarm: SWARM,
 	tag: "build or pull under the name",
 	trust: "no content trust is asked",

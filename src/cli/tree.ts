@@ -46,6 +46,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			rm: VERBS.rm,
 			run: VERBS.run,
 			start: VERBS.start,
+			stats: VERBS.stats,
 			stop: VERBS.stop,
 			top: VERBS.top,
 			unpause: VERBS.unpause,

@@ -71,6 +71,9 @@ export const VERBS = {
 	start: entry("Start one or more stopped containers", async (path) =>
 		leaf((await import("./container/start.ts")).start, path),
 	),
+	stats: entry("Display a live stream of container(s) resource usage statistics", async (path) =>
+		leaf((await import("./view/stats.ts")).stats, path),
+	),
 	stop: entry("Stop one or more running containers", async (path) =>
 		leaf((await import("./container/stop.ts")).stop, path),
 	),

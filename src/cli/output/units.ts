@@ -31,14 +31,18 @@ export function timestamp(ms: number): string {
 	return `${iso.slice(0, 10)} ${iso.slice(11, 19)} +0000 UTC`;
 }
 
-/** Decimal, at most four significant digits: "1.98MB", "164MB", "0B". */
-export function humanSize(bytes: number): string {
-	const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+/** Decimal, three significant digits: "1.98MB", "164MB", "0B". */
+export const humanSize = (bytes: number): string => scaled(bytes, 1000, ["B", "kB", "MB", "GB", "TB", "PB"], 3);
+
+/** Binary, four significant digits: "1.5MiB", "7.637GiB". */
+export const binarySize = (bytes: number): string => scaled(bytes, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"], 4);
+
+function scaled(bytes: number, step: number, units: readonly string[], digits: number): string {
 	let value = bytes;
 	let unit = 0;
-	while (value >= 1000 && unit < units.length - 1) {
-		value /= 1000;
+	while (value >= step && unit < units.length - 1) {
+		value /= step;
 		unit++;
 	}
-	return `${Number(value.toPrecision(value >= 1000 ? 4 : 3))}${units[unit]}`;
+	return `${Number(value.toPrecision(value >= 1000 ? 4 : digits))}${units[unit]}`;
 }
