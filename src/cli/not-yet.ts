@@ -3,7 +3,6 @@
 const SWARM = "there is no swarm: one host";
 
 const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
-	commit: "build an image from a Dockerfile",
 	compose: "run the containers one by one",
 	context: "there is one engine, this program: leave --context out",
 	events: "ask ps, or follow one container with logs --follow",

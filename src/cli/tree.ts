@@ -29,6 +29,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 		summary: "Manage containers",
 		members: {
 			attach: VERBS.attach,
+			commit: VERBS.commit,
 			cp: VERBS.cp,
 			create: VERBS.create,
 			diff: VERBS.diff,

@@ -24,6 +24,9 @@ export const VERBS = {
 	build: entry("Build an image from a Dockerfile", async (path) =>
 		leaf((await import("./build/build.ts")).build, path),
 	),
+	commit: entry("Create a new image from a container's changes", async (path) =>
+		leaf((await import("./container/commit.ts")).commit, path),
+	),
 	cp: entry("Copy files/folders between a container and the local filesystem", async (path) =>
 		leaf((await import("./container/cp.ts")).cp, path),
 	),

@@ -109,6 +109,7 @@ export function planOf(
 		layers,
 		upper: files.upper,
 		work: files.work,
+		plainOverlay: true, // so that `commit`, `diff` and `cp` find all of it in its own layer
 		mountpoint: paths.rootfs,
 		overlayLayersOneByOne: overlayLayersOneByOne(),
 		cgroupJoins: membership?.procs ?? [],

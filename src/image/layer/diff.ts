@@ -45,6 +45,8 @@ export interface DiffOptions {
 	readonly timesOfFilesOnly?: boolean;
 	/** It is no layer, but a directory as it is: nothing in it is a mark, holes of files stay, and it has an entry itself. */
 	readonly isPlain?: boolean;
+	/** A container has it: nothing is taken off it. */
+	readonly isLive?: boolean;
 	/** What such a directory is called in the archive, where that is not "."; "": it has no entry itself. */
 	readonly as?: string;
 }
@@ -196,7 +198,7 @@ class Walk {
 		for (const key of [...kept.keys()]) {
 			if (!key.startsWith(OVERLAY)) continue;
 			kept.delete(key);
-			if (key !== OPAQUE) removeXattr(dir, name, key);
+			if (key !== OPAQUE && !this.#options.isLive) removeXattr(dir, name, key);
 		}
 		return { kept, opaque };
 	}
