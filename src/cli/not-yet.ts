@@ -4,7 +4,6 @@ const SWARM = "there is no swarm: one host";
 
 const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	compose: "run the containers one by one",
-	context: "there is one engine, this program: leave --context out",
 	events: "ask ps, or follow one container with logs --follow",
 	history: "image inspect shows the layers",
 	import: "ADD the archive in a Dockerfile: FROM scratch",

@@ -13,10 +13,12 @@ interface Group {
 	readonly aliases: Readonly<Record<string, string>>;
 }
 
-const inspectOf = (type: "container" | "image" | "network" | "volume"): Entry =>
+const inspectOf = (type: "image" | "network" | "volume"): Entry =>
 	entry(`Display detailed information on one or more ${type}s`, async () =>
 		leaf((await import("./system/inspect.ts")).inspectOnly(type)),
 	);
+
+const contexts = () => import("./system/context.ts");
 
 const BUILDER = {
 	build: VERBS.build,
@@ -35,7 +37,9 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			diff: VERBS.diff,
 			exec: VERBS.exec,
 			export: VERBS.export,
-			inspect: inspectOf("container"),
+			inspect: entry("Display detailed information on one or more containers", async () =>
+				leaf((await import("./system/inspect.ts")).inspectContainers()),
+			),
 			kill: VERBS.kill,
 			logs: VERBS.logs,
 			ls: VERBS.ps,
@@ -125,6 +129,23 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			update: entry("Update a volume (cluster volumes only)", async () =>
 				leaf((await import("./volume/update.ts")).update),
 			),
+		},
+		aliases: { list: "ls", remove: "rm" },
+	},
+	context: {
+		summary: "Manage contexts",
+		members: {
+			create: entry("Create a context", async () => leaf((await contexts()).contextChange("create"))),
+			export: entry("Export a context", async () => leaf((await contexts()).contextChange("export"))),
+			import: entry("Import a context", async () => leaf((await contexts()).contextChange("import"))),
+			inspect: entry("Display detailed information on one or more contexts", async () =>
+				leaf((await contexts()).contextInspect),
+			),
+			ls: entry("List contexts", async () => leaf((await contexts()).contextLs)),
+			rm: entry("Remove one or more contexts", async () => leaf((await contexts()).contextChange("rm"))),
+			show: entry("Print the name of the current context", async () => leaf((await contexts()).contextShow)),
+			update: entry("Update a context", async () => leaf((await contexts()).contextChange("update"))),
+			use: entry("Set the current docker context", async () => leaf((await contexts()).contextUse)),
 		},
 		aliases: { list: "ls", remove: "rm" },
 	},

@@ -3,12 +3,13 @@
 import type { EngineOptions } from "../../engine/engine.ts";
 import { DEFAULT_ROOT, DEFAULT_RUN } from "../../paths.ts";
 import { nodeOs, nodePath } from "../../sys/node.ts";
-import { bool, readFlags, text } from "../flags/flags.ts";
+import { bool, FlagError, readFlags, text } from "../flags/flags.ts";
 
 export const GLOBAL_FLAGS = {
 	root: text("Directory of images, containers and volumes (default /var/lib/nanocontainer)"),
 	run: text("Directory of what lives until the next boot (default /run/nanocontainer)"),
 	config: text("Directory of the client's config.json (default ~/.docker)"),
+	context: text('Name of the engine: "default", which is this program', "c"),
 	debug: bool("Say what is done, and show stack traces", "D"),
 	version: bool("Print version information and quit", "v"),
 	help: bool("Print usage"),
@@ -24,12 +25,32 @@ export interface GlobalOptions {
 	readonly help: boolean;
 }
 
+const NO_DAEMON = "there is no daemon to be reached, this program is the engine";
+
+/** docker's ways to name another engine. Its variables are for what is called by its name. */
+function checkEngine(context: string | undefined, { DOCKER_HOST, DOCKER_CONTEXT }: NodeJS.ProcessEnv): void {
+	const other = context ?? (isCalledDocker() ? DOCKER_CONTEXT : undefined);
+	if (other && other !== "default") {
+		throw new FlagError(
+			`context ${JSON.stringify(other)} not found: there is one engine, this program, and its context is "default"`,
+		);
+	}
+	if (DOCKER_HOST && isCalledDocker()) throw new FlagError(`DOCKER_HOST is set (${DOCKER_HOST}): ${NO_DAEMON}`);
+}
+
+const isCalledDocker = (): boolean => programName(process.argv0) === "docker";
+
 /** Splits the command line: global flags, and the rest from the command's name on. */
 export function readGlobal(argv: readonly string[]): { options: GlobalOptions; rest: readonly string[] } {
 	const { flags, args, given } = readFlags(GLOBAL_FLAGS, argv, {
 		stopAtFirst: true,
-		notYet: ["host/H", "tls", "tlsverify", "context/c", "log-level/l"],
+		notYet: [
+			`host/H ${NO_DAEMON}`,
+			...["tls", "tlscacert", "tlscert", "tlskey", "tlsverify"].map((name) => `${name} ${NO_DAEMON}`),
+			"log-level/l say --debug",
+		],
 	});
+	checkEngine(flags.context, process.env);
 	const root = absolute(flags.root ?? (process.env["NANOCONTAINER_ROOT"] || DEFAULT_ROOT));
 	// Another root has another run directory, unless told: two stores must not meet in one.
 	const beside =

@@ -20,6 +20,6 @@ export const CONTAINER_NOT_YET: readonly string[] = [
 	"log-opt use --log-driver none for a container that writes much",
 	"memory-swappiness use --memory-swap",
 	`runtime ${LEAVE}: there is one`,
-	"storage-opt",
-	"use-api-socket",
+	"storage-opt give it a volume of a size: --mount type=volume,volume-opt=type=tmpfs",
+	"use-api-socket there is no daemon's socket",
 ];

@@ -23,7 +23,7 @@ export const start: Command<typeof flags> = {
 	usage: "[OPTIONS] CONTAINER [CONTAINER...]",
 	summary: "Start one or more stopped containers",
 	flags,
-	notYet: ["checkpoint", "checkpoint-dir"],
+	notYet: ["checkpoint processes are not kept over their end", "checkpoint-dir processes are not kept over their end"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: async (context, { flags, args }) => {
 		const engine = await context.engine();

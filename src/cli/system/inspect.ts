@@ -6,12 +6,13 @@ import { inspectImage } from "../../engine/image/inspect.ts";
 import { findNetwork } from "../../engine/network/find.ts";
 import { inspectNetwork } from "../../engine/network/list.ts";
 import { inspectContainer } from "../../engine/view/inspect.ts";
+import { containerSizes } from "../../engine/view/sizes.ts";
 import { inspectVolume } from "../../engine/volume/list.ts";
 import { EngineError } from "../../errors.ts";
 import { findContainer } from "../../store/containers.ts";
 import { getVolume } from "../../store/volumes.ts";
 import type { Command } from "../command/command.ts";
-import { text } from "../flags/flags.ts";
+import { bool, text } from "../flags/flags.ts";
 import { complain, print } from "../output/output.ts";
 import { compileTemplate } from "../output/template.ts";
 import { forTerminal } from "../output/terminal.ts";
@@ -23,9 +24,11 @@ const isKind = (text: string): text is Kind => (KINDS as readonly string[]).incl
 
 const flags = {
 	format: text("Format output using a custom template: 'json' or 'TEMPLATE' (Go's text/template)", "f"),
+	size: bool("Display total file sizes if the type is container", "s"),
 	type: text("Only inspect objects of the given type"),
 };
 const ownFlags = { format: flags.format };
+const containerFlags = { ...ownFlags, size: bool("Display total file sizes", "s") };
 
 export const inspect: Command<typeof flags> = {
 	name: "inspect",
@@ -33,33 +36,40 @@ export const inspect: Command<typeof flags> = {
 	usage: "[OPTIONS] NAME|ID [NAME|ID...]",
 	summary: "Return low-level information on NanoContainer objects",
 	flags,
-	notYet: ["size/s"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: async (context, { flags, args }) => {
 		if (flags.type !== undefined && !isKind(flags.type)) {
 			complain(`unknown type: "${flags.type}": must be one of "${KINDS.join('", "')}"\n`);
 			return 1;
 		}
-		return inspectAll(await context.engine(), args, flags.type ? [flags.type] : KINDS, flags.format);
+		return inspectAll(await context.engine(), args, flags.type ? [flags.type] : KINDS, flags);
 	},
 };
 
+const ofKind = (kind: Kind) => ({
+	name: `${kind} inspect`,
+	aliases: [],
+	usage: `[OPTIONS] ${kind.toUpperCase()} [${kind.toUpperCase()}...]`,
+	summary: `Display detailed information on one or more ${kind}s`,
+	notYet: NOT_YET[kind],
+	args: { min: 1, max: Number.POSITIVE_INFINITY },
+});
+
 /** The same for one kind. */
-export function inspectOnly(kind: Kind): Command<typeof ownFlags> {
-	return {
-		name: `${kind} inspect`,
-		aliases: [],
-		usage: `[OPTIONS] ${kind.toUpperCase()} [${kind.toUpperCase()}...]`,
-		summary: `Display detailed information on one or more ${kind}s`,
-		flags: ownFlags,
-		notYet: NOT_YET[kind],
-		args: { min: 1, max: Number.POSITIVE_INFINITY },
-		run: async (context, { flags, args }) => inspectAll(await context.engine(), args, [kind], flags.format),
-	};
-}
+export const inspectOnly = (kind: Exclude<Kind, "container">): Command<typeof ownFlags> => ({
+	...ofKind(kind),
+	flags: ownFlags,
+	run: async (context, { flags, args }) => inspectAll(await context.engine(), args, [kind], flags),
+});
+
+export const inspectContainers = (): Command<typeof containerFlags> => ({
+	...ofKind("container"),
+	flags: containerFlags,
+	run: async (context, { flags, args }) => inspectAll(await context.engine(), args, ["container"], flags),
+});
 
 const NOT_YET: Readonly<Record<Kind, readonly string[]>> = {
-	container: ["size/s"],
+	container: [],
 	image: ["platform"],
 	network: ["verbose/v there are no services of a swarm to tell of"],
 	volume: [],
@@ -69,13 +79,13 @@ function inspectAll(
 	engine: Engine,
 	names: readonly string[],
 	kinds: readonly Kind[],
-	format: string | undefined,
+	{ format, size = false }: { readonly format: string | undefined; readonly size?: boolean },
 ): number {
 	const found: object[] = [];
 	const errors: string[] = [];
 	for (const name of names) {
 		try {
-			found.push(lookUp(engine, name, kinds));
+			found.push(lookUp(engine, name, kinds, size));
 		} catch (error) {
 			if (!(error instanceof EngineError)) throw error;
 			errors.push(error.message);
@@ -101,7 +111,7 @@ function inspectAll(
 	return errors.length ? 1 : 0;
 }
 
-const LOOK_UP: Readonly<Record<Kind, (engine: Engine, name: string) => object | undefined>> = {
+const LOOK_UP: Readonly<Record<Kind, (engine: Engine, name: string, size: boolean) => object | undefined>> = {
 	container: containerOf,
 	image: imageOf,
 	network: networkOf,
@@ -115,9 +125,9 @@ const MISSING: Readonly<Record<Kind, (name: string) => string>> = {
 	volume: (name) => `get ${name}: no such volume`,
 };
 
-function lookUp(engine: Engine, name: string, kinds: readonly Kind[]): object {
+function lookUp(engine: Engine, name: string, kinds: readonly Kind[], size: boolean): object {
 	for (const kind of kinds) {
-		const object = LOOK_UP[kind](engine, name);
+		const object = LOOK_UP[kind](engine, name, size);
 		if (object) return object;
 	}
 	const [only, more] = kinds;
@@ -128,9 +138,13 @@ function lookUp(engine: Engine, name: string, kinds: readonly Kind[]): object {
 	throw new EngineError("not-found", what);
 }
 
-function containerOf(engine: Engine, name: string): object | undefined {
+function containerOf(engine: Engine, name: string, size: boolean): object | undefined {
 	try {
-		return inspectContainer(engine, findContainer(engine.db, name));
+		const container = findContainer(engine.db, name);
+		const view = inspectContainer(engine, container);
+		if (!size) return view;
+		const { own, total } = containerSizes(engine, container);
+		return { ...view, SizeRw: own, SizeRootFs: total };
 	} catch (error) {
 		if (error instanceof EngineError && error.code === "not-found") return undefined;
 		throw error;
