@@ -33,7 +33,6 @@ const MEMBERS_NOT_YET: Readonly<Record<string, string>> = {
 	"buildx ls": ONE_BUILDER,
 	"buildx rm": ONE_BUILDER,
 	"buildx use": ONE_BUILDER,
-	"system df": "builder du, and ps --size",
 };
 
 /** What is said of a command that is docker's and not here; undefined: docker has none of that name either. */

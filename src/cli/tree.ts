@@ -159,6 +159,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
 			check: entry("Check every blob and layer against its digest, and the records against the disk", async () =>
 				leaf((await import("./system/check.ts")).systemCheck),
 			),
+			df: entry("Show docker disk usage", async () => leaf((await import("./system/df.ts")).df)),
 			info: VERBS.info,
 			prune: entry("Remove unused data", async () => leaf((await import("./system/prune.ts")).prune)),
 		},

@@ -18,6 +18,10 @@ export interface FileStat {
 	readonly uid: number;
 	readonly gid: number;
 	readonly size: number;
+	/** On the disk, of 512 bytes. */
+	readonly blocks: number;
+	/** Of the file system that it is on. */
+	readonly device: string;
 	/** Names it has. */
 	readonly links: number;
 	/** Device and number: the same for every name of one file. */
@@ -87,6 +91,11 @@ class DecodedStat implements FileStat {
 	readonly #ctime = wide(0x60);
 	readonly #ctimeNs = words[0x68 / 4] ?? 0;
 
+	readonly blocks = wide(0x30);
+
+	get device(): string {
+		return `${this.#deviceMajor}:${this.#deviceMinor}`;
+	}
 	get inode(): string {
 		return `${this.#deviceMajor}:${this.#deviceMinor}:${this.#numberHigh}:${this.#number}`;
 	}
