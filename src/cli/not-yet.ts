@@ -5,7 +5,6 @@ const SWARM = "there is no swarm: one host";
 const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	compose: "run the containers one by one",
 	events: "ask ps, or follow one container with logs --follow",
-	history: "image inspect shows the layers",
 	import: "ADD the archive in a Dockerfile: FROM scratch",
 	login: "write the credentials into config.json, as docker login does",
 	logout: "take the credentials out of config.json",
@@ -19,7 +18,6 @@ const COMMANDS_NOT_YET: Readonly<Record<string, string>> = {
 	service: SWARM,
 	stack: SWARM,
 	swarm: SWARM,
-	tag: "build or pull under the name",
 	trust: "no content trust is asked",
 };
 

@@ -42,6 +42,9 @@ export const VERBS = {
 	export: entry("Export a container's filesystem as a tar archive", async (path) =>
 		leaf((await import("./container/export.ts")).exportCommand, path),
 	),
+	history: entry("Show the history of an image", async (path) =>
+		leaf((await import("./image/history.ts")).history, path),
+	),
 	images: entry("List images", async (path) => leaf((await import("./image/ls.ts")).images, path)),
 	info: entry("Display system-wide information", async (path) => leaf((await import("./system/info.ts")).info, path)),
 	inspect: entry("Return low-level information on NanoContainer objects", async (path) =>
@@ -79,6 +82,9 @@ export const VERBS = {
 	),
 	stop: entry("Stop one or more running containers", async (path) =>
 		leaf((await import("./container/stop.ts")).stop, path),
+	),
+	tag: entry("Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE", async (path) =>
+		leaf((await import("./image/tag.ts")).tag, path),
 	),
 	top: entry("Display the running processes of a container", async (path) =>
 		leaf((await import("./view/top.ts")).top, path),
