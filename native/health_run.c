@@ -29,6 +29,8 @@ static void aim(struct monitor *m, struct plan *plan, int pidfd)
 	}
 }
 
+/* The helper is in the container's root before its child can be seen in there: who may trace (CAP_SYS_PTRACE) would find the host's
+ * behind /proc/<pid>/root. */
 static pid_t program(struct monitor *m, struct plan *plan, int out, int pair[2])
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, m->pid, 0);
@@ -37,14 +39,16 @@ static pid_t program(struct monitor *m, struct plan *plan, int out, int pair[2])
 
 	if (pidfd < 0 || setns(pidfd, CLONE_NEWPID) < 0)
 		return -1;
-	aim(m, plan, pidfd);
 	if (m->plan->cgroup_fd >= 0) {
 		args.flags = NC_CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)m->plan->cgroup_fd;
 	}
+	aim(m, plan, pidfd);
+	if (init_until(plan, &in, OP_SETNS) < 0)
+		return -1;
 	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
 	if (pid == 0) {
-		int keep[] = { in.monitor, out, pidfd };
+		int keep[] = { in.monitor, out, in.root };
 		as_new_process(keep, 3);
 		init_run(plan, &in);
 	}

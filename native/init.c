@@ -91,6 +91,28 @@ static int64_t now_ns(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
+static struct op *operation(struct plan *p, uint32_t index)
+{
+	struct op *o = plan_first(p);
+	while (index--)
+		o = op_next(o);
+	return o;
+}
+
+/* Runs the plan as far as, and with, the operation `code`: where a process begins it, and its child goes on. 0, or -errno */
+int init_until(struct plan *p, struct init *in, uint32_t code)
+{
+	for (struct op *o = operation(p, in->index); in->index < p->nops; o = op_next(o)) {
+		int r = o->code < OP_COUNT ? ops[o->code](in, o) : -ENOSYS;
+		if (r < 0)
+			return r;
+		in->index++;
+		if (o->code == code)
+			return 0;
+	}
+	return -ENOENT;
+}
+
 void init_run(struct plan *p, struct init *in)
 {
 	char go;
@@ -100,9 +122,9 @@ void init_run(struct plan *p, struct init *in)
 	if (recv(in->monitor, &go, 1, 0) != 1)
 		_exit(127);
 	int64_t *times = (int64_t *)((char *)p + p->results);
-	struct op *o = plan_first(p);
+	struct op *o = operation(p, in->index);
 	umask(0); /* modes in the plan are exact; OP_UMASK sets the container's own */
-	for (in->index = 0; in->index < p->nops; in->index++, o = op_next(o)) {
+	for (; in->index < p->nops; in->index++, o = op_next(o)) {
 		int64_t start = now_ns();
 		r = o->code < OP_COUNT ? ops[o->code](in, o) : -ENOSYS;
 		times[in->index] = now_ns() - start;

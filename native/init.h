@@ -12,7 +12,7 @@ struct init {
 	int monitor;   /* socket to the monitor: sync words, the pty master, failures */
 	int stdio[3];  /* the container's ends of its standard streams, or -1 */
 	int tty;       /* slave side of the pty, or -1 */
-	uint32_t index; /* of the operation that runs */
+	uint32_t index; /* of the operation that runs; of the first, before it does */
 	int trees[256];  /* what OP_TREE has taken, for OP_BIND */
 	struct plan *plan;
 };
@@ -79,4 +79,5 @@ int attach_in_root(struct init *, int mount_fd, const char *target);
 int go_to_top(void);
 int change_root(int dir);
 void init_run(struct plan *, struct init *) __attribute__((noreturn));
+int init_until(struct plan *, struct init *, uint32_t code);
 #endif

@@ -68,7 +68,8 @@ static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, stru
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		fail(first, errno);
 	/* setns(2): a process joins a pid namespace only through its children */
-	if (p->pid_ns_fd >= 0 && setns(p->pid_ns_fd, CLONE_NEWPID) < 0)
+	int own = p->pid_ns_fd >= 0 ? open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) : -1;
+	if (p->pid_ns_fd >= 0 && (own < 0 || setns(p->pid_ns_fd, CLONE_NEWPID) < 0))
 		fail(first, errno);
 	if (p->cgroup_fd >= 0) {
 		args.flags |= NC_CLONE_INTO_CGROUP;
@@ -86,6 +87,10 @@ static pid_t start_init(struct monitor *m, struct plan *p, struct op *conf, stru
 		as_new_process(keep, 5);
 		init_run(p, &in);
 	}
+	/* what else the monitor starts (checks, the reaper) is none of that namespace's business */
+	if (own >= 0 && setns(own, CLONE_NEWPID) < 0)
+		fail(first, errno);
+	close(own);
 	close(pair[1]);
 	m->init = watch_of(W_INIT, pair[0], NULL);
 	watch_set(m, &m->init, EPOLLIN);

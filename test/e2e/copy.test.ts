@@ -202,7 +202,7 @@ describe("a container that runs", () => {
 		await host.ok("cp", "-a", `${dir}/one`, "runs:/kept");
 		const stat = (path: string) => host.ok("exec", "runs", "stat", "-c", "%u:%g %a %Y", path);
 		expect([await stat("/root-owned"), await stat("/kept")]).toEqual([
-			"0:0 4750 1000000000",
+			"0:0 750 1000000000",
 			"1000:1001 4750 1000000000",
 		]);
 		await host.ok("cp", "-a", "runs:/kept", `${dir}/kept`);

@@ -105,7 +105,7 @@ describe("--restart", () => {
 		expect(await told("server", "{{.State.Status}}")).toBe("exited");
 		await host.ok("rm", "server");
 	});
-	test("run waits for the first end only; wait for the last", async () => {
+	test("run and wait tell the first end; the logs are of all", async () => {
 		const first = await host.nc(
 			"run",
 			"--name",

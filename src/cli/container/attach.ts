@@ -30,6 +30,10 @@ export const attach: Command<typeof flags> = {
 			complain("You cannot attach to a stopped container, start it first\n");
 			return 1;
 		}
+		if (container.state.paused) {
+			complain("You cannot attach to a paused container, unpause it first\n");
+			return 1;
+		}
 		const { tty, openStdin } = container.config;
 		const stdin = openStdin && !flags["no-stdin"];
 		if (stdin && tty && !isTerminal(0)) {

@@ -95,6 +95,7 @@ async function copyIn(context: Context, from: string, container: string, to: str
 
 /** undefined: it is no directory. */
 function existingDirectory(tree: Tree, path: string): Fd | undefined {
+	tree.checkWritable(path);
 	const place = tree.tryOpen(path, true);
 	if (!place) throw new EngineError("not-found", tree.missing(path));
 	if (isDirectory(fstat(place.number).mode)) return place;

@@ -124,7 +124,8 @@ async function runContainer(context: Context, flags: RunFlags, args: readonly st
 							stdout: streams.includes("stdout"),
 							stderr: streams.includes("stderr"),
 						},
-						{ tty, keys, lease: true },
+						// A command that is stopped must not keep its container from going on.
+						{ tty, keys, lease: container.config.host.restartPolicy.name === "no" },
 					),
 			terminalSize: terminalSize(tty),
 			known: container,

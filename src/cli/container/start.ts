@@ -36,6 +36,9 @@ export const start: Command<typeof flags> = {
 		const failed = new Set(args);
 		const code = await forEachName(args, (name) => {
 			const container = findContainer(engine.db, name);
+			if (container.state.paused) {
+				throw new EngineError("conflict", "cannot start a paused container, try unpause instead");
+			}
 			if (container.state.status !== "running") startUnlessRunning(engine, container.id);
 			failed.delete(name);
 			return name;

@@ -53,6 +53,7 @@ export function jsonName(value: object, name: string): string {
  */
 const UNSET: Readonly<Record<string, unknown>> = {
 	...{ Health: null, Healthcheck: null, ExposedPorts: null, Volumes: null, OnBuild: null, StopTimeout: null },
+	...{ Interval: 0, Timeout: 0, StartPeriod: 0, StartInterval: 0, Retries: 0 },
 	...{ StopSignal: "", Shell: null, MacAddress: "", Annotations: null, SizeRw: null, SizeRootFs: null, Tmpfs: null },
 	...{ Name: "", Driver: "", NetworkDisabled: false },
 	...{ Sysctls: null, StorageOpt: null, CpuCount: 0, CpuPercent: 0, CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0 },

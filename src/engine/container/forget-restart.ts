@@ -9,12 +9,12 @@ import type { Engine } from "../engine.ts";
 import { recordState } from "../running.ts";
 
 export function forgetRestart(engine: Engine, { id, config, state }: Container): void {
-	if (config.host.restartPolicy.name === "no" && state.status !== "restarting") return;
+	if (config.host.restartPolicy.name === "no" && state.status !== "restarting" && !state.restartAsked) return;
 	using lock = engine.lock(id);
 	const { container } = lock;
 	if (!container) return;
 	if (container.state.status !== "restarting") {
-		recordState(engine, container, { stopAsked: true });
+		recordState(engine, container, { stopAsked: true, restartAsked: null, restartAt: null });
 		return;
 	}
 	const { monitor } = container.state;

@@ -6,7 +6,7 @@ import { startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { recordState, runningPid } from "../running.ts";
 import { start } from "./start.ts";
-import { stop } from "./stop.ts";
+import { DEFAULT_TIMEOUT, stop } from "./stop.ts";
 
 const DETACHED = { attachment: undefined, terminalSize: { rows: 0, columns: 0 } };
 
@@ -20,7 +20,7 @@ export async function restart(
 	options: { readonly timeout: number | undefined; readonly signal: string | undefined },
 ): Promise<readonly string[]> {
 	const { id } = findContainer(engine.db, nameOrId);
-	noteRestart(engine, id);
+	noteRestart(engine, id, options.timeout);
 	await stop(engine, id, { ...options, isForRestart: true });
 	try {
 		return start(engine, id, DETACHED).warnings;
@@ -32,11 +32,18 @@ export async function restart(
 }
 
 /** On record before it ends: whoever sees its end then knows that it is to go on. */
-function noteRestart(engine: Engine, id: string): void {
+function noteRestart(engine: Engine, id: string, timeout: number | undefined): void {
 	using lock = engine.lock(id);
 	if (!lock.container || runningPid(lock.container) === undefined) return;
-	recordState(engine, lock.container, { restartAsked: { pid: process.pid, startTime: startTime(process.pid) ?? 0 } });
+	const seconds = timeout ?? lock.container.config.stopTimeout ?? DEFAULT_TIMEOUT;
+	recordState(engine, lock.container, {
+		restartAsked: { pid: process.pid, startTime: startTime(process.pid) ?? 0 },
+		restartAt: seconds < 0 ? null : Date.now() + (seconds + MARGIN) * 1000,
+	});
 }
+
+/** Seconds that an end takes besides. */
+const MARGIN = 10;
 
 /** Starts who waits for it; once, however many try. What fails then is on record, and not tried again, as by docker. */
 export function startAgain(engine: Engine, id: string): void {
@@ -54,7 +61,8 @@ export function startAgain(engine: Engine, id: string): void {
 export function startWhenDue(engine: Engine, id: string): number | undefined {
 	const { state } = getContainer(engine.db, id) ?? {};
 	if (state?.status !== "restarting") return undefined;
-	const left = (state.restartAt ?? 0) - Date.now();
+	// No longer than was meant, whatever becomes of the clock.
+	const left = Math.min((state.restartAt ?? 0) - Date.now(), state.restartDelay);
 	if (left > 0) return Math.ceil(left);
 	startAgain(engine, id);
 	return undefined;

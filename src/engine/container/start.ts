@@ -225,7 +225,7 @@ function undo(engine: Engine, container: Container, error: unknown): void {
 				: 128;
 	const state: ContainerState = {
 		...container.state,
-		status: container.state.restartDelay > 0 ? "exited" : "created",
+		status: container.state.startedAt === null ? "created" : "exited",
 		monitor: null,
 		restartAsked: null,
 		...withoutLeases(container.state),

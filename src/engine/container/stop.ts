@@ -10,7 +10,8 @@ import { reap } from "../settle/reap.ts";
 import { forgetRestart, forgetStop } from "./forget-restart.ts";
 import { letGoOn } from "./pause.ts";
 
-const DEFAULT_TIMEOUT = 10;
+/** docker's, in seconds. */
+export const DEFAULT_TIMEOUT = 10;
 const NO_KEYS = new Uint8Array();
 
 export interface StopOptions {
@@ -82,7 +83,8 @@ async function endAndReap(engine: Engine, container: Container, signal: number, 
 			await within(-1, monitor, pidfd.number);
 		}
 	}
-	monitor?.reaped({ isFinal: !reap(engine, container.id) || container.state.restartAsked !== null });
+	const goesOn = reap(engine, container.id);
+	monitor?.reaped({ isFinal: !goesOn || container.state.restartAsked !== null });
 }
 
 const STEP_MS = 1000;
@@ -116,6 +118,11 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 		if (!(error instanceof EngineError)) throw error;
 		throw new EngineError(error.code, `cannot kill container: ${nameOrId}: ${error.message}`);
 	}
+	const isEnd = signal === SIGKILL || signal === stopSignalOf(container);
+	if (isEnd && container.state.status === "restarting") {
+		forgetRestart(engine, container);
+		return;
+	}
 	const { init } = container.state;
 	using pidfd = container.state.status === "running" && init ? pidfdOpen(init.pid) : undefined;
 	if (!init || !pidfd || startTime(init.pid) !== init.startTime) {
@@ -124,7 +131,6 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 			`cannot kill container: ${nameOrId}: container ${container.id} is not running`,
 		);
 	}
-	const isEnd = signal === SIGKILL || signal === stopSignalOf(container);
 	if (isEnd) forgetRestart(engine, container);
 	pidfdKill(pidfd.number, signal);
 	if (isEnd) letGoOn(engine, container);
@@ -137,5 +143,6 @@ function awaitReaped(engine: Engine, container: Container, pidfd: number): void 
 	monitor?.attach({ detachKeys: NO_KEYS, lease: true });
 	if (monitor) while (!["exited", "closed"].includes(monitor.nextBlocking().type));
 	else poll(pidfd, -1);
-	monitor?.reaped({ isFinal: !reap(engine, container.id) });
+	const goesOn = reap(engine, container.id);
+	monitor?.reaped({ isFinal: !goesOn });
 }

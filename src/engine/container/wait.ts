@@ -8,25 +8,22 @@ import { reap } from "../settle/reap.ts";
 
 /** How often who has no monitor that could tell is looked at. */
 const LOOK_EVERY_MS = 100;
-const RECORDED_MS = 5;
 const RUNS = ["starting", "running", "restarting"];
 
 /** Returns its exit code: at once, if it does not run. Throws EngineError for who is not there, and the signal's reason. */
 export async function wait(engine: Engine, nameOrId: string, signal?: AbortSignal): Promise<number> {
 	const { id } = findContainer(engine.db, nameOrId);
-	let last = 0;
 	for (;;) {
 		signal?.throwIfAborted();
 		const container = getContainer(engine.db, id);
-		if (!container) return last; // --rm
+		if (!container) return 0; // removed meanwhile, and nobody could tell
 		if (!RUNS.includes(container.state.status)) return container.state.exitCode;
 		engine.letOthersIn();
 		const code = await told(engine, id, signal);
+		if (code !== undefined) return code; // also of one that will be started again, as by docker
 		// Without a monitor nobody but us sees to what has ended.
-		if (code === undefined && runningPid(container) === undefined) reap(engine, id);
-		last = code ?? last;
-		// What is recorded a moment later says whether that was the end.
-		await Bun.sleep(code === undefined ? LOOK_EVERY_MS : RECORDED_MS);
+		if (runningPid(container) === undefined) reap(engine, id);
+		await Bun.sleep(LOOK_EVERY_MS);
 	}
 }
 

@@ -6,8 +6,10 @@
  */
 import { EngineError } from "../../errors.ts";
 import { openWritableRootfs } from "../../image/layer/rootfs-view.ts";
-import type { Container } from "../../store/container-record.ts";
+import { isOfKernel } from "../../image/layer/tree-archive.ts";
+import type { Container, MountPoint } from "../../store/container-record.ts";
 import { getImage } from "../../store/images.ts";
+import { getVolume } from "../../store/volumes.ts";
 import { Fd } from "../../sys/fd.ts";
 import {
 	AT_FDCWD,
@@ -26,6 +28,7 @@ import type { Engine } from "../engine.ts";
 import { layersOf } from "../plan/container-plan.ts";
 import { volumes } from "../plan/lazy.ts";
 import { runningPid } from "../running.ts";
+import { isFileSystem } from "../volume/file-system.ts";
 
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
@@ -33,6 +36,7 @@ interface Part {
 	/** Where in the container; "" is its root. */
 	readonly at: string;
 	readonly root: Fd;
+	readonly isReadonly: boolean;
 }
 
 export class ContainerTree implements Disposable {
@@ -56,7 +60,7 @@ export class ContainerTree implements Disposable {
 			const root = openat2(AT_FDCWD, `/proc/${pid}/root`, O_PATH | O_DIRECTORY);
 			if (runningPid(container) !== pid) throw new EngineError("not-running", `container ${id} is not running`);
 			lock[Symbol.dispose]();
-			return new ContainerTree([{ at: "", root }], undefined);
+			return new ContainerTree([{ at: "", root, isReadonly: false }], undefined);
 		} catch (error) {
 			lock[Symbol.dispose]();
 			throw error;
@@ -67,7 +71,21 @@ export class ContainerTree implements Disposable {
 	tryOpen(path: string, follow: boolean): Fd | undefined {
 		const { part, rest } = this.#partOf(path);
 		const fd = tryOpenat2(part.root.number, rest, O_PATH | (follow ? 0 : O_NOFOLLOW), 0, IN_ROOT);
-		return fd < 0 ? undefined : new Fd(fd);
+		if (fd < 0) return undefined;
+		const place = new Fd(fd);
+		if (!isOfKernel(place.number)) return place;
+		place[Symbol.dispose]();
+		return undefined;
+	}
+
+	/** Throws EngineError for what its programs cannot write to either. What runs is asked when it is written to. */
+	checkWritable(path: string): void {
+		const { part } = this.#partOf(path);
+		if (!part.isReadonly) return;
+		throw new EngineError(
+			"conflict",
+			part.at ? "mounted volume is marked read-only" : "container rootfs is marked read-only",
+		);
 	}
 
 	#partOf(path: string): { part: Part; rest: string } {
@@ -84,15 +102,30 @@ export class ContainerTree implements Disposable {
 	}
 }
 
-/** What would be mounted, where it would be. A file is no directory to look in: it is found in the layer. */
+/** What would be mounted, where it would be; volumes are made, and filled, as at a start. A file is found in the layer. */
 function partsOf(engine: Engine, container: Container): Part[] {
 	ensureDirectories(engine, container, () => getImage(engine.db, container.config.imageId)?.layers ?? []);
 	const { upper, work } = engine.paths.container(container.id);
-	const parts: Part[] = [{ at: "", root: openWritableRootfs(layersOf(engine, container), upper, work) }];
-	for (const { type, source, destination } of container.config.host.mounts) {
-		if (type !== "bind" && type !== "volume") continue;
-		const path = type === "bind" ? source : volumes().volumeSource(engine, source);
-		if (existsSync(`${path}/.`)) parts.push({ at: destination, root: openDir(path) });
-	}
+	const { host } = container.config;
+	const layers = layersOf(engine, container);
+	if (host.mounts.length) volumes().prepareMounts(engine, container, [upper, ...layers]);
+	const root = openWritableRootfs(layers, upper, work);
+	const parts: Part[] = [{ at: "", root, isReadonly: host.readonlyRootfs }];
+	for (const mount of host.mounts) parts.push(...mounted(engine, mount));
 	return parts.toSorted((a, b) => b.at.length - a.at.length);
+}
+
+function mounted(engine: Engine, { type, source, destination, readonly, options }: MountPoint): Part[] {
+	if (type !== "bind" && type !== "volume") return [];
+	if (type === "volume" && isFileSystem(getVolume(engine.db, source)?.options ?? {})) {
+		throw new EngineError("conflict", `volume ${source} is a file system of its own: start the container first`);
+	}
+	const path = type === "bind" ? source : volumes().volumeSource(engine, source);
+	if (!existsSync(`${path}/.`)) return [];
+	const isReadonly = readonly || (type === "volume" && volumes().isReadonlyVolume(engine, source));
+	const subpath = options.find((option) => option.startsWith("subpath="))?.slice("subpath=".length);
+	if (subpath === undefined) return [{ at: destination, root: openDir(path), isReadonly }];
+	using whole = openDir(path);
+	const fd = tryOpenat2(whole.number, subpath, O_PATH | O_DIRECTORY, 0, IN_ROOT);
+	return fd < 0 ? [] : [{ at: destination, root: new Fd(fd), isReadonly }];
 }

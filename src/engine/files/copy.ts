@@ -16,6 +16,8 @@ import { ContainerTree } from "./container-tree.ts";
 export interface Tree {
 	/** With O_PATH; undefined: there is nothing. */
 	readonly tryOpen: (path: string, follow: boolean) => Fd | undefined;
+	/** Throws EngineError where nothing may be written. */
+	readonly checkWritable: (path: string) => void;
 	/** What is said where nothing is. */
 	readonly missing: (path: string) => string;
 }
@@ -25,6 +27,7 @@ export const HOST: Tree = {
 		const fd = tryOpenat2(AT_FDCWD, path, O_PATH | (follow ? 0 : O_NOFOLLOW), 0, 0);
 		return fd < 0 ? undefined : new Fd(fd);
 	},
+	checkWritable: () => {},
 	missing: (path) => `lstat ${path}: no such file or directory`,
 };
 
@@ -33,6 +36,7 @@ export function openTree(engine: Engine, nameOrId: string): Tree & Disposable {
 	const tree = ContainerTree.open(engine, findContainer(engine.db, nameOrId).id);
 	return {
 		tryOpen: (path, follow) => tree.tryOpen(nodePath().resolve("/", path), follow),
+		checkWritable: (path) => tree.checkWritable(nodePath().resolve("/", path)),
 		missing: (path) => `Could not find the file ${path} in container ${nameOrId}`,
 		[Symbol.dispose]: () => tree[Symbol.dispose](),
 	};
@@ -71,6 +75,7 @@ export interface Target {
 
 /** docker's rules (`docker cp --help`, archive.PrepareArchiveCopy): throws EngineError for what fits nowhere. */
 export function openTarget(tree: Tree, path: string, source: Pick<Source, "isDirectory" | "name">): Target {
+	tree.checkWritable(path);
 	const there = tree.tryOpen(path, true);
 	const isDirectory = there && typeOf(statFd(there.number).mode) === S_IFDIR;
 	if (there && isDirectory) return { directory: there, as: source.name ?? "" };

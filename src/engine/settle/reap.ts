@@ -75,7 +75,7 @@ function endOf(engine: Engine, id: string, before: ContainerState): ContainerSta
 	const oomKilled = before.cgroup !== "" && (engine.cgroups?.oomKilled(before.cgroup) ?? false);
 	return {
 		...before,
-		status: before.status === "starting" ? "created" : "exited",
+		status: before.status === "starting" && before.startedAt === null ? "created" : "exited",
 		init: null,
 		monitor: null,
 		root: null,

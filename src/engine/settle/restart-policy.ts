@@ -15,7 +15,8 @@ export function restartDelay(
 	end: Pick<ContainerState, "exitCode" | "finishedAt">,
 ): number | undefined {
 	if (before.init?.startTime === NEVER || before.monitor?.startTime === NEVER) return undefined; // `system boot` sees to it
-	if (before.restartAsked) return 0;
+	// Whoever asked for it may be gone: what ends long after was not ended for that.
+	if (before.restartAsked && (end.finishedAt ?? 0) <= (before.restartAt ?? Number.POSITIVE_INFINITY)) return 0;
 	// Who wanted it, and was killed while it started, was never told of it; the policy goes on from where it was.
 	if (before.stopAsked || (before.status === "starting" && before.restartDelay === 0)) return undefined;
 	const { name, maximumRetryCount: most } = config.host.restartPolicy;

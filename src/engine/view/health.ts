@@ -21,9 +21,9 @@ const STATUSES = ["starting", "healthy", "unhealthy"] as const;
 export const isChecked = ({ config }: Pick<ListedContainer, "config">): boolean =>
 	/^CMD/.test(config.healthcheck?.test[0] ?? "");
 
-/** undefined: nothing is checked. Who does not run is not healthy. */
+/** undefined: nothing is checked, or it has never run. Who does not run is not healthy. */
 export function healthOf(engine: Engine, container: ListedContainer): Health | undefined {
-	if (!isChecked(container)) return undefined;
+	if (!isChecked(container) || container.state.startedAt === null) return undefined;
 	if (container.state.status !== "running") return { status: "unhealthy", failingStreak: 0, log: [] };
 	const bytes = noted(`${engine.paths.live(container.id)}/health`);
 	return bytes ? parse(bytes) : { status: "starting", failingStreak: 0, log: [] };

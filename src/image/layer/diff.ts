@@ -3,6 +3,7 @@
  * of src/image/layer/unpack.ts. The same directory always gives the same bytes, whenever it is asked: a layer's DiffID is the
  * digest of them, and no copy has to be kept.
  */
+import { ENOENT, SyscallError } from "../../sys/errno.ts";
 import {
 	AT_SYMLINK_NOFOLLOW,
 	O_DIRECTORY,
@@ -47,6 +48,8 @@ export interface DiffOptions {
 	readonly isPlain?: boolean;
 	/** A container has it: nothing is taken off it. */
 	readonly isLive?: boolean;
+	/** Directories of which there is only their own entry. */
+	readonly isLeftOut?: (dir: number) => boolean;
 	/** What such a directory is called in the archive, where that is not "."; "": it has no entry itself. */
 	readonly as?: string;
 }
@@ -98,7 +101,14 @@ class Walk {
 	}
 
 	directory(dir: number, prefix: Buffer): void {
-		for (const name of namesIn(dir).sort(Buffer.compare)) this.#entry(dir, prefix, name);
+		for (const name of namesIn(dir).sort(Buffer.compare)) {
+			try {
+				this.#entry(dir, prefix, name);
+			} catch (error) {
+				// A program takes it away while we look.
+				if (!this.#options.isPlain || !(error instanceof SyscallError) || error.errno !== ENOENT) throw error;
+			}
+		}
 	}
 
 	root(dir: number, path: string): void {
@@ -143,7 +153,7 @@ class Walk {
 			devMinor: type === "char" || type === "block" ? stat.minor : 0,
 			xattrs: first ? NO_XATTRS : xattrs.kept,
 		});
-		if (!self) return;
+		if (!self || this.#options.isLeftOut?.(self.number)) return;
 		if (xattrs.opaque) this.#emit(this.#whiteout(Buffer.concat([below, OPAQUE_MARK]), stat));
 		this.directory(self.number, below);
 	}

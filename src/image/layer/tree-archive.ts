@@ -1,10 +1,16 @@
 /** An archive of whatever is at a place, a file, a link, a directory with all below it: what `cp` and `export` make. */
 import { AT_FDCWD, O_RDONLY, openat2, readLinkAt } from "../../sys/file.ts";
-import { S_IFDIR, S_IFLNK, statFd, typeOf } from "../../sys/stat.ts";
+import { fileSystemType, S_IFDIR, S_IFLNK, statFd, typeOf } from "../../sys/stat.ts";
 import { listXattrsOfOpen } from "../../sys/xattr.ts";
 import { TarOutput } from "../tar/output.ts";
 import { plainEntry } from "../tar/writer.ts";
 import { NODE_TYPES, writeChangeset } from "./diff.ts";
+
+/** proc, sysfs, cgroup, cgroup2, devpts, mqueue (statfs(2)). */
+const OF_KERNEL = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270, 0x1cd1, 0x19800202]);
+
+/** What is there is no files, but the kernel's answers. `place`: open. */
+export const isOfKernel = (place: number): boolean => OF_KERNEL.has(fileSystemType(`/proc/self/fd/${place}`) ?? 0);
 
 /**
  * Feeds the archive to `sink`, a chunk at a time, each good only during the call. `place`: opened with O_PATH, and O_NOFOLLOW for a
@@ -12,7 +18,8 @@ import { NODE_TYPES, writeChangeset } from "./diff.ts";
  */
 export function writeTree(place: number, as: string, sink: (chunk: Uint8Array) => void): number {
 	const stat = statFd(place);
-	if (typeOf(stat.mode) === S_IFDIR) return writeChangeset(place, sink, { isPlain: true, as }).size;
+	if (typeOf(stat.mode) === S_IFDIR)
+		return writeChangeset(place, sink, { isPlain: true, as, isLeftOut: isOfKernel }).size;
 	const output = new TarOutput(sink);
 	const type = NODE_TYPES[typeOf(stat.mode)];
 	const entry = {

@@ -5,15 +5,27 @@
  * and the last name is never followed.
  */
 import { EngineError } from "../../errors.ts";
-import { EEXIST, ENOENT, EOPNOTSUPP, EPERM, errnoText, SyscallError, syscall, trySyscall } from "../../sys/errno.ts";
+import {
+	EEXIST,
+	ELOOP,
+	ENOENT,
+	EOPNOTSUPP,
+	EPERM,
+	errnoText,
+	SyscallError,
+	syscall,
+	trySyscall,
+} from "../../sys/errno.ts";
 import { Fd } from "../../sys/fd.ts";
 import {
+	AT_FDCWD,
 	AT_SYMLINK_NOFOLLOW,
 	fstat,
 	O_CREAT,
 	O_DIRECTORY,
 	O_EXCL,
 	O_NOFOLLOW,
+	O_PATH,
 	O_RDONLY,
 	O_WRONLY,
 	openDir,
@@ -23,7 +35,7 @@ import {
 	tryOpenat2,
 	writeAll,
 } from "../../sys/file.ts";
-import { makedev, S_IFBLK, S_IFCHR, S_IFIFO, setTimes, tryStatAt, typeOf } from "../../sys/stat.ts";
+import { makedev, S_IFBLK, S_IFCHR, S_IFIFO, S_IFLNK, setTimes, tryStatAt, typeOf } from "../../sys/stat.ts";
 import { removeTreeAt } from "../../sys/tree.ts";
 import type { TarEntry } from "../tar/header.ts";
 import type { TarSink } from "../tar/reader.ts";
@@ -138,6 +150,7 @@ export class LayerWriter implements TarSink, Disposable {
 			default: {
 				const kind = entry.type === "char" ? S_IFCHR : S_IFBLK;
 				const { devMajor, devMinor } = entry;
+				if (this.#options.owner && this.#options.isMerge) return; // a device of the container's choice is nobody's to have
 				// 0/0 is overlay's whiteout: an image has no business making one but by ".wh."
 				if (entry.type === "char" && devMajor === 0 && devMinor === 0) return;
 				syscall("mknodat", name, dir, pathArg(name), kind | 0o600, makedev(devMajor, devMinor));
@@ -289,17 +302,24 @@ export class LayerWriter implements TarSink, Disposable {
 		const asMade = fresh && uid === 0 && gid === 0 && (entry.mode & ~PLAIN_MODE) === 0;
 		if (!asMade) {
 			syscall("fchown", entry.path, fd, uid, gid);
-			syscall("fchmod", entry.path, fd, entry.mode);
+			syscall("fchmod", entry.path, fd, this.#modeOf(entry));
 		}
 		for (const [name, value] of entry.xattrs) if (!isOverlayXattr(name)) setXattr(fd, name, value);
 		setTimes(fd, null, entry.mtime, 0);
+	}
+
+	/** Rights of another owner are not the new one's: nobody's program becomes root's. */
+	#modeOf({ mode, type, uid, gid }: TarEntry): number {
+		const { owner } = this.#options;
+		const isOther = owner !== undefined && (owner.uid !== uid || owner.gid !== gid);
+		return isOther && type !== "directory" ? mode & ~0o6000 : mode;
 	}
 
 	/** The same for what has no descriptor: links, devices, fifos. */
 	#nodeAttributes(dir: number, name: string, entry: TarEntry, chmod: boolean): void {
 		const { uid, gid } = this.#options.owner ?? entry;
 		syscall("fchownat", entry.path, dir, pathArg(name), uid, gid, AT_SYMLINK_NOFOLLOW);
-		if (chmod) syscall("fchmodat", entry.path, dir, pathArg(name), entry.mode);
+		if (chmod) chmodNode(dir, name, this.#modeOf(entry));
 		for (const [key, value] of entry.xattrs) {
 			if (isOverlayXattr(key)) continue;
 			const path = pathArg(`/proc/self/fd/${dir}/${name}`);
@@ -318,6 +338,15 @@ export class LayerWriter implements TarSink, Disposable {
 /** Names of an archive are bytes, one a character here; as system calls take them. */
 const pathArg = (name: string): string | Buffer =>
 	/[^\x00-\x7f]/.test(name) ? Buffer.from(`${name}\0`, "latin1") : name;
+
+/** fchmodat(2) follows a link, which somebody may have put there since: this one goes to what is open. */
+function chmodNode(dir: number, name: string, mode: number): void {
+	const fd = tryOpenat2(dir, pathArg(name), O_PATH | O_NOFOLLOW, 0, 0);
+	if (fd < 0) throw new SyscallError("openat2", name, -fd);
+	using node = new Fd(fd);
+	if (typeOf(fstat(node.number).mode) === S_IFLNK) throw new SyscallError("fchmodat", name, ELOOP);
+	syscall("fchmodat", name, AT_FDCWD, `/proc/self/fd/${node.number}`, mode);
+}
 
 /** A directory by its own name, never through a link. */
 function openOwn(dir: number, name: string): Fd {
