@@ -21,9 +21,9 @@ const RANKS: Readonly<Record<string, number>> = {
 const MAX_LINES = 250;
 /** Tables and option lists, which a split would not make clearer. */
 const LONGER: Readonly<Record<string, number>> = {
-	"src/image/layer/unpack.ts": 352,
+	"src/image/layer/unpack.ts": 330,
 	"src/build/dockerfile/parse.ts": 260,
-	"native/monitor.c": 390,
+	"native/monitor.c": 380,
 	"native/ops_mount.c": 300,
 };
 

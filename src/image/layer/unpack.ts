@@ -5,27 +5,15 @@
  * and the last name is never followed.
  */
 import { EngineError } from "../../errors.ts";
-import {
-	EEXIST,
-	ELOOP,
-	ENOENT,
-	EOPNOTSUPP,
-	EPERM,
-	errnoText,
-	SyscallError,
-	syscall,
-	trySyscall,
-} from "../../sys/errno.ts";
+import { EEXIST, ENOENT, errnoText, SyscallError, syscall, trySyscall } from "../../sys/errno.ts";
 import { Fd } from "../../sys/fd.ts";
 import {
-	AT_FDCWD,
 	AT_SYMLINK_NOFOLLOW,
 	fstat,
 	O_CREAT,
 	O_DIRECTORY,
 	O_EXCL,
 	O_NOFOLLOW,
-	O_PATH,
 	O_RDONLY,
 	O_WRONLY,
 	openDir,
@@ -35,10 +23,11 @@ import {
 	tryOpenat2,
 	writeAll,
 } from "../../sys/file.ts";
-import { makedev, S_IFBLK, S_IFCHR, S_IFIFO, S_IFLNK, setTimes, tryStatAt, typeOf } from "../../sys/stat.ts";
+import { makedev, S_IFBLK, S_IFCHR, S_IFIFO, setTimes, tryStatAt, typeOf } from "../../sys/stat.ts";
 import { removeTreeAt } from "../../sys/tree.ts";
 import type { TarEntry } from "../tar/header.ts";
 import type { TarSink } from "../tar/reader.ts";
+import { checkXattr, chmodNode, isOverlayXattr, openOwn, pathArg, setXattr } from "./entry-node.ts";
 import { splitPath } from "./entry-path.ts";
 
 const WHITEOUT = ".wh.";
@@ -333,39 +322,4 @@ export class LayerWriter implements TarSink, Disposable {
 		this.#parent?.fd[Symbol.dispose]();
 		this.#root[Symbol.dispose]();
 	}
-}
-
-/** Names of an archive are bytes, one a character here; as system calls take them. */
-const pathArg = (name: string): string | Buffer =>
-	/[^\x00-\x7f]/.test(name) ? Buffer.from(`${name}\0`, "latin1") : name;
-
-/** fchmodat(2) follows a link, which somebody may have put there since: this one goes to what is open. */
-function chmodNode(dir: number, name: string, mode: number): void {
-	const fd = tryOpenat2(dir, pathArg(name), O_PATH | O_NOFOLLOW, 0, 0);
-	if (fd < 0) throw new SyscallError("openat2", name, -fd);
-	using node = new Fd(fd);
-	if (typeOf(fstat(node.number).mode) === S_IFLNK) throw new SyscallError("fchmodat", name, ELOOP);
-	syscall("fchmodat", name, AT_FDCWD, `/proc/self/fd/${node.number}`, mode);
-}
-
-/** A directory by its own name, never through a link. */
-function openOwn(dir: number, name: string): Fd {
-	const fd = tryOpenat2(dir, pathArg(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
-	if (fd < 0) throw new SyscallError("openat2", name, -fd);
-	return new Fd(fd);
-}
-
-/** overlay keeps its books in these; an image that could write them could make other layers appear or vanish. */
-const isOverlayXattr = (name: string): boolean =>
-	name.startsWith("trusted.overlay.") || name.startsWith("user.overlay.");
-
-function setXattr(fd: number, name: string, value: Uint8Array): void {
-	checkXattr(name, trySyscall("fsetxattr", fd, name, value.length ? value : null, value.length, 0));
-}
-
-/** A file system without such attributes loses them, as with docker; anything else is an error. */
-function checkXattr(name: string, result: number): void {
-	if (result >= 0 || result === -EOPNOTSUPP) return;
-	if (result === -EPERM && name.startsWith("user.")) return; // not on links and devices
-	throw new SyscallError("setxattr", name, -result);
 }
