@@ -188,6 +188,14 @@ export class Rtnetlink implements Disposable {
 		return found.flatMap(({ ip, prefix }) => (ip?.length === 16 && (ip[0] ?? 0) < 0xfe ? [{ ip, prefix }] : []));
 	}
 
+	/** Whether there is a way out of this host, by either family. */
+	hasDefaultRoute(): boolean {
+		// rtm_type: an "unreachable default" of IPv6 is none
+		const isWayOut = ({ payload }: Message): boolean =>
+			payload[7] === RTN_UNICAST && !decodeAttributes(payload.subarray(12)).has(RTA_DST);
+		return [AF_INET, AF_INET6].some((family) => this.#ofFamily(family).routes.some(isWayOut));
+	}
+
 	/** Addresses of this host, with the index of the link that each is on. */
 	addresses(version: 4 | 6): { bytes: Uint8Array; index: number }[] {
 		return this.#ofFamily(version === 4 ? AF_INET : AF_INET6).addresses.flatMap((answer) => {
@@ -210,5 +218,7 @@ export class Rtnetlink implements Disposable {
 		this.#socket[Symbol.dispose]();
 	}
 }
+
+const RTN_UNICAST = 1;
 
 const view = (message: Message): DataView => new DataView(message.payload.buffer, message.payload.byteOffset);

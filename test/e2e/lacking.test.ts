@@ -52,3 +52,15 @@ test("--internal asks for no forwarding: nothing is said", async () => {
 	await host.ok("network", "create", "--internal", "inner");
 	expect(await host.nc("run", "--rm", "--network", "inner", IMAGE, "true")).toMatchObject({ code: 0, stderr: "" });
 });
+
+test("no way out of the host: info tells it, and what works all the same", async () => {
+	const warning = async () => (await host.nc("info")).stderr;
+	expect(await warning()).toContain(
+		"WARNING: No default route: containers reach each other and this host, not the outside",
+	);
+	runOk(
+		"ip link add uplink type bridge; ip addr add 10.200.0.1/24 dev uplink; ip link set uplink up; ip route add default via 10.200.0.2",
+	);
+	expect(await warning()).not.toContain("No default route");
+	runOk("ip link del uplink");
+});

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { SyscallError } from "../../sys/errno.ts";
 import { kernelAtLeast } from "../../sys/kernel.ts";
 import { NfTables } from "../../sys/nf-tables.ts";
+import { Rtnetlink } from "../../sys/rtnetlink.ts";
 import type { Engine } from "../engine.ts";
 
 const NAMESPACES = {
@@ -35,6 +36,12 @@ export function missingFeatures(engine: Engine): string[] {
 	} catch (error) {
 		if (!(error instanceof SyscallError)) throw error;
 		missing.push("No nf_tables: --network bridge does not work; --network none and host do");
+	}
+	using rtnetlink = new Rtnetlink();
+	if (!rtnetlink.hasDefaultRoute()) {
+		missing.push(
+			"No default route: containers reach each other and this host, not the outside, and images cannot be pulled; what is here runs (ip route add default via ADDRESS)",
+		);
 	}
 	return missing;
 }
