@@ -53,7 +53,7 @@ test("cp changes no mode of what a container puts in the place of a file", async
 	writeFileSync(`${host.dir}/swap.c`, SWAP);
 	mkdirSync(`${host.dir}/fifos`);
 	runOk(
-		`cc -static -o ${host.dir}/swap ${host.dir}/swap.c; cd ${host.dir}/fifos; for i in $(seq 300); do mkfifo -m 666 f$i; done`,
+		`musl-gcc -static -o ${host.dir}/swap ${host.dir}/swap.c; cd ${host.dir}/fifos; for i in $(seq 300); do mkfifo -m 666 f$i; done`,
 	);
 	await host.ok(
 		"run",
