@@ -109,9 +109,15 @@ function partsOf(engine: Engine, container: Container): Part[] {
 	const { host } = container.config;
 	const layers = layersOf(engine, container);
 	if (host.mounts.length) volumes().prepareMounts(engine, container, [upper, ...layers]);
-	const root = openWritableRootfs(layers, upper, work);
+	using held = new DisposableStack();
+	const root = held.use(openWritableRootfs(layers, upper, work));
 	const parts: Part[] = [{ at: "", root, isReadonly: host.readonlyRootfs }];
-	for (const mount of host.mounts) parts.push(...mounted(engine, mount));
+	for (const mount of host.mounts) {
+		const found = mounted(engine, mount);
+		for (const part of found) held.use(part.root);
+		parts.push(...found);
+	}
+	held.move(); // they are the tree's from here on
 	return parts.toSorted((a, b) => b.at.length - a.at.length);
 }
 
