@@ -162,6 +162,9 @@ const GROUPS: Readonly<Record<string, Group>> = {
 				leaf((await import("./system/check.ts")).systemCheck),
 			),
 			df: entry("Show docker disk usage", async () => leaf((await import("./system/df.ts")).df)),
+			doctor: entry("Tell what this host has and lacks, and how to get it; fails if no container could run", async () =>
+				leaf((await import("./system/doctor.ts")).doctor),
+			),
 			info: VERBS.info,
 			prune: entry("Remove unused data", async () => leaf((await import("./system/prune.ts")).prune)),
 		},
