@@ -39,6 +39,7 @@ export const MountPoint = v.object({
 export type MountPoint = v.InferOutput<typeof MountPoint>;
 
 export const HostConfig = v.object({
+	annotations: v.optional(stringMap, {}),
 	autoRemove: boolean,
 	binds: strings,
 	capAdd: strings,

@@ -227,3 +227,10 @@ test("diff tells what was added, changed and deleted", async () => {
 	await host.ok("rm", "-v", "changes");
 	expect(await settled(() => host.leftovers())).toEqual([]);
 });
+
+test("annotations are kept, and shown", async () => {
+	await host.ok("create", "--name", "noted", "--annotation", "a.b=c=d", "--annotation", "e", IMAGE, "true");
+	expect(await host.ok("inspect", "-f", "{{json .HostConfig.Annotations}}", "noted")).toBe('{"a.b":"c=d","e":""}');
+	expect((await fails("create", "--annotation", "=x", IMAGE, "true"))[0]).toBe(125);
+	await host.ok("rm", "noted");
+});

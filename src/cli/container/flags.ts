@@ -6,6 +6,7 @@ import type { ContainerConfig, HostConfig } from "../../store/container-record.t
 import { bool, choice, hidden, integer, list, listOf, text, type Values, value } from "../flags/flags.ts";
 import { checkedLabel, parseEnv, parseLabels, readEnvFiles } from "../flags/parse-env.ts";
 import { parseDns, parseDnsSearch, parseExtraHost, parseSysctl } from "../flags/parse-host.ts";
+import { parsePair } from "../flags/parse-pair.ts";
 import { parseBytes, parseBytesOrUnlimited, parseCpus, parseUlimit } from "../flags/parse-size.ts";
 import { DEVICE_FLAGS, deviceIo } from "./device-flags.ts";
 import { explainFlag } from "./explain.ts";
@@ -25,6 +26,7 @@ const NO_POLICY = { name: "no", maximumRetryCount: 0 } as const;
 
 export const CONTAINER_FLAGS = {
 	"add-host": listOf("Add a custom host-to-IP mapping (host:ip)", "list", parseExtraHost),
+	annotation: listOf("Add an annotation to the container (kept, and shown by inspect)", "map", parsePair),
 	attach: list("Attach to STDIN, STDOUT or STDERR", "a"),
 	"cap-add": list("Add Linux capabilities"),
 	"cap-drop": list("Drop Linux capabilities"),
@@ -188,6 +190,7 @@ function hostConfig(flags: ContainerFlags, networkMode: string): HostConfig {
 		[source, destination, [...(readonly ? ["ro"] : []), ...options].join(",")].filter(Boolean).join(":"),
 	);
 	return {
+		annotations: flags.annotation.length ? Object.fromEntries(flags.annotation) : {},
 		autoRemove: flags.rm,
 		binds,
 		capAdd: [...flags["cap-add"]],

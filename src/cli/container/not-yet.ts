@@ -5,7 +5,6 @@ const LEAVE = "leave it out";
 
 /** Long name, with the short one or the value that asks for nothing, and the advice behind a blank. */
 export const CONTAINER_NOT_YET: readonly string[] = [
-	"annotation use --label",
 	"blkio-weight-device use --blkio-weight, or --device-read-bps and its kin",
 	`cpu-count ${WINDOWS}`,
 	`cpu-percent ${WINDOWS}`,

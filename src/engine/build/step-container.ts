@@ -11,6 +11,7 @@ const HOSTNAME = "buildkitsandbox";
 
 export function stepContainer(id: string, step: RunStep, interactive: boolean, tty: boolean): Container {
 	const host: HostConfig = {
+		annotations: {},
 		autoRemove: true,
 		binds: [],
 		capAdd: [],

@@ -84,6 +84,7 @@ function hostConfig(container: Container): object {
 		NetworkMode: host.networkMode,
 		PortBindings: portBindings(host),
 		RestartPolicy: { Name: host.restartPolicy.name, MaximumRetryCount: host.restartPolicy.maximumRetryCount },
+		...(Object.keys(host.annotations).length ? { Annotations: host.annotations } : {}),
 		AutoRemove: host.autoRemove,
 		VolumeDriver: "",
 		VolumesFrom: orNull(host.volumesFrom),
