@@ -33,6 +33,9 @@ export const VERBS = {
 	create: entry("Create a new container", async (path) =>
 		leaf((await import("./container/create.ts")).createCommand, path),
 	),
+	debug: entry("Get a shell with tools in the namespaces of a running container", async (path) =>
+		leaf((await import("./container/debug.ts")).debug, path),
+	),
 	diff: entry("Inspect changes to files or directories on a container's filesystem", async (path) =>
 		leaf((await import("./view/diff.ts")).diff, path),
 	),

@@ -137,6 +137,29 @@ test.each([
 	expect([code, said]).toEqual([125, expect.stringContaining(error)]);
 });
 
+describe("debug", () => {
+	test("tools in the namespaces of a container that has none: its processes, its network, its files", async () => {
+		await host.ok("build", "-q", "-t", "bare", "-", {
+			stdin: `FROM ${IMAGE} AS tools\nRUN echo 'int main(){}' > /x\nFROM scratch\nCOPY --from=tools /bin/busybox /busybox\nCOPY --from=tools /x /content`,
+		});
+		await host.ok("run", "-d", "--name", "bare", "bare", "/busybox", "sleep", "1000");
+		expect((await host.nc("exec", "bare", "sh")).code).toBe(127);
+		const script =
+			"tr '\\0' ' ' < /proc/1/cmdline; echo; cat $DEBUG_ROOT/content; ip -4 addr show eth0 | grep -c 172.17; exit 9";
+		expect(await host.nc("debug", "bare", "sh", "-c", script)).toEqual({
+			code: 9,
+			stdout: "/busybox sleep 1000 \nint main(){}\n1\n",
+			stderr: "",
+		});
+		expect((await host.nc("debug", "--image", "bare", "bare", "/busybox", "echo", "other")).stdout).toBe("other\n");
+		expect((await host.nc("debug", "bare", { stdin: "echo $((6 * 7))\n" })).stdout).toBe("42\n");
+		expect(await host.ok("ps", "-aq", "-f", "name=bare")).not.toContain("\n");
+		await host.ok("stop", "-t", "0", "bare");
+		expect((await host.nc("debug", "bare")).stderr).toMatch(/container [0-9a-f]{64} is not running/);
+		await host.ok("rm", "bare");
+	});
+});
+
 test("and nothing is left", async () => {
 	await host.ok("rm", "-f", "base");
 	expect(await settled(() => host.leftovers())).toEqual([]);
