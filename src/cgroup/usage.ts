@@ -1,5 +1,5 @@
 /** What a cgroup has used (cgroup-v2.rst; cgroup-v1/{cpuacct,memory,blkio-controller,pids}.rst), as docker computes it. */
-import { readControl } from "./directory.ts";
+import { textIfThere } from "../sys/fs.ts";
 
 export interface Usage {
 	/** Nanoseconds of all processors. */
@@ -15,15 +15,19 @@ export interface Usage {
 	readonly pids: number | undefined;
 }
 
+const readControl = (path: string): string => textIfThere(path) ?? "";
+
 /** The number behind a word at the beginning of a line. */
-const numberOf = (text: string, word: string): number =>
-	Number(new RegExp(`^${word} (\\d+)`, "m").exec(text)?.[1] ?? 0);
+function numberOf(text: string, word: string): number {
+	const at = `\n${text}`.indexOf(`\n${word} `);
+	return at < 0 ? 0 : Number.parseInt(text.slice(at + word.length + 1), 10);
+}
 const numberIn = (path: string): number | undefined => {
 	const text = readControl(path);
-	return /^\d+$/.test(text) ? Number(text) : undefined;
+	return /^\d+\n?$/.test(text) ? Number(text) : undefined;
 };
 const sum = (text: string, pattern: RegExp): number =>
-	[...text.matchAll(pattern)].reduce((total, [, value]) => total + Number(value), 0);
+	text === "" ? 0 : [...text.matchAll(pattern)].reduce((total, [, value]) => total + Number(value), 0);
 
 export function usageV2(directory: string): Usage {
 	const io = readControl(`${directory}/io.stat`);

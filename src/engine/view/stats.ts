@@ -22,7 +22,7 @@ export function sampleOf(engine: Engine, { id, name, config, state }: ListedCont
 	if (state.status !== "running" || !state.init || !engine.cgroups || !state.cgroup) return undefined;
 	const usage = engine.cgroups.usage(state.cgroup);
 	const all = nodeOs().totalmem();
-	const isOwn = config.host.networkMode !== "host";
+	const isOwn = config.host.networkMode !== "host" && config.host.networkMode !== "none";
 	return {
 		...usage,
 		...{ id, name },
