@@ -244,6 +244,7 @@ describe("a container that runs", () => {
 		expect(await fails("runs:/one", `${dir}/no/such`)).toContain(
 			`invalid output path: directory "${dir}/no" does not exist`,
 		);
+		expect(await fails(`${dir}/nosuch`, "runs:/x")).toBe(`lstat ${dir}/nosuch: no such file or directory`);
 		expect(await fails("runs:/one", "runs:/two")).toBe("copying between containers is not supported");
 		expect(await fails("/a", "/b")).toBe("must specify at least one container source");
 		expect(await fails(`${dir}/src`, "runs:/one")).toContain("cannot copy directory");

@@ -185,6 +185,7 @@ describe("restart", () => {
 		expect(await host.ok("restart", "one")).toBe("one");
 		expect(await told("one", STATE)).toBe("running 0 0");
 		expect(await told("one", "{{.State.Pid}}")).not.toBe(before);
+		expect(await told("one", "{{.State.FinishedAt}}")).toStartWith("20"); // the last time
 		await host.ok("pause", "one");
 		await host.ok("restart", "-t", "5", "one");
 		await until(() => lines(id) === 3, "three starts");
@@ -282,7 +283,9 @@ test("whose process, monitor or reaper is killed at any moment runs again, once"
 		if (victims !== 0) for (const pid of monitorsOf(id)) kill(pid);
 		if (victims === 2) for (const pid of reapersOf(id)) kill(pid);
 		await until(async () => (await told("hardy", "{{.State.Status}}")) === "running", `round ${round}`, 20_000);
-		expect(processesOf((text) => text === "sleep\x004242\0").length).toBe(1);
+		const sleepers = () => processesOf((text) => text === "sleep\x004242\0").length;
+		await until(async () => sleepers() > 0, `the shell became its sleep, round ${round}`, 20_000);
+		expect(sleepers()).toBe(1);
 		expect(monitorsOf(id).length).toBeLessThanOrEqual(1);
 	}
 	await host.ok("rm", "-f", "hardy");

@@ -66,7 +66,8 @@ async function copyOut(context: Context, container: string, from: string, to: st
 		toArchive(undefined, (sink) => writeTree(place.number, source.name ?? (source.isDirectory ? "." : ""), sink));
 		return 0;
 	}
-	const target = openTarget(HOST, nodePath().isAbsolute(to) ? to : localPath(to), source);
+	const target = onHost(() => openTarget(HOST, nodePath().isAbsolute(to) ? to : localPath(to), source));
+	if (!target) return 1;
 	using _directory = target.directory;
 	told(flags, "from", to, (onProgress) => copy(source, target, { archive: flags.archive, onProgress }));
 	return 0;
@@ -84,7 +85,9 @@ async function copyIn(context: Context, from: string, container: string, to: str
 		await copyArchive(archiveOf(undefined), { directory, as: "" }, { archive: true });
 		return 0;
 	}
-	const source = openSource(HOST, nodePath().isAbsolute(from) ? from : localPath(from), flags["follow-link"]);
+	const path = nodePath().isAbsolute(from) ? from : localPath(from);
+	const source = onHost(() => openSource(HOST, path, flags["follow-link"]));
+	if (!source) return 1;
 	using _place = source.place;
 	using tree = openTree(engine, container);
 	const target = openTarget(tree, to, source);
@@ -101,6 +104,17 @@ function existingDirectory(tree: Tree, path: string): Fd | undefined {
 	if (isDirectory(fstat(place.number).mode)) return place;
 	place[Symbol.dispose]();
 	return undefined;
+}
+
+/** What is wrong here is none of the engine's; undefined: it has been told. */
+function onHost<T>(action: () => T): T | undefined {
+	try {
+		return action();
+	} catch (error) {
+		if (!(error instanceof EngineError)) throw error;
+		refused(error.message);
+		return undefined;
+	}
 }
 
 function refused(text: string): number {

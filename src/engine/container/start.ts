@@ -204,7 +204,6 @@ function recordRunning(engine: Engine, container: Container, { pid, monitorPid, 
 		monitor: reference(monitorPid),
 		root,
 		startedAt: Date.now(),
-		finishedAt: null,
 		exitCode: 0,
 		restartAsked: null,
 	};

@@ -54,7 +54,6 @@ function adoptOrUndo(engine: Engine, id: string): void {
 			init: { pid: init, startTime: initStart },
 			monitor: { pid: monitor, startTime: monitorStart },
 			startedAt: Date.now(),
-			finishedAt: null,
 			exitCode: 0,
 			restartAsked: null,
 		};
