@@ -28,7 +28,7 @@ export const VERBS = {
 		leaf((await import("./container/commit.ts")).commit, path),
 	),
 	cp: entry("Copy files/folders between a container and the local filesystem", async (path) =>
-		leaf((await import("./container/cp.ts")).cp, path),
+		leaf((await import("./files/cp.ts")).cp, path),
 	),
 	create: entry("Create a new container", async (path) =>
 		leaf((await import("./container/create.ts")).createCommand, path),
@@ -43,7 +43,7 @@ export const VERBS = {
 		leaf((await import("./container/exec.ts")).exec, path),
 	),
 	export: entry("Export a container's filesystem as a tar archive", async (path) =>
-		leaf((await import("./container/export.ts")).exportCommand, path),
+		leaf((await import("./files/export.ts")).exportCommand, path),
 	),
 	history: entry("Show the history of an image", async (path) =>
 		leaf((await import("./image/history.ts")).history, path),
