@@ -48,6 +48,24 @@ describe("--link", () => {
 		await host.ok("network", "connect", "--link", "store:mine", "net", "two");
 		expect(await host.ok("exec", "two", "nslookup", "mine")).toContain("Address: 172.18.0.2");
 	});
+	test("rm --link takes the name away, at once, and leaves both containers", async () => {
+		await idle("parent", "--link", "db:one", "--link", "db:two");
+		expect(await host.ok("rm", "--link", "/parent/one")).toBe("/parent/one");
+		expect(await host.ok("inspect", "-f", "{{json .HostConfig.Links}}", "parent")).toBe('["/db:/parent/two"]');
+		const hosts = await host.ok("exec", "parent", "cat", "/etc/hosts");
+		expect([hosts.includes("\tone "), hosts.includes("\ttwo ")]).toEqual([false, true]);
+		await host.ok("rm", "-l", "later/mine"); // of a network with names
+		expect((await host.nc("exec", "later", "nslookup", "mine")).code).not.toBe(0);
+		for (const [link, text] of [
+			["parent/one", "No such container: parent/one"],
+			["nosuch/one", "No such container: nosuch/one"],
+			["nosuch", "No such container: nosuch"],
+			["db", "Conflict, cannot remove the default link name of the container"],
+		] as const) {
+			expect((await host.nc("rm", "--link", link)).stderr).toContain(text);
+		}
+		expect(await host.ok("ps", "--format", "{{.Names}}", "-f", "name=parent")).toBe("parent");
+	});
 	test("to what is not there, in docker's words", async () => {
 		await host.ok("create", "--name", "still", IMAGE, "true");
 		for (const [link, text] of [

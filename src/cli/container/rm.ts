@@ -8,6 +8,7 @@ import { complain } from "../output/output.ts";
 
 const flags = {
 	force: bool("Force the removal of a running container (uses SIGKILL)", "f"),
+	link: bool("Remove the specified link", "l"),
 	volumes: bool("Remove anonymous volumes associated with the container", "v"),
 };
 
@@ -17,14 +18,14 @@ export const rm: Command<typeof flags> = {
 	summary: "Remove one or more containers",
 	aliases: ["container rm", "container remove", "rm"],
 	flags,
-	notYet: ["link/l"],
 	args: { min: 1, max: Number.POSITIVE_INFINITY },
 	run: async (context, { flags, args }) => {
 		const engine = await context.engine();
 		return forEachName(args, async (name) => {
 			if (name.trim() === "") throw new EngineError("invalid", "container name cannot be empty");
 			try {
-				await remove(engine, name, { force: flags.force, volumes: flags.volumes });
+				if (flags.link) (await import("../../engine/network/remove-link.ts")).removeLink(engine, name);
+				else await remove(engine, name, { force: flags.force, volumes: flags.volumes });
 			} catch (error) {
 				// What is to be gone is gone: docker says so, and is content.
 				if (!(flags.force && error instanceof EngineError && error.code === "not-found")) throw error;

@@ -100,9 +100,21 @@ export function addToHosts(container: Container, files: ContainerPaths, endpoint
 
 export function removeFromHosts(files: ContainerPaths, endpoint: Endpoint): void {
 	const own = addresses(endpoint).map((ip) => `${ip}\t`);
-	if (own.length === 0 || !isReadable(files.hosts)) return;
+	if (own.length > 0) dropFromHosts(files, (line) => own.some((start) => line.startsWith(start)));
+}
+
+/** A line that links.ts made: "address\talias short-id[ name]". */
+export function removeLinkFromHosts(files: ContainerPaths, alias: string): void {
+	dropFromHosts(files, (line) => {
+		const [name, id = ""] = line.split("\t")[1]?.split(" ") ?? [];
+		return name === alias && /^[0-9a-f]{12}$/.test(id);
+	});
+}
+
+function dropFromHosts(files: ContainerPaths, isGone: (line: string) => boolean): void {
+	if (!isReadable(files.hosts)) return;
 	const kept = readText(files.hosts)
 		.split("\n")
-		.filter((one) => !own.some((start) => one.startsWith(start)));
+		.filter((line) => !isGone(line));
 	writeFileSync(files.hosts, kept.join("\n"));
 }
