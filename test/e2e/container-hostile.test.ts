@@ -197,7 +197,8 @@ test("kill ends the wait for the next start; who is paused is neither started no
 	const id = await host.ok("run", "-d", "--name", "loops", ...none, "--restart", "always", IMAGE, "sh", "-c", "exit 5");
 	await until(async () => (await told("loops", "{{.State.Status}} {{.RestartCount}}")) === "restarting 2", "its wait");
 	expect(await host.ok("kill", "loops")).toBe("loops");
-	expect([await told("loops", "{{.State.Status}}"), Number.isNaN(monitorOf(id))]).toEqual(["exited", true]);
+	await until(async () => (await told("loops", "{{.State.Status}}")) === "exited", "its end");
+	await until(() => Number.isNaN(monitorOf(id)), "its monitor's end");
 	await host.ok("rm", "loops");
 	await host.ok("run", "-d", "--name", "held", ...none, IMAGE, "sleep", "1000");
 	await host.ok("pause", "held");

@@ -39,7 +39,7 @@ const commands = () =>
 		});
 
 test("from starting to healthy, to unhealthy after so many failures, and back at once", async () => {
-	await start("web", "test -e /ok && echo fine", "--health-retries", "3");
+	await start("web", "test -e /ok && echo fine", "--health-retries", "3", "--health-interval", "500ms");
 	expect(await status("web")).toBe("starting");
 	expect(await host.ok("ps", "--format", "{{.Status}}")).toMatch(/^Up .* \(health: starting\)$/);
 	await becomes("web", "unhealthy");
@@ -109,7 +109,7 @@ test("in the start period failures do not count, and checks come by their own in
 		"--health-start-interval",
 		"50ms",
 		"--health-start-period",
-		"600ms",
+		"5s",
 		"--health-retries",
 		"1",
 	);
@@ -190,7 +190,8 @@ test("fifty of them cost no process of their own, and little time", async () => 
 			"1000",
 		);
 	const ids = (await host.ok("ps", "-q", "--no-trunc")).split("\n");
-	expect(commands().filter((text) => ids.some((id) => text.includes(id))).length).toBe(50);
+	const monitors = () => commands().filter((text) => ids.some((id) => text.includes(id))).length;
+	await until(() => monitors() === 50, "a monitor for each, and no check that is beginning");
 	await until(async () => (await host.ok("ps", "-q", "-f", "health=healthy")).split("\n").length === 50, "all", 30_000);
 	await host.ok("rm", "-f", ...names);
 }, 120_000);

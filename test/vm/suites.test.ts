@@ -40,9 +40,9 @@ async function runSuites(suites: readonly string[], timeoutMs: number): Promise<
 test("resources, on cgroup v2 alone; programs of another architecture; ipvlan; shares of a disk; NFS", async () => {
 	await runSuites(
 		["vm/guest/resources-v2", "vm/guest/foreign", "vm/guest/ipvlan", "vm/guest/quota", "vm/guest/nfs"],
-		300_000,
+		600_000,
 	);
-}, 320_000);
+}, 620_000);
 
 const CORE = [
 	...["run", "lifecycle", "exec-logs", "resources", "network", "ipv6"],

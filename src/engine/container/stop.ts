@@ -119,8 +119,11 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 		throw new EngineError(error.code, `cannot kill container: ${nameOrId}: ${error.message}`);
 	}
 	const isEnd = signal === SIGKILL || signal === stopSignalOf(container);
-	if (isEnd && container.state.status === "restarting") {
+	if (isEnd && isBetweenStarts(container)) {
 		forgetRestart(engine, container);
+		reap(engine, container.id);
+		const now = findContainer(engine.db, container.id);
+		if (now.state.status === "running") killAtOnce(now); // it had come back
 		return;
 	}
 	const { init } = container.state;
@@ -136,6 +139,13 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 	if (isEnd) letGoOn(engine, container);
 	// docker's kill returns when a killed container has stopped.
 	if (signal === SIGKILL) awaitReaped(engine, container, pidfd.number);
+}
+
+/** It waits for its next start, or will: it has ended, and that is not on record yet. */
+function isBetweenStarts({ config, state: { status, init } }: Container): boolean {
+	if (status === "restarting") return true;
+	const hasEnded = status === "running" && init !== null && startTime(init.pid) !== init.startTime;
+	return hasEnded && config.host.restartPolicy.name !== "no";
 }
 
 function awaitReaped(engine: Engine, container: Container, pidfd: number): void {
