@@ -7,9 +7,11 @@ import {
 	lstatSync,
 	mkdirSync,
 	mkdtempSync,
+	readdirSync,
 	readFileSync,
 	readlinkSync,
 	rmSync,
+	statSync,
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
@@ -327,6 +329,15 @@ test("export is docker's, without what is mounted; a file is not left where it c
 	expect((await host.nc("export", "-o", "/nodir/x", "done")).stderr).toContain(
 		"open /nodir/x: no such file or directory",
 	);
+	// What cannot be finished leaves what was there: an older archive, a device.
+	const before = readdirSync(host.dir);
+	const old = readFileSync(`${host.dir}/out.tar`);
+	expect((await host.nc("export", "-o", `${host.dir}/out.tar`, "nosuch")).code).toBe(1);
+	expect(readFileSync(`${host.dir}/out.tar`).equals(old)).toBe(true);
+	expect(readdirSync(host.dir)).toEqual(before);
+	runOk(`mknod ${host.dir}/full c 1 7`);
+	expect((await host.nc("export", "-o", `${host.dir}/full`, "done")).code).not.toBe(0);
+	expect(statSync(`${host.dir}/full`).isCharacterDevice()).toBe(true);
 	await host.ok("rm", "-v", "done");
 	expect(await settled(() => host.leftovers())).toEqual([]);
 });

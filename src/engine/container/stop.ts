@@ -3,7 +3,7 @@ import { EngineError } from "../../errors.ts";
 import { MonitorClient, type MonitorEvent } from "../../runtime/monitor.ts";
 import { parseSignal, SIGKILL, SIGTERM } from "../../runtime/signals.ts";
 import type { Container } from "../../store/container-record.ts";
-import { findContainer } from "../../store/containers.ts";
+import { findContainer, getContainer } from "../../store/containers.ts";
 import { pidfdKill, pidfdOpen, poll, startTime } from "../../sys/process.ts";
 import type { Engine } from "../engine.ts";
 import { reap } from "../settle/reap.ts";
@@ -122,9 +122,9 @@ export function kill(engine: Engine, nameOrId: string, signalName: string): void
 	if (isEnd && isBetweenStarts(container)) {
 		forgetRestart(engine, container);
 		reap(engine, container.id);
-		const now = findContainer(engine.db, container.id);
-		if (now.state.status === "running") killAtOnce(now); // it had come back
-		return;
+		const now = getContainer(engine.db, container.id);
+		if (now?.state.status !== "running") return;
+		container = now; // it had come back: its signal is for that one
 	}
 	const { init } = container.state;
 	using pidfd = container.state.status === "running" && init ? pidfdOpen(init.pid) : undefined;
